@@ -1,0 +1,1 @@
+"""What people ask of alerts on the pages, folded in exactly once."""

@@ -1,0 +1,1 @@
+"""The auditor: each minute it asks of every open alert whether it could be forgotten."""

@@ -1,0 +1,50 @@
+"""Ways to reach people: one module per channel, all of one shape.
+
+A channel that returns has handed the message over, which is not yet a person knowing of it. A
+channel that cannot raises `ChannelError`, or `ChannelUnavailableError` when the same message may
+pass later. It never retries by itself: that is decided, and recorded, elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from alerts.channels.console import Console
+from alerts.channels.webhook import Webhook
+from alerts.deliveries import CONSOLE, WEBHOOK
+from tidewell.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alerts.deliveries import Message
+    from tidewell.settings import Settings
+
+__all__ = ["Channel", "Console", "Webhook", "open_channels"]
+
+
+class Channel(Protocol):
+    """One way to reach people."""
+
+    async def send(self, message: Message) -> None:
+        """Hand a message over, or raise `ChannelError`."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+def open_channels(settings: Settings) -> Mapping[str, Channel]:
+    """Return the channels that this site can use, by name.
+
+    Raises:
+        SettingsError: the webhook has an address but no secret to sign with.
+    """
+    channels: dict[str, Channel] = {CONSOLE: Console()}
+    if settings.webhook_secret is not None:
+        channels[WEBHOOK] = Webhook(settings.webhook_secret.get_secret_value())
+    elif settings.webhook_url is not None:
+        raise SettingsError(
+            "TIDEWELL_WEBHOOK_URL is set but nothing signs what is posted there;"
+            " set TIDEWELL_WEBHOOK_SECRET or TIDEWELL_WEBHOOK_SECRET_FILE too"
+        )
+    return channels

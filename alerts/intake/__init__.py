@@ -1,0 +1,1 @@
+"""From episode events to alerts: exactly one alert for an episode, whatever comes how often."""

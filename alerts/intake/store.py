@@ -1,0 +1,204 @@
+"""Intake in PostgreSQL: one transaction holds the decision on an event and all that follows.
+
+Every event gets a row in `alert_intake` with its reason: the proof that none was overlooked.
+Whatever follows from an episode holds the episode's lock, so its events are taken in one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
+
+from alerts.policy import EpisodeEvent, ExistingAlert, PolicyDocument, decide_intake
+from alerts.reasons import AlertEventKind, DecisionReason, EpisodeEventKind, IntakeReason
+from alerts.store import (
+    BATCH_MOST,
+    LOOK_BACK_USUAL,
+    AlertRow,
+    Desk,
+    advance,
+    as_alert,
+    readable_policy,
+    record,
+    tell_portal,
+)
+from alerts.texts import new_public_id
+from tidewell.database import Connection, Queries
+from tidewell.vocabulary import Level
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+    from datetime import datetime
+
+_SQL: Final = Queries("alerts.intake", "store.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An episode event that nobody has looked at yet."""
+
+    episode_event_id: int
+    episode_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    episode_event_id: int
+    episode_id: int
+    kind: str
+    at: datetime
+    level: str
+    explanation: dict[str, Any]
+    person_id: int
+    family: str
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+async def listen(connection: Connection) -> None:
+    """Ask to be hinted at new events; polling finds them in any case."""
+    await connection.execute(_SQL["listen"])
+
+
+async def unhandled_events(
+    connection: Connection, set_aside: Sequence[int], *, look_back: int = LOOK_BACK_USUAL
+) -> list[Pending]:
+    """Return the next episode events that have no intake yet, oldest first."""
+    async with connection.cursor(row_factory=kwargs_row(Pending)) as cursor:
+        await cursor.execute(
+            _SQL["unhandled_episode_events"],
+            {"look_back": look_back, "set_aside": list(set_aside), "most": BATCH_MOST},
+        )
+        return await cursor.fetchall()
+
+
+async def take_in(desk: Desk, pending: Pending, rng: random.Random) -> IntakeReason | None:
+    """Decide on one episode event and store what follows; `None` when another process has."""
+    async with desk.connection.transaction():
+        await desk.connection.execute(_SQL["lock_episode"], {"episode_id": pending.episode_id})
+        event = await _fetch_event(desk, pending.episode_event_id)
+        if event is None:
+            return None
+        alert = await _fetch_alert(desk, "alert_of_episode", {"episode_id": event.episode_id})
+        document = readable_policy(alert.policy) if alert else await site_policy(desk)
+        reason = decide_intake(
+            EpisodeEvent(EpisodeEventKind(event.kind), Level(event.level), event.at),
+            ExistingAlert(alert.state, alert.level) if alert else None,
+            desk.now,
+            document.as_policy(),
+        )
+        if reason is IntakeReason.RAISED:
+            alert = await _raise(desk, event, document, rng)
+        elif alert is not None:
+            await _apply(desk, event, alert, reason)
+        await _record_intake(desk, event, reason, alert)
+    return reason
+
+
+async def site_policy(desk: Desk) -> PolicyDocument:
+    """Return the policy of the site at this time: what it wrote, or what we ship."""
+    row = await (await desk.connection.execute(_SQL["site_policy"], {"now": desk.now})).fetchone()
+    shipped = {"fresh_within_h": desk.site.fresh_within_h}
+    written = row[0] if row and isinstance(row[0], dict) else {}
+    return readable_policy({**shipped, **written})
+
+
+async def _raise(
+    desk: Desk, event: _Event, document: PolicyDocument, rng: random.Random
+) -> AlertRow:
+    alert = await _fetch_alert(
+        desk,
+        "raise_alert",
+        {
+            "public_id": new_public_id(rng),
+            "episode_id": event.episode_id,
+            "person_id": event.person_id,
+            "cause": event.family,
+            "level": event.level,
+            "since": event.opened_at,
+            "now": desk.now,
+            "explanation": Jsonb(event.explanation),
+            "policy": Jsonb(document.model_dump(mode="json")),
+        },
+    )
+    if alert is None:
+        raise AssertionError("an INSERT … RETURNING without a row")
+    await record(desk, alert.alert_id, AlertEventKind.CREATED, IntakeReason.RAISED)
+    if event.closed_at is not None:
+        await _mark_back_to_usual(desk, alert.alert_id, event.closed_at)
+    await advance(desk, alert)
+    return alert
+
+
+async def _apply(desk: Desk, event: _Event, alert: AlertRow, reason: IntakeReason) -> None:
+    """Store what an event means for the alert that its episode already has."""
+    if reason is IntakeReason.WORSENED:
+        await _worsen(desk, event, alert)
+    elif reason is IntakeReason.BACK_TO_USUAL:
+        await _mark_back_to_usual(desk, alert.alert_id, event.at)
+        await tell_portal(desk, alert.alert_id)
+    else:
+        await record(desk, alert.alert_id, AlertEventKind.DUPLICATE_SUPPRESSED, reason)
+
+
+async def _worsen(desk: Desk, event: _Event, alert: AlertRow) -> None:
+    """Raise the level and ask again; whoever accepted it accepted something less urgent."""
+    raised = await _fetch_alert(
+        desk,
+        "raise_level",
+        {
+            "alert_id": alert.alert_id,
+            "level": event.level,
+            "explanation": Jsonb(event.explanation),
+            "now": desk.now,
+        },
+    )
+    if raised is None:
+        raise AssertionError("an alert closed while its row was held")
+    await record(
+        desk,
+        alert.alert_id,
+        AlertEventKind.WORSENED,
+        DecisionReason.LEVEL_ROSE,
+        staff_id=alert.accepted_by,
+        detail=f"{alert.level} to {event.level}",
+    )
+    await advance(desk, raised)
+
+
+async def _mark_back_to_usual(desk: Desk, alert_id: int, at: datetime) -> None:
+    parameters = {"alert_id": alert_id, "at": at}
+    marked = await desk.connection.execute(_SQL["mark_back_to_usual"], parameters)
+    if marked.rowcount:
+        kind = AlertEventKind.BACK_TO_USUAL
+        await record(desk, alert_id, kind, IntakeReason.BACK_TO_USUAL)
+
+
+async def _record_intake(
+    desk: Desk, event: _Event, reason: IntakeReason, alert: AlertRow | None
+) -> None:
+    await desk.connection.execute(
+        _SQL["record_intake"],
+        {
+            "episode_event_id": event.episode_event_id,
+            "now": desk.now,
+            "reason": reason.value,
+            "alert_id": alert.alert_id if alert else None,
+        },
+    )
+
+
+async def _fetch_event(desk: Desk, episode_event_id: int) -> _Event | None:
+    async with desk.connection.cursor(row_factory=kwargs_row(_Event)) as cursor:
+        await cursor.execute(_SQL["episode_event"], {"episode_event_id": episode_event_id})
+        return await cursor.fetchone()
+
+
+async def _fetch_alert(desk: Desk, query: str, parameters: dict[str, object]) -> AlertRow | None:
+    async with desk.connection.cursor(row_factory=kwargs_row(as_alert)) as cursor:
+        await cursor.execute(_SQL[query], parameters)
+        return await cursor.fetchone()

@@ -1,0 +1,128 @@
+"""The words of alerts: what happened to one, and why.
+
+Every member is stored, so a word here never changes its meaning; `docs/operations.md` describes
+each of them. None of them names a person or says anything about health.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AlertState(StrEnum):
+    """How far an alert has come."""
+
+    RAISED = "raised"
+    NOTIFIED = "notified"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """What the practitioner found; an alert closes with one of these only."""
+
+    SUPPORT_NEEDED = "support_needed"
+    ALL_FINE = "all_fine"
+    ALREADY_KNOWN = "already_known"
+    DATA_WAS_WRONG = "data_was_wrong"
+    COULD_NOT_REACH = "could_not_reach"
+
+
+class EpisodeEventKind(StrEnum):
+    """What ingest says about an episode."""
+
+    OPENED = "opened"
+    CONTINUED = "continued"
+    WORSENED = "worsened"
+    CLOSED = "closed"
+
+
+class ActionKind(StrEnum):
+    """What somebody asks of an alert on the pages."""
+
+    ACCEPT = "accept"
+    CLOSE = "close"
+
+
+class AlertEventKind(StrEnum):
+    """What happened to an alert, in the words of its history."""
+
+    CREATED = "created"
+    NOTIFICATION_QUEUED = "notification_queued"
+    NOTIFICATION_SENT = "notification_sent"
+    NO_NOTIFICATION_SENT = "no_notification_sent"
+    ESCALATED = "escalated"
+    OVERDUE = "overdue"
+    ACCEPTED = "accepted"
+    DUPLICATE_SUPPRESSED = "duplicate_suppressed"
+    WORSENED = "worsened"
+    BACK_TO_USUAL = "back_to_usual"
+    CLOSED = "closed"
+    ACTION_REFUSED = "action_refused"
+
+
+class IntakeReason(StrEnum):
+    """What became of an episode event."""
+
+    RAISED = "raised"
+    WORSENED = "worsened"
+    BACK_TO_USUAL = "back_to_usual"
+    ALREADY_RAISED = "already_raised"
+    ALERT_CLOSED = "alert_closed"
+    OLD_NEWS = "old_news"
+    LEVEL_TOO_LOW = "level_too_low"
+    EPISODE_CLOSED = "episode_closed"
+
+
+class DecisionReason(StrEnum):
+    """Why somebody is told about an alert now, or is not."""
+
+    FIRST_NOTIFICATION = "first_notification"
+    LEVEL_ROSE = "level_rose"
+    NOT_ACCEPTED_IN_TIME = "not_accepted_in_time"
+    NOBODY_REACHED = "nobody_reached"
+    NO_KEY_WORKER = "no_key_worker"
+    NOBODY_ASSIGNED = "nobody_assigned"
+    WAITING_TO_BE_ACCEPTED = "waiting_to_be_accepted"
+    ESCALATIONS_USED_UP = "escalations_used_up"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
+
+
+class DeliveryReason(StrEnum):
+    """What became of a message."""
+
+    HANDED_OVER = "handed_over"
+    TRY_AGAIN = "try_again"
+    REFUSED_BY_CHANNEL = "refused_by_channel"
+    ATTEMPTS_USED_UP = "attempts_used_up"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    ALREADY_ACCEPTED = "already_accepted"
+    ALREADY_CLOSED = "already_closed"
+
+
+class ActionReason(StrEnum):
+    """Why what somebody asked of an alert was done, or was not."""
+
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
+    NOT_ASSIGNED = "not_assigned"
+    ALREADY_CLOSED = "already_closed"
+    ACCEPTED_BY_YOU = "accepted_by_you"
+    ACCEPTED_BY_ANOTHER = "accepted_by_another"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+
+class AuditReason(StrEnum):
+    """What the auditor found about an alert; the last two are violations."""
+
+    CLOSED = "closed"
+    ACCEPTED = "accepted"
+    NEXT_STEP_IS_SET = "next_step_is_set"
+    NO_NEXT_STEP = "no_next_step"
+    NEXT_STEP_IS_LATE = "next_step_is_late"
+
+    @property
+    def is_violation(self) -> bool:
+        """Return whether the alert could be forgotten as it stands."""
+        return self in (AuditReason.NO_NEXT_STEP, AuditReason.NEXT_STEP_IS_LATE)

@@ -1,0 +1,1 @@
+"""Messages on their way: written down, claimed, sent, marked, in this order."""

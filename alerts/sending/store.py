@@ -1,0 +1,130 @@
+"""Messages in PostgreSQL: a lease for who sends, a mark for what left.
+
+A process that dies between sending and marking leaves its lease behind; when that ends the same
+message goes out again under the same idempotency key. Twice is allowed, never is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from psycopg.rows import kwargs_row
+
+from alerts.deliveries import Message
+from alerts.reasons import AlertEventKind, DeliveryReason
+from alerts.store import Desk, lock_alert, record, tell_portal, withhold
+from alerts.texts import link_to, text_for
+from tidewell.database import Queries
+from tidewell.vocabulary import Level
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from alerts.deliveries import Failure
+
+CLAIM_MOST: Final = 8
+"""Messages of one channel under way at once; all of them end within the lease."""
+
+LEASE: Final = timedelta(seconds=30)
+"""Three times the longest time-out of a channel."""
+
+_SQL: Final = Queries("alerts.sending", "store.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this process, and no other, sends next; `attempts` counts this one too."""
+
+    delivery_id: int
+    alert_id: int
+    channel: str
+    attempts: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    delivery_id: int
+    alert_id: int
+    staff_id: int
+    channel: str
+    address: str
+    idempotency_key: str
+    attempts: int
+    public_id: str
+    level: str
+    raised_at: datetime
+
+
+async def claim(desk: Desk, channel: str, owner: str) -> list[Claimed]:
+    """Take messages that are due on a channel, for as long as the lease lasts."""
+    async with desk.connection.cursor(row_factory=kwargs_row(_Row)) as cursor:
+        await cursor.execute(
+            _SQL["claim_deliveries"],
+            {
+                "channel": channel,
+                "owner": owner,
+                "now": desk.now,
+                "lease_until": desk.now + LEASE,
+                "most": CLAIM_MOST,
+            },
+        )
+        return [_claimed(row, desk.site.link_base) for row in await cursor.fetchall()]
+
+
+def _claimed(row: _Row, link_base: str) -> Claimed:
+    link = link_to(link_base, row.public_id)
+    level = Level(row.level)
+    message = Message(
+        idempotency_key=row.idempotency_key,
+        public_id=row.public_id,
+        staff_id=row.staff_id,
+        address=row.address,
+        level=level,
+        text=text_for(level, link),
+        link=link,
+        raised_at=row.raised_at,
+    )
+    return Claimed(row.delivery_id, row.alert_id, row.channel, row.attempts, message)
+
+
+async def mark_handed_over(desk: Desk, claimed: Claimed) -> bool:
+    """Store that a message left; False when that was stored before."""
+    async with desk.connection.transaction():
+        await lock_alert(desk, claimed.alert_id)
+        parameters = {"delivery_id": claimed.delivery_id, "now": desk.now}
+        marked = await desk.connection.execute(_SQL["mark_handed_over"], parameters)
+        if not marked.rowcount:
+            return False
+        await desk.connection.execute(_SQL["mark_notified"], {"alert_id": claimed.alert_id})
+        await record(
+            desk,
+            claimed.alert_id,
+            AlertEventKind.NOTIFICATION_SENT,
+            DeliveryReason.HANDED_OVER,
+            staff_id=claimed.message.staff_id,
+            detail=claimed.channel,
+        )
+        await tell_portal(desk, claimed.alert_id)
+    return True
+
+
+async def mark_failed(desk: Desk, claimed: Claimed, owner: str, failure: Failure) -> None:
+    """Store that a message did not leave, and when it is tried again, if it is."""
+    parameters = {"delivery_id": claimed.delivery_id, "owner": owner, "error": failure.error}
+    if failure.attempt_at is not None:
+        again = {**parameters, "attempt_at": failure.attempt_at}
+        await desk.connection.execute(_SQL["mark_try_again"], again)
+        return
+    async with desk.connection.transaction():
+        await lock_alert(desk, claimed.alert_id)
+        marked = await desk.connection.execute(_SQL["mark_given_up"], parameters)
+        if not marked.rowcount:
+            return
+        staff_id, channel = claimed.message.staff_id, claimed.channel
+        await withhold(desk, claimed.alert_id, failure.reason, staff_id=staff_id, channel=channel)
+        waking = {"alert_id": claimed.alert_id, "now": desk.now}
+        await desk.connection.execute(_SQL["wake_now"], waking)
+        await tell_portal(desk, claimed.alert_id)

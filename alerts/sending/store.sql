@@ -1,0 +1,52 @@
+-- Messages: claimed, sent, marked.
+
+-- The most urgent first. What another process has claimed comes back when its lease has ended.
+-- name: claim_deliveries
+WITH due AS MATERIALIZED (
+    SELECT delivery.delivery_id
+    FROM delivery
+    JOIN alert USING (alert_id)
+    WHERE delivery.state = 'waiting' AND delivery.channel = %(channel)s
+      AND delivery.attempt_at <= %(now)s
+      AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(now)s)
+      AND alert.state IN ('raised', 'notified')
+    ORDER BY CASE alert.level WHEN 'check_now' THEN 0 WHEN 'check_today' THEN 1 ELSE 2 END,
+             delivery.attempt_at, delivery.delivery_id
+    LIMIT %(most)s
+    FOR UPDATE OF delivery SKIP LOCKED
+)
+UPDATE delivery
+SET lease_owner = %(owner)s, lease_until = %(lease_until)s, attempts = delivery.attempts + 1
+FROM due, alert
+WHERE delivery.delivery_id = due.delivery_id AND alert.alert_id = delivery.alert_id
+RETURNING delivery.delivery_id, delivery.alert_id, delivery.staff_id, delivery.channel,
+          delivery.address, delivery.idempotency_key, delivery.attempts, alert.public_id,
+          alert.level, alert.raised_at;
+
+-- What was handed over stays so, even if the lease ended or the alert was answered meanwhile.
+-- name: mark_handed_over
+UPDATE delivery
+SET state = 'handed_over', handed_over_at = %(now)s, lease_owner = NULL, lease_until = NULL,
+    last_error = NULL
+WHERE delivery_id = %(delivery_id)s AND state <> 'handed_over'
+RETURNING delivery_id;
+
+-- name: mark_notified
+UPDATE alert SET state = 'notified' WHERE alert_id = %(alert_id)s AND state = 'raised';
+
+-- name: mark_try_again
+UPDATE delivery
+SET attempt_at = %(attempt_at)s, last_error = %(error)s, lease_owner = NULL, lease_until = NULL
+WHERE delivery_id = %(delivery_id)s AND state = 'waiting' AND lease_owner = %(owner)s
+RETURNING delivery_id;
+
+-- name: mark_given_up
+UPDATE delivery
+SET state = 'given_up', last_error = %(error)s, lease_owner = NULL, lease_until = NULL
+WHERE delivery_id = %(delivery_id)s AND state = 'waiting' AND lease_owner = %(owner)s
+RETURNING delivery_id;
+
+-- name: wake_now
+UPDATE alert
+SET wake_at = least(wake_at, %(now)s)
+WHERE alert_id = %(alert_id)s AND state IN ('raised', 'notified');

@@ -1,0 +1,243 @@
+"""Alerts in PostgreSQL, what every step shares: an alert's row, its history, its next decision.
+
+Rule 1: whatever changes an alert holds its row; two processes at one piece of work do it once.
+Rule 2: what is decided is stored in one transaction with what it was decided from.
+Rule 3: `now` and chance are arguments, and nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg.rows import kwargs_row, scalar_row
+from pydantic import ValidationError
+
+from alerts.deliveries import Address, addresses_of, idempotency_key
+from alerts.policy import (
+    AlertFacts,
+    Decision,
+    Note,
+    PastEvent,
+    PolicyDocument,
+    Recipients,
+    Tell,
+    decide,
+    read_progress,
+)
+from alerts.reasons import AlertEventKind, AlertState, DecisionReason, DeliveryReason
+from tidewell.database import Connection, Queries
+from tidewell.logs import get_logger
+from tidewell.vocabulary import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+BATCH_MOST: Final = 200
+"""Work looked up at once: well under a second of transactions, so that a stop is prompt."""
+
+LOOK_BACK_USUAL: Final = 10_000
+"""Numbers given out before the newest handled one, and perhaps committed after it."""
+
+LOOK_BACK_ALL: Final = 2**60
+"""More than there will ever be: looks at everything."""
+
+_SQL: Final = Queries("alerts", "store.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a site has set, as far as alerts depend on it."""
+
+    link_base: str
+    webhook_url: str | None
+    channels: frozenset[str]
+    fresh_within_h: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What each step works with: a connection, the site and the time."""
+
+    connection: Connection
+    site: Site
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as it is stored, as far as a step depends on it."""
+
+    alert_id: int
+    public_id: str
+    person_id: int
+    state: AlertState
+    level: Level
+    raised_at: datetime
+    accepted_by: int | None
+    policy: dict[str, Any]
+    wake_at: datetime | None
+
+
+def as_alert(*, state: str, level: str, **columns: Any) -> AlertRow:  # noqa: ANN401 -- columns as psycopg reads them
+    """Return a row of `alert` with its words as enumerations."""
+    return AlertRow(state=AlertState(state), level=Level(level), **columns)
+
+
+async def lock_alert(desk: Desk, alert_id: int) -> AlertRow | None:
+    """Return an alert, and hold it until the transaction ends."""
+    async with desk.connection.cursor(row_factory=kwargs_row(as_alert)) as cursor:
+        await cursor.execute(_SQL["alert"], {"alert_id": alert_id})
+        return await cursor.fetchone()
+
+
+def readable_policy(body: dict[str, Any]) -> PolicyDocument:
+    """Return a policy, or the shipped one where it cannot be read: somebody must be told."""
+    try:
+        return PolicyDocument.model_validate(body)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        get_logger().error("policy is not readable, the shipped one holds", problems=problems)
+        return PolicyDocument()
+
+
+async def due_alerts(desk: Desk, set_aside: Sequence[int]) -> list[int]:
+    """Return the alerts whose policy has to be asked now."""
+    async with desk.connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(
+            _SQL["due_alerts"],
+            {"now": desk.now, "set_aside": list(set_aside), "most": BATCH_MOST},
+        )
+        return await cursor.fetchall()
+
+
+async def wake(desk: Desk, alert_id: int) -> DecisionReason | None:
+    """Ask an alert's policy and store its decision; `None` when another process has."""
+    async with desk.connection.transaction():
+        alert = await lock_alert(desk, alert_id)
+        if alert is None or alert.wake_at is None or alert.wake_at > desk.now:
+            return None
+        return (await advance(desk, alert)).reason
+
+
+async def advance(desk: Desk, alert: AlertRow) -> Decision:
+    """Ask the policy of an alert that this transaction holds, and store what it decides."""
+    recipients = await _recipients(desk, alert.person_id)
+    facts = await _facts(desk, alert)
+    decision = decide(facts, recipients, readable_policy(alert.policy).as_policy(), desk.now)
+    for action in decision.actions:
+        if isinstance(action, Note):
+            await record(desk, alert.alert_id, action.kind, decision.reason)
+        else:
+            await _queue(desk, alert, action, decision.reason)
+    await desk.connection.execute(
+        _SQL["set_next_step"],
+        {
+            "alert_id": alert.alert_id,
+            "wake_at": decision.wake_at,
+            "recipient_staff_id": recipients.key_worker,
+        },
+    )
+    await tell_portal(desk, alert.alert_id)
+    return decision
+
+
+async def _facts(desk: Desk, alert: AlertRow) -> AlertFacts:
+    parameters = {"alert_id": alert.alert_id}
+    async with desk.connection.cursor(row_factory=kwargs_row(_past_event)) as cursor:
+        await cursor.execute(_SQL["history"], parameters)
+        history = await cursor.fetchall()
+    async with desk.connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_SQL["is_reached"], parameters)
+        is_reached = bool(await cursor.fetchone())
+    progress = read_progress(alert.raised_at, history)
+    return AlertFacts(alert.state, alert.level, progress, is_reached)
+
+
+def _past_event(*, kind: str, reason: str, at: datetime, staff_id: int | None) -> PastEvent:
+    return PastEvent(AlertEventKind(kind), reason, at, staff_id)
+
+
+async def _recipients(desk: Desk, person_id: int) -> Recipients:
+    parameters = {"person_id": person_id, "now": desk.now}
+    rows = await (await desk.connection.execute(_SQL["assigned"], parameters)).fetchall()
+    return Recipients(
+        key_worker=next((staff_id for staff_id, is_key_worker in rows if is_key_worker), None),
+        assigned=frozenset(staff_id for staff_id, _ in rows),
+    )
+
+
+async def _queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason) -> None:
+    """Write the messages down, one for each person and address, before any of them leaves."""
+    for address in addresses_of(
+        tell.staff_ids, await _own_addresses(desk, alert, tell), desk.site.webhook_url
+    ):
+        await desk.connection.execute(
+            _SQL["queue_delivery"],
+            {
+                "alert_id": alert.alert_id,
+                "staff_id": address.staff_id,
+                "channel": address.channel,
+                "address": address.address,
+                "idempotency_key": idempotency_key(alert.public_id, tell.step, address),
+                "now": desk.now,
+            },
+        )
+    for staff_id in tell.staff_ids:
+        kind = AlertEventKind.NOTIFICATION_QUEUED
+        await record(desk, alert.alert_id, kind, reason, staff_id=staff_id)
+
+
+async def _own_addresses(desk: Desk, alert: AlertRow, tell: Tell) -> list[Address]:
+    """Return people's own addresses; say in the history which of them we cannot write to."""
+    parameters = {"staff_ids": list(tell.staff_ids), "now": desk.now}
+    async with desk.connection.cursor(row_factory=kwargs_row(Address)) as cursor:
+        await cursor.execute(_SQL["contact_methods"], parameters)
+        own = await cursor.fetchall()
+    for address in own:
+        if address.channel not in desk.site.channels:
+            unknown = DeliveryReason.UNKNOWN_CHANNEL
+            await withhold(
+                desk, alert.alert_id, unknown, staff_id=address.staff_id, channel=address.channel
+            )
+    return [address for address in own if address.channel in desk.site.channels]
+
+
+async def record(
+    desk: Desk,
+    alert_id: int,
+    kind: AlertEventKind,
+    reason: str,
+    *,
+    at: datetime | None = None,
+    staff_id: int | None = None,
+    alert_action_id: int | None = None,
+    detail: str = "",
+) -> None:
+    """Write a line in an alert's history; it happened now unless `at` says otherwise."""
+    await desk.connection.execute(
+        _SQL["record_event"],
+        {
+            "alert_id": alert_id,
+            "at": at or desk.now,
+            "kind": kind.value,
+            "reason": str(reason),
+            "staff_id": staff_id,
+            "alert_action_id": alert_action_id,
+            "detail": detail,
+        },
+    )
+
+
+async def withhold(
+    desk: Desk, alert_id: int, reason: DeliveryReason, *, staff_id: int, channel: str
+) -> None:
+    """Write in an alert's history that a message does not go out, and why."""
+    kind = AlertEventKind.NO_NOTIFICATION_SENT
+    await record(desk, alert_id, kind, reason, staff_id=staff_id, detail=channel)
+
+
+async def tell_portal(desk: Desk, alert_id: int) -> None:
+    """Hint at a change; the hint leaves when the transaction commits."""
+    await desk.connection.execute(_SQL["tell_portal"], {"alert_id": alert_id})

@@ -1,0 +1,49 @@
+"""What leaves the building: a short text that names nobody and says nothing about health.
+
+It may light up on a phone that lies on a table. So it is one of three fixed sentences with a link
+in it; everything else is behind the sign-in. Never add a name, a cause, a number or a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tidewell.vocabulary import Level
+
+if TYPE_CHECKING:
+    import random
+
+PUBLIC_ID_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Without I, L, O and U, so that a code can be read aloud over the telephone."""
+
+PUBLIC_ID_LENGTH: Final = 10
+"""Fifty bits: two alerts in a million million million share a code, and nobody guesses one."""
+
+LINK_BASE_CHARACTERS_MOST: Final = 100
+"""Leaves the whole text within the 160 characters of one short message."""
+
+_SENTENCES: Final = {
+    Level.CHECK_NOW: "Wellbeing: 1 person to check now. Open: {link}",
+    Level.CHECK_TODAY: "Wellbeing: 1 person to check today. Open: {link}",
+    Level.FOR_REVIEW: "Wellbeing: 1 person for review. Open: {link}",
+}
+
+
+def text_for(level: Level, link: str) -> str:
+    """Return the text that tells somebody of an alert.
+
+    Example:
+        >>> text_for(Level.CHECK_TODAY, "https://pages.example/a/7K2Q")
+        'Wellbeing: 1 person to check today. Open: https://pages.example/a/7K2Q'
+    """
+    return _SENTENCES[level].format(link=link)
+
+
+def link_to(link_base: str, public_id: str) -> str:
+    """Return the address of an alert's page."""
+    return f"{link_base.rstrip('/')}/a/{public_id}"
+
+
+def new_public_id(rng: random.Random) -> str:
+    """Return the code that names an alert outside the building."""
+    return "".join(rng.choices(PUBLIC_ID_ALPHABET, k=PUBLIC_ID_LENGTH))

@@ -1,0 +1,68 @@
+"""Which acknowledgements are due: at most one a second for each device, and none is forgotten.
+
+An ack says what is committed, so a newer one replaces an older one that has not gone out. The
+service publishes them after the commit, never before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ingest.cursors import Cursor
+from ingest.decode import Address
+
+LEAST_INTERVAL_S: Final = 1.0
+"""A device frees its buffer in steps of a second; more often would only wake its radio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """One message to one device."""
+
+    address: Address
+    boot: int
+    cursor: Cursor
+
+    @property
+    def topic(self) -> str:
+        """Return where it is published."""
+        return f"tidewell/v1/{self.address.shard}/{self.address.device}/ack"
+
+    def body(self, now_ms: int) -> dict[str, object]:
+        """Return what it says."""
+        return {
+            "boot": self.boot,
+            "upto": self.cursor.upto,
+            "missing": self.cursor.missing(),
+            "time": now_ms,
+        }
+
+
+@dataclass(slots=True)
+class AckBook:
+    """Acks that wait, by device and boot; `now_s` is a monotonic clock."""
+
+    _waiting: dict[Address, dict[int, Cursor]] = field(default_factory=dict)
+    _sent_at_s: dict[Address, float] = field(default_factory=dict)
+
+    def note(self, address: Address, boot: int, cursor: Cursor) -> None:
+        """Remember that a device has to be told how far its boot is committed."""
+        self._waiting.setdefault(address, {})[boot] = cursor
+
+    def due(self, now_s: float) -> list[Ack]:
+        """Take out what may be sent now: one ack for each device, the oldest boot first."""
+        self._sent_at_s = {
+            address: at_s
+            for address, at_s in self._sent_at_s.items()
+            if now_s - at_s < LEAST_INTERVAL_S
+        }
+        acks = []
+        for address in [one for one in self._waiting if one not in self._sent_at_s]:
+            boots = self._waiting[address]
+            boot = min(boots)
+            acks.append(Ack(address, boot, boots.pop(boot)))
+            self._sent_at_s[address] = now_s
+            if not boots:
+                del self._waiting[address]
+        return acks

@@ -1,0 +1,144 @@
+"""May this frame be stored, and whose is it?
+
+The person comes from the assignment of the device at the time of the reading, never from the
+payload. Readings of a pause are dropped here, before anything keeps them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ingest.decode import Address, Frame, Refused
+from ingest.reasons import Refusal
+
+FUTURE_TOLERANCE_MS: Final = 5 * 60_000
+"""A device's clock may be five minutes fast; further ahead, its times would be invented."""
+FOREVER_MS: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start_ms` on, before `end_ms`."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wearing(Span):
+    """A time during which a device belonged to a person."""
+
+    person_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What is known of a device; `wearings` are in order and do not overlap."""
+
+    device_id: int
+    revoked: bool
+    wearings: tuple[Wearing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What ingest has to know of a person."""
+
+    person_id: int
+    shard: int
+    timezone: str
+    pauses: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Devices by name and people by number, as they were when it was read."""
+
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    people: Mapping[int, Person] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A frame that will be stored.
+
+    `person_of_epoch` holds the person of each epoch, or None where the epoch is not to be kept;
+    `paused_epochs` says how many were dropped because of a pause.
+    """
+
+    frame: Frame
+    device_id: int
+    person_of_epoch: tuple[int | None, ...]
+    paused_epochs: int
+
+
+def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Admitted | Refused:
+    """Decide about one frame.
+
+    Example:
+        >>> frame = Frame(0, 0, None, 1_762_000_000_000, 60, 1, {"steps": [1.0]})
+        >>> admit(frame, Address(0, "band-1"), Registry(), 1_762_000_060_000).reason
+        <Refusal.UNKNOWN_DEVICE: 'unknown_device'>
+    """
+
+    def refused(reason: Refusal, detail: str) -> Refused:
+        return Refused(reason, detail, frame.boot, frame.seq)
+
+    device = registry.devices.get(address.device)
+    if device is None:
+        return refused(Refusal.UNKNOWN_DEVICE, f"{address.device} was never enrolled")
+    if device.revoked:
+        return refused(Refusal.DEVICE_REVOKED, f"{address.device} was revoked")
+    last_ms = frame.start_ms + (frame.epochs - 1) * frame.period_s * 1000
+    if last_ms > now_ms + FUTURE_TOLERANCE_MS:
+        ahead_s = (last_ms - now_ms) // 1000
+        return refused(Refusal.FROM_THE_FUTURE, f"an epoch starts {ahead_s} s ahead of our clock")
+    owners = _owners(frame, device.wearings)
+    people = {owner for owner in owners if owner is not None}
+    if not people:
+        return refused(Refusal.NOT_ASSIGNED, f"{address.device} belonged to nobody at that time")
+    if any(registry.people[one].shard != address.shard for one in people):
+        return refused(
+            Refusal.WRONG_SHARD, f"shard {address.shard} is not that of the device's person"
+        )
+    kept = _without_pauses(frame, owners, registry)
+    if all(owner is None for owner in kept):
+        return refused(Refusal.PAUSED, "all of its readings lie in a pause")
+    paused = sum(owner is not None for owner in owners) - sum(owner is not None for owner in kept)
+    return Admitted(frame, device.device_id, kept, paused)
+
+
+def _owners(frame: Frame, wearings: tuple[Wearing, ...]) -> tuple[int | None, ...]:
+    """Return whose each epoch is; nearly always one wearing covers them all."""
+    step_ms = frame.period_s * 1000
+    first_ms, last_ms = frame.start_ms, frame.start_ms + (frame.epochs - 1) * step_ms
+    place = bisect_right(wearings, first_ms, key=lambda wearing: wearing.start_ms) - 1
+    if place >= 0 and last_ms < wearings[place].end_ms:
+        return (wearings[place].person_id,) * frame.epochs
+    return tuple(
+        next((one.person_id for one in wearings if one.start_ms <= time_ms < one.end_ms), None)
+        for time_ms in range(first_ms, last_ms + 1, step_ms)
+    )
+
+
+def _without_pauses(
+    frame: Frame, owners: tuple[int | None, ...], registry: Registry
+) -> tuple[int | None, ...]:
+    pauses = {owner: registry.people[owner].pauses for owner in set(owners) if owner is not None}
+    if not any(pauses.values()):
+        return owners
+    step_ms = frame.period_s * 1000
+    return tuple(
+        None
+        if owner is None or _paused(pauses[owner], frame.start_ms + place * step_ms, step_ms)
+        else owner
+        for place, owner in enumerate(owners)
+    )
+
+
+def _paused(pauses: tuple[Span, ...], time_ms: int, length_ms: int) -> bool:
+    """Return whether any part of an epoch lies in a pause."""
+    return any(one.start_ms < time_ms + length_ms and time_ms < one.end_ms for one in pauses)

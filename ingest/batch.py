@@ -1,0 +1,181 @@
+"""What one batch of frames amounts to, before the database is asked anything.
+
+Works on copies: the cursors that the service holds are replaced only after the commit, so a batch
+that failed can be taken again as if it had never been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ingest.admit import Admitted, Registry, admit
+from ingest.cursors import Cursor, Gap, advance
+from ingest.decode import LARGEST_FRAME_BYTES, Address, Frame, Refused, decode, parse_topic
+from ingest.reasons import Progress, Refusal
+
+NOT_KEPT: Final = frozenset({Refusal.PAUSED})
+"""Refusals whose payload is not kept: the young person asked that it be dropped."""
+
+DeviceBoot = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came in."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A refusal to be kept; `content` is what came, of which not all may be kept."""
+
+    topic: str
+    device_id: int | None
+    refused: Refused
+    content: bytes
+    whole_frame: bool = True
+
+    @property
+    def payload(self) -> bytes | None:
+        """Return what is kept: nothing of a pause, and no more than a frame may hold."""
+        return None if self.refused.reason in NOT_KEPT else self.content[:LARGEST_FRAME_BYTES]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a batch adds to the counts of one boot of a device."""
+
+    committed: int = 0
+    dead_lettered: int = 0
+    repeated: int = 0
+    lost: list[Gap] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to store for a batch.
+
+    `admitted[i]` came from the message at `arrival_of[i]`. `cursors` holds the boots that moved,
+    `before` where they were. `told` are the devices to acknowledge.
+    """
+
+    admitted: list[Admitted] = field(default_factory=list)
+    arrival_of: list[int] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    cursors: dict[DeviceBoot, Cursor] = field(default_factory=dict)
+    before: dict[DeviceBoot, Cursor] = field(default_factory=dict)
+    tallies: dict[DeviceBoot, Tally] = field(default_factory=dict)
+    told: dict[DeviceBoot, Address] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A message after decoding; `address` is None where the topic has another shape."""
+
+    arrival: Arrival
+    address: Address | None
+    content: Frame | Refused
+
+    @property
+    def position(self) -> tuple[int, int] | None:
+        """Return boot and seq where they could be read."""
+        boot, seq = self.content.boot, self.content.seq
+        return None if boot is None or seq is None else (boot, seq)
+
+
+def decode_arrival(arrival: Arrival) -> Decoded:
+    """Decode one message."""
+    address = parse_topic(arrival.topic)
+    if address is None:
+        return Decoded(
+            arrival, None, Refused(Refusal.BAD_TOPIC, "the topic is not that of a frame")
+        )
+    return Decoded(arrival, address, decode(arrival.payload))
+
+
+def plan(
+    messages: Sequence[Decoded],
+    registry: Registry,
+    cursors: Mapping[DeviceBoot, Cursor],
+    now_ms: int,
+) -> Plan:
+    """Decide what becomes of each message, in order.
+
+    Args:
+        cursors: must hold every boot of a known device that is in `messages`; one that was never
+            seen may be absent.
+    """
+    made = Plan()
+    for place, message in enumerate(messages):
+        _plan_one(made, place, message, registry, cursors, now_ms)
+    return made
+
+
+def _plan_one(
+    made: Plan,
+    place: int,
+    message: Decoded,
+    registry: Registry,
+    cursors: Mapping[DeviceBoot, Cursor],
+    now_ms: int,
+) -> None:
+    address, content = message.address, message.content
+    device = registry.devices.get(address.device) if address else None
+    if address and isinstance(content, Frame):
+        verdict: Admitted | Refused = admit(content, address, registry, now_ms)
+    else:
+        assert isinstance(content, Refused)
+        verdict = content
+    position = message.position
+    if address is None or device is None or position is None:
+        # Who is unknown has no cursor and gets no ack: anybody could make up a name.
+        if isinstance(verdict, Refused):
+            device_id = device.device_id if device else None
+            made.dead_letters.append(_dead_letter(message, device_id, verdict))
+        return
+    if not _move(made, (device.device_id, position[0]), position[1], address, content, cursors):
+        return
+    tally = made.tallies[device.device_id, position[0]]
+    if isinstance(verdict, Refused):
+        tally.dead_lettered += 1
+        made.dead_letters.append(_dead_letter(message, device.device_id, verdict))
+        return
+    tally.committed += 1
+    made.admitted.append(verdict)
+    made.arrival_of.append(place)
+    if verdict.paused_epochs:
+        detail = f"{verdict.paused_epochs} of {verdict.frame.epochs} readings lie in a pause"
+        refused = Refused(Refusal.PAUSED, detail, *position)
+        made.dead_letters.append(
+            replace(_dead_letter(message, device.device_id, refused), whole_frame=False)
+        )
+
+
+def _move(
+    made: Plan,
+    key: DeviceBoot,
+    seq: int,
+    address: Address,
+    content: Frame | Refused,
+    cursors: Mapping[DeviceBoot, Cursor],
+) -> bool:
+    """Move the cursor of a boot and return whether its frame is new."""
+    before = made.cursors.get(key) or cursors.get(key) or Cursor()
+    oldest = content.oldest if isinstance(content, Frame) else None
+    step = advance(before, seq, oldest)
+    made.before.setdefault(key, cursors.get(key) or Cursor())
+    made.cursors[key] = step.cursor
+    made.told[key] = address
+    tally = made.tallies.setdefault(key, Tally())
+    tally.lost += step.lost
+    if step.progress is Progress.REPEATED:
+        tally.repeated += 1
+    return step.progress is Progress.NEW
+
+
+def _dead_letter(message: Decoded, device_id: int | None, refused: Refused) -> DeadLetter:
+    return DeadLetter(message.arrival.topic, device_id, refused, message.arrival.payload)

@@ -1,0 +1,97 @@
+"""How far each boot of a device has come: contiguous, highest, and the holes between.
+
+Rule 1: `upto` moves only over frames that are committed, dead-lettered, or given up by the device.
+Rule 2: a hole is closed by its frame or by the device's `oldest`, never by time: guessing that a
+frame will not come is how it gets lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ingest.reasons import Progress
+
+MOST_GAPS: Final = 1_024
+"""Holes of one boot that are remembered; a sound device has a handful after a bad night."""
+MOST_RANGES_TOLD: Final = 32
+"""Ranges in one ack: what a device can send again before the next one."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gap:
+    """Frames first..last, both included, that have not come."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The progress of one boot of a device. `gaps` are in order and lie between upto and highest."""
+
+    upto: int = -1
+    highest: int = -1
+    gaps: tuple[Gap, ...] = ()
+
+    def missing(self) -> list[list[int]]:
+        """Return the ranges that an ack names."""
+        return [[gap.first, gap.last] for gap in self.gaps[:MOST_RANGES_TOLD]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one frame did to a cursor; `lost` are frames that the device says are gone."""
+
+    progress: Progress
+    cursor: Cursor
+    lost: tuple[Gap, ...] = ()
+
+
+def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
+    """Move a cursor by one frame.
+
+    Args:
+        seq: the number of the frame. oldest: the lowest number that the device still holds, if it said so.
+
+    Example:
+        >>> advance(Cursor(upto=4, highest=4), seq=7, oldest=5).cursor
+        Cursor(upto=4, highest=7, gaps=(Gap(first=5, last=6),))
+    """
+    if seq <= cursor.upto or (seq <= cursor.highest and not _inside(cursor.gaps, seq)):
+        return Step(Progress.REPEATED, cursor)
+    if len(cursor.gaps) >= MOST_GAPS:
+        return Step(Progress.TOO_MANY_GAPS, cursor)
+    if seq > cursor.highest:
+        new = (Gap(cursor.highest + 1, seq - 1),) if seq > cursor.highest + 1 else ()
+        gaps, highest = cursor.gaps + new, seq
+    else:
+        gaps, highest = _without(cursor.gaps, seq), cursor.highest
+    gaps, lost = _given_up(gaps, oldest or 0)
+    upto = gaps[0].first - 1 if gaps else highest
+    return Step(Progress.NEW, replace(cursor, upto=upto, highest=highest, gaps=gaps), lost)
+
+
+def _inside(gaps: tuple[Gap, ...], seq: int) -> bool:
+    return any(gap.first <= seq <= gap.last for gap in gaps)
+
+
+def _without(gaps: tuple[Gap, ...], seq: int) -> tuple[Gap, ...]:
+    """Return the gaps with one number taken out."""
+    left: list[Gap] = []
+    for gap in gaps:
+        if not gap.first <= seq <= gap.last:
+            left.append(gap)
+            continue
+        if gap.first < seq:
+            left.append(Gap(gap.first, seq - 1))
+        if seq < gap.last:
+            left.append(Gap(seq + 1, gap.last))
+    return tuple(left)
+
+
+def _given_up(gaps: tuple[Gap, ...], oldest: int) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
+    """Split the gaps into those that can still be filled and those that lie before `oldest`."""
+    kept = tuple(Gap(max(gap.first, oldest), gap.last) for gap in gaps if gap.last >= oldest)
+    lost = tuple(Gap(gap.first, min(gap.last, oldest - 1)) for gap in gaps if gap.first < oldest)
+    return kept, lost

@@ -1,0 +1,200 @@
+"""From bytes to a frame, or to a named refusal: nothing else, whatever the bytes.
+
+The second implementation of `docs/wire-format.md`; the first is `firmware_sim.encoder`. They share
+the vectors in `tests/vectors/` and no code, because a shared codec agrees with its own mistakes.
+Never raises for input. Never looks at who sent it: that is `ingest.admit`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from ingest.reasons import Refusal
+from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS
+
+LARGEST_FRAME_BYTES: Final = 16_384
+"""A day of two channels or an hour of all of them; far above what a device sends, far below harm."""
+MOST_EPOCHS: Final = 1_440
+"""A day of minutes."""
+LONGEST_DETAIL: Final = 200
+"""Characters of a refusal's detail: enough to find the fault, too few to carry the data."""
+EARLIEST_MS: Final = 1_420_070_400_000
+"""2015-01-01: an earlier time comes from a clock that was never set."""
+
+_TOPIC: Final = re.compile(r"tidewell/v1/(0|[1-9]\d?)/([a-z0-9][a-z0-9-]{0,62})/frame")
+_BOOT: Final = re.compile(rb'"boot"\s*:\s*(\d{1,10})\s*[,}]')
+_SEQ: Final = re.compile(rb'"seq"\s*:\s*(\d{1,16})\s*[,}]')
+_SALVAGED_BYTES: Final = 256
+"""Devices write `boot` and `seq` first; further inside, the same letters may be anything."""
+HIGHEST_BOOT: Final = 2**31 - 1
+HIGHEST_SEQ: Final = 2**53 - 1
+
+Values = list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a frame came from, by its topic."""
+
+    shard: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame as its device meant it; channels that it does not carry are absent."""
+
+    boot: int
+    seq: int
+    oldest: int | None
+    start_ms: int
+    period_s: int
+    epochs: int
+    channels: dict[str, Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A frame that will not be stored, why, and its number where that could still be read."""
+
+    reason: Refusal
+    detail: str
+    boot: int | None = None
+    seq: int | None = None
+
+
+def _channel_field(low: float, high: float | None) -> Any:  # noqa: ANN401 -- pydantic's field definitions have no type
+    """Return an array of numbers within bounds; absent is allowed, `null` in its place is not."""
+    value = Annotated[float, Field(ge=low, le=high, allow_inf_nan=False)]
+    return (Annotated[list[value | None], Field(min_length=1, max_length=MOST_EPOCHS)], None)
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    boot: Annotated[int, Field(ge=0, le=HIGHEST_BOOT)]
+    seq: Annotated[int, Field(ge=0, le=HIGHEST_SEQ)]
+    oldest: Annotated[int, Field(ge=0, le=HIGHEST_SEQ)] = None  # type: ignore[assignment] # absent is allowed, null is not
+    start: Annotated[int, Field(ge=0, le=2**53)]
+    period: Annotated[int, Field(ge=1, le=3_600)]
+
+
+_Wire: Final = create_model(
+    "_Wire",
+    __base__=_Head,
+    **{one.name: _channel_field(one.low, None if one.per_minute else one.high) for one in CHANNELS},
+)
+
+_REASON_OF_ERROR: Final[dict[str, Refusal]] = {
+    "json_invalid": Refusal.BAD_JSON,
+    "model_type": Refusal.NOT_AN_OBJECT,
+    "model_attributes_type": Refusal.NOT_AN_OBJECT,
+    "missing": Refusal.MISSING_KEY,
+    "finite_number": Refusal.NOT_FINITE,
+    "greater_than_equal": Refusal.OUT_OF_RANGE,
+    "less_than_equal": Refusal.OUT_OF_RANGE,
+    "too_short": Refusal.EMPTY,
+    "too_long": Refusal.TOO_MANY_EPOCHS,
+}
+
+
+def parse_topic(topic: str) -> Address | None:
+    """Return shard and device of a frame's topic, or None for a topic of another shape.
+
+    Example:
+        >>> parse_topic("tidewell/v1/7/band-12/frame")
+        Address(shard=7, device='band-12')
+    """
+    match = _TOPIC.fullmatch(topic)
+    if match is None or int(match[1]) > 63:
+        return None
+    return Address(int(match[1]), match[2])
+
+
+def decode(payload: bytes) -> Frame | Refused:
+    """Return the frame in a payload, or why there is none.
+
+    Example:
+        >>> frame = decode(b'{"boot":1,"seq":0,"start":1762000000000,"period":60,"steps":[3]}')
+        >>> frame.channels
+        {'steps': [3.0]}
+        >>> decode(b'[]').reason
+        <Refusal.NOT_AN_OBJECT: 'not_an_object'>
+    """
+    if len(payload) > LARGEST_FRAME_BYTES:
+        detail = f"{len(payload)} bytes; the most is {LARGEST_FRAME_BYTES}"
+        return Refused(Refusal.TOO_LARGE, detail, *_salvage(payload))
+    try:
+        wire = _Wire.model_validate_json(payload)
+    except ValidationError as error:
+        reason, detail = _explain(error)
+        return Refused(reason, detail, *_salvage(payload))
+    return _checked(wire)
+
+
+def _checked(wire: Any) -> Frame | Refused:  # noqa: ANN401 -- a model that was made at import
+    """Check what one field alone cannot say."""
+    channels = {
+        name: values for name in CHANNEL_NAMES if (values := getattr(wire, name)) is not None
+    }
+
+    def refused(reason: Refusal, detail: str) -> Refused:
+        return Refused(reason, detail, wire.boot, wire.seq)
+
+    if wire.oldest is not None and wire.oldest > wire.seq:
+        return refused(Refusal.OUT_OF_RANGE, f"oldest {wire.oldest} is above seq {wire.seq}")
+    if not channels:
+        return refused(Refusal.NO_CHANNEL, "a frame carries at least one channel")
+    lengths = {len(values) for values in channels.values()}
+    if len(lengths) > 1:
+        return refused(
+            Refusal.WRONG_LENGTH, f"arrays of {sorted(lengths)} values; all must be of one length"
+        )
+    if wire.start < EARLIEST_MS:
+        return refused(
+            Refusal.TOO_OLD,
+            f"start {wire.start} is before 2015; the clock of the device was never set",
+        )
+    if detail := _too_many_counts(channels, wire.period):
+        return refused(Refusal.OUT_OF_RANGE, detail)
+    return Frame(wire.boot, wire.seq, wire.oldest, wire.start, wire.period, lengths.pop(), channels)
+
+
+def _too_many_counts(channels: dict[str, Values], period_s: int) -> str:
+    for channel in CHANNELS:
+        if channel.per_minute and channel.name in channels:
+            most = channel.high * max(1.0, period_s / 60)
+            highest = max(
+                (value for value in channels[channel.name] if value is not None), default=0.0
+            )
+            if highest > most:
+                return f"{channel.name}: {highest:g} in {period_s} s; the most is {most:g}"
+    return ""
+
+
+def _explain(error: ValidationError) -> tuple[Refusal, str]:
+    """Return reason and place of the first fault; the value itself is not repeated."""
+    first = error.errors(include_url=False, include_context=True)[0]
+    kind, place = first["type"], ".".join(str(part) for part in first["loc"])
+    if kind == "extra_forbidden":
+        is_channel = isinstance(first["input"], list)
+        reason = Refusal.UNKNOWN_CHANNEL if is_channel else Refusal.UNKNOWN_KEY
+        return reason, f"{place[:60]!r} is not in the wire format"
+    reason = _REASON_OF_ERROR.get(kind, Refusal.WRONG_TYPE)
+    detail = f"{place}: {first['msg']}" if place else first["msg"]
+    return reason, detail[:LONGEST_DETAIL]
+
+
+def _salvage(payload: bytes) -> tuple[int | None, int | None]:
+    """Return boot and seq of a frame that cannot be read as a whole.
+
+    Without them the frame could never be acknowledged, and would block its device for ever.
+    """
+    boot, seq = _BOOT.search(payload, 0, _SALVAGED_BYTES), _SEQ.search(payload, 0, _SALVAGED_BYTES)
+    if boot is None or seq is None or int(boot[1]) > HIGHEST_BOOT or int(seq[1]) > HIGHEST_SEQ:
+        return None, None
+    return int(boot[1]), int(seq[1])

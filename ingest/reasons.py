@@ -1,0 +1,43 @@
+"""Why a frame, or some of its readings, was not stored.
+
+The same words stand in the log, in `dead_letter.reason` and in `docs/operations.md`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why a frame was refused; a refused frame is kept in `dead_letter`."""
+
+    BAD_TOPIC = "bad_topic"
+    TOO_LARGE = "too_large"
+    BAD_JSON = "bad_json"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_KEY = "missing_key"
+    UNKNOWN_KEY = "unknown_key"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    WRONG_TYPE = "wrong_type"
+    NOT_FINITE = "not_finite"
+    NO_CHANNEL = "no_channel"
+    EMPTY = "empty"
+    WRONG_LENGTH = "wrong_length"
+    TOO_MANY_EPOCHS = "too_many_epochs"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_OLD = "too_old"
+    FROM_THE_FUTURE = "from_the_future"
+    UNKNOWN_DEVICE = "unknown_device"
+    DEVICE_REVOKED = "device_revoked"
+    NOT_ASSIGNED = "not_assigned"
+    WRONG_SHARD = "wrong_shard"
+    PAUSED = "paused"
+    EPOCH_CONFLICT = "epoch_conflict"
+
+
+class Progress(StrEnum):
+    """What a frame's number says about it."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    TOO_MANY_GAPS = "too_many_gaps"

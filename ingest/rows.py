@@ -1,0 +1,145 @@
+"""Readings as columns, and as PostgreSQL's binary COPY, without a loop over rows.
+
+The binary format gives every field its length; a missing value is sent as NaN, so that all rows
+have one length and one NumPy structured array is the whole COPY. The INSERT turns NaN into NULL.
+
+Source: PostgreSQL documentation, COPY, "Binary Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.admit import Admitted
+from tidewell.vocabulary import CHANNEL_NAMES
+
+COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER: Final = b"\xff\xff"
+POSTGRES_EPOCH_MS: Final = 946_684_800_000
+"""PostgreSQL counts timestamps from 2000-01-01."""
+
+_FIELDS: Final[tuple[tuple[str, str], ...]] = (
+    ("person_id", ">i4"),
+    ("time", ">i8"),
+    ("device_id", ">i4"),
+    ("period_s", ">i2"),
+    ("boot", ">i4"),
+    ("seq", ">i8"),
+    ("received_at", ">i8"),
+    *((name, ">f4") for name in CHANNEL_NAMES),
+)
+_COPY_ROW: Final = np.dtype(
+    [("fields", ">i2")]
+    + [part for name, kind in _FIELDS for part in ((f"{name}_bytes", ">i4"), (name, kind))]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Readings with the frame that each came in; columns of one length.
+
+    `frame` is the place of its frame in the batch. Times are ms UTC, values float32[n, channels].
+    """
+
+    frame: NDArray[np.int64]
+    person_id: NDArray[np.int64]
+    time_ms: NDArray[np.int64]
+    device_id: NDArray[np.int64]
+    period_s: NDArray[np.int64]
+    boot: NDArray[np.int64]
+    seq: NDArray[np.int64]
+    received_ms: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.person_id)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Rows:
+        """Return the rows at `index`."""
+        return Rows(*(getattr(self, name)[index] for name in self.__slots__))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Self:
+        """Return several sets of rows as one."""
+        return cls(
+            *(np.concatenate([getattr(one, name) for one in parts]) for name in cls.__slots__)
+        )
+
+
+def assemble(admitted: Sequence[Admitted], received_ms: int) -> Rows:
+    """Turn the frames of a batch into columns, leaving out epochs that are not kept."""
+    epochs = np.array([one.frame.epochs for one in admitted], np.int64)
+    frame = np.repeat(np.arange(len(admitted)), epochs)
+    within = np.arange(len(frame)) - np.repeat(np.cumsum(epochs) - epochs, epochs)
+
+    def spread(values: list[int]) -> NDArray[np.int64]:
+        return np.repeat(np.array(values, np.int64), epochs)
+
+    period_s = spread([one.frame.period_s for one in admitted])
+    owners = [owner for one in admitted for owner in one.person_of_epoch]
+    person_id = np.array([-1 if owner is None else owner for owner in owners], np.int64)
+    rows = Rows(
+        frame=frame,
+        person_id=person_id,
+        time_ms=spread([one.frame.start_ms for one in admitted]) + within * period_s * 1000,
+        device_id=spread([one.device_id for one in admitted]),
+        period_s=period_s,
+        boot=spread([one.frame.boot for one in admitted]),
+        seq=spread([one.frame.seq for one in admitted]),
+        received_ms=np.full(len(frame), received_ms, np.int64),
+        values=_values(admitted),
+    )
+    return rows.take(person_id >= 0) if (person_id < 0).any() else rows
+
+
+def copy_bytes(rows: Rows) -> bytes:
+    """Return the rows as the content of `COPY … FROM STDIN (FORMAT binary)`."""
+    table = np.empty(len(rows), _COPY_ROW)
+    table["fields"] = len(_FIELDS)
+    for name, kind in _FIELDS:
+        table[f"{name}_bytes"] = np.dtype(kind).itemsize
+    for name in ("person_id", "device_id", "period_s", "boot", "seq"):
+        table[name] = getattr(rows, name)
+    table["time"] = (rows.time_ms - POSTGRES_EPOCH_MS) * 1000
+    table["received_at"] = (rows.received_ms - POSTGRES_EPOCH_MS) * 1000
+    for place, name in enumerate(CHANNEL_NAMES):
+        table[name] = rows.values[:, place]
+    return COPY_HEADER + table.tobytes() + COPY_TRAILER
+
+
+def parse_copy(data: bytes) -> Rows:
+    """Return the rows of `COPY … TO STDOUT (FORMAT binary)` that has the same columns and no NULL."""
+    body = data[len(COPY_HEADER) : -len(COPY_TRAILER)]
+    table = np.frombuffer(body, _COPY_ROW)
+    columns = {
+        name: table[name].astype(np.int64)
+        for name in ("person_id", "device_id", "period_s", "boot", "seq", "time", "received_at")
+    }
+    values = np.stack([table[name].astype(np.float32) for name in CHANNEL_NAMES], axis=1)
+    return Rows(
+        frame=np.full(len(table), -1, np.int64),
+        person_id=columns["person_id"],
+        time_ms=columns["time"] // 1000 + POSTGRES_EPOCH_MS,
+        device_id=columns["device_id"],
+        period_s=columns["period_s"],
+        boot=columns["boot"],
+        seq=columns["seq"],
+        received_ms=columns["received_at"] // 1000 + POSTGRES_EPOCH_MS,
+        values=values,
+    )
+
+
+def _values(admitted: Sequence[Admitted]) -> NDArray[np.float32]:
+    """Return all values, float32[rows, channels]; NumPy reads None as NaN."""
+    columns = []
+    for name in CHANNEL_NAMES:
+        column: list[float | None] = []
+        for one in admitted:
+            column += one.frame.channels.get(name) or [None] * one.frame.epochs
+        columns.append(np.array(column, np.float64).astype(np.float32))
+    return np.stack(columns, axis=1) if columns else np.empty((0, len(CHANNEL_NAMES)), np.float32)

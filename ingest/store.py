@@ -1,0 +1,403 @@
+"""The database as ingest sees it: leases, what is known of devices, and one transaction a batch.
+
+One connection, owned by one worker. Every write happens inside `Store.transaction`, which first
+renews the leases of the worker: a worker that was overtaken cannot commit anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
+from ingest.batch import DeadLetter, DeviceBoot, Tally
+from ingest.cursors import Cursor, Gap
+from ingest.rows import Rows, copy_bytes, parse_copy
+from tidewell.database import Connection, Queries, Role, connect
+from tidewell.errors import LeaseLostError
+
+QUERIES: Final = Queries("ingest", "store.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A cursor, and how far its boot is scored."""
+
+    cursor: Cursor
+    scored_upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a detector remembered of the people of a shard, and up to which frames."""
+
+    shard: int
+    replay_from: datetime
+    seen_upto: Mapping[DeviceBoot, int]
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A day that closed, as it is stored."""
+
+    person_id: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """A change of an episode, as it is stored."""
+
+    person_id: int
+    family: str
+    kind: str
+    opened_at: datetime
+    at: datetime
+    level: str
+    score: float
+    explanation: Mapping[str, Any]
+    closes: bool
+
+
+class Store:
+    """One worker's way to the database."""
+
+    def __init__(self, connection: Connection, owner: str, lease_s: int) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._lease_s = lease_s
+        self.epochs: dict[int, int] = {}
+
+    @classmethod
+    async def open(cls, url: str, owner: str, lease_s: int) -> Store:
+        """Connect as ingest; `owner` tells this worker from every other one.
+
+        Raises:
+            ServerUnavailableError: the database did not answer.
+        """
+        connection = await connect(url, Role.INGEST, "tidewell ingest", autocommit=True)
+        await connection.execute(QUERIES["create_staging"])
+        return cls(connection, owner, lease_s)
+
+    async def close(self) -> None:
+        """Close the connection; leases run out by themselves."""
+        await self._connection.close()
+
+    async def take_shards(self, now: datetime) -> dict[int, int]:
+        """Take every shard that nobody holds and return the epoch of each."""
+        rows = await self._all("take_shards", owner=self._owner, now=now, until=self._until(now))
+        self.epochs = {int(shard): int(epoch) for shard, epoch in rows}
+        return self.epochs
+
+    async def give_back_shards(self) -> None:
+        """Let the next worker start at once instead of waiting for the lease to run out."""
+        await self._connection.execute(QUERIES["give_back_shards"], {"owner": self._owner})
+
+    @asynccontextmanager
+    async def transaction(self, now: datetime) -> AsyncIterator[Transaction]:
+        """Open a transaction that holds only while this worker holds its shards.
+
+        Raises:
+            LeaseLostError: another worker has taken a shard.
+        """
+        held = sorted(self.epochs)
+        async with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
+            await cursor.execute(
+                QUERIES["renew_shards"],
+                {
+                    "shards": held,
+                    "epochs": [self.epochs[shard] for shard in held],
+                    "owner": self._owner,
+                    "until": self._until(now),
+                },
+            )
+            if cursor.rowcount != len(held):
+                raise LeaseLostError(
+                    f"{len(held) - cursor.rowcount} of {len(held)} shards were taken by another worker; "
+                    "starting again with what is free"
+                )
+            yield Transaction(cursor, now)
+
+    async def registry(self, now: datetime, names: Sequence[str] | None = None) -> Registry:
+        """Return all devices and people, or only the devices of these names."""
+        devices = _devices(
+            await self._all("devices", now=now, names=None if names is None else list(names))
+        )
+        pauses: dict[int, list[Span]] = {}
+        for person_id, start_ms, end_ms in await self._all("pauses"):
+            pauses.setdefault(person_id, []).append(
+                Span(start_ms, FOREVER_MS if end_ms is None else end_ms)
+            )
+        people = {
+            person_id: Person(person_id, shard, timezone, tuple(pauses.get(person_id, ())))
+            for person_id, shard, timezone in await self._all("people")
+        }
+        return Registry(devices, people)
+
+    async def cursors(self, wanted: Iterable[DeviceBoot]) -> dict[DeviceBoot, Kept]:
+        """Return what is stored of these boots; one that was never seen is absent."""
+        keys = list(wanted)
+        which = {"devices": [device for device, _ in keys], "boots": [boot for _, boot in keys]}
+        gaps: dict[DeviceBoot, list[Gap]] = {}
+        for device_id, boot, first, last in await self._all("gaps", **which):
+            gaps.setdefault((device_id, boot), []).append(Gap(first, last))
+        return {
+            (device_id, boot): Kept(
+                Cursor(upto, highest, tuple(gaps.get((device_id, boot), ()))), scored_upto
+            )
+            for device_id, boot, upto, highest, scored_upto in await self._all("cursors", **which)
+        }
+
+    async def snapshots(self, detector_version: str) -> list[Snapshot]:
+        """Return the snapshots of the shards that are held, made by this version of the detector."""
+        rows = await self._all(
+            "load_snapshots", shards=sorted(self.epochs), detector_version=detector_version
+        )
+        return [
+            Snapshot(
+                shard,
+                datetime.fromisoformat(cursors["replay_from"]),
+                {(device, boot): seen for device, boot, seen in cursors["seen_upto"]},
+                bytes(state),
+            )
+            for shard, _, cursors, state in rows
+        ]
+
+    async def scored_readings(
+        self, people: Sequence[int], received_from: datetime, seen_upto: Mapping[DeviceBoot, int]
+    ) -> Rows:
+        """Return what was scored of these people after a snapshot, in the order of scoring."""
+        return await self._copy_out(
+            "copy_scored_readings",
+            people=list(people),
+            received_from=received_from,
+            devices=[device for device, _ in seen_upto],
+            boots=[boot for _, boot in seen_upto],
+            seen=list(seen_upto.values()),
+        )
+
+    async def held_readings(
+        self, people: Sequence[int], key: DeviceBoot, after: int, upto: int
+    ) -> Rows:
+        """Return the stored readings of frames after < seq <= upto of one boot."""
+        return await self._copy_out(
+            "copy_held_readings",
+            people=list(people),
+            device_id=key[0],
+            boot=key[1],
+            after=after,
+            upto=upto,
+        )
+
+    async def _copy_out(self, name: str, **parameters: object) -> Rows:
+        parts = []
+        async with (
+            self._connection.cursor() as cursor,
+            cursor.copy(QUERIES[name], parameters) as copy,
+        ):
+            async for part in copy:
+                parts.append(bytes(part))
+        return parse_copy(b"".join(parts))
+
+    async def _all(self, name: str, **parameters: object) -> list[TupleRow]:
+        async with self._connection.cursor() as cursor:
+            return await (await cursor.execute(QUERIES[name], parameters)).fetchall()
+
+    def _until(self, now: datetime) -> datetime:
+        return datetime.fromtimestamp(now.timestamp() + self._lease_s, UTC)
+
+
+class Transaction:
+    """What one transaction writes; it commits as a whole or not at all."""
+
+    def __init__(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
+        self._cursor = cursor
+        self._now = now
+
+    async def add_readings(self, rows: Rows) -> tuple[Rows, dict[tuple[int, int, int], int]]:
+        """Store readings; return those that are new, and how many of each frame contradict stored ones.
+
+        The frames of the second answer are (device, boot, seq).
+        """
+        async with self._cursor.copy(QUERIES["copy_staging"]) as copy:
+            await copy.write(copy_bytes(rows))
+        await self._cursor.execute(QUERIES["insert_readings"])
+        if self._cursor.rowcount == len(rows):
+            return rows, {}
+        known = await (await self._cursor.execute(QUERIES["rows_not_inserted"])).fetchall()
+        return _split_known(rows, known)
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep refusals; the same bytes on the same topic are kept once."""
+        if letters:
+            await self._cursor.executemany(
+                QUERIES["insert_dead_letter"], [_letter(letter, self._now) for letter in letters]
+            )
+
+    async def save_cursor(self, key: DeviceBoot, kept: Kept, tally: Tally) -> None:
+        """Store how far a boot has come, and its gaps."""
+        which = {"device_id": key[0], "boot": key[1]}
+        await self._cursor.execute(
+            QUERIES["save_cursor"],
+            {
+                **which,
+                "upto": kept.cursor.upto,
+                "highest": kept.cursor.highest,
+                "scored_upto": kept.scored_upto,
+                "committed": tally.committed,
+                "dead_lettered": tally.dead_lettered,
+                "repeated": tally.repeated,
+                "now": self._now,
+            },
+        )
+
+    async def save_gaps(self, key: DeviceBoot, cursor: Cursor, lost: Sequence[Gap]) -> None:
+        """Replace the open gaps of a boot, and add those that its device gave up."""
+        which = {"device_id": key[0], "boot": key[1]}
+        await self._cursor.execute(QUERIES["clear_gaps"], which)
+        states = [(gap, "waiting") for gap in cursor.gaps] + [
+            (gap, "lost_on_device") for gap in lost
+        ]
+        if states:
+            await self._cursor.executemany(
+                QUERIES["save_gap"],
+                [
+                    {
+                        **which,
+                        "first": gap.first,
+                        "last": gap.last,
+                        "state": state,
+                        "now": self._now,
+                    }
+                    for gap, state in states
+                ],
+            )
+
+    async def save_days(self, days: Sequence[DayRow], detector_version: str) -> None:
+        """Store days that closed."""
+        if days:
+            await self._cursor.executemany(
+                QUERIES["save_day"],
+                [
+                    {
+                        **day.values,
+                        "person_id": day.person_id,
+                        "usual": Jsonb(day.values["usual"]),
+                        "detector_version": detector_version,
+                    }
+                    for day in days
+                ],
+            )
+
+    async def save_episodes(self, changes: Sequence[EpisodeRow], detector_version: str) -> None:
+        """Store changes of episodes and wake the alerts process when this transaction commits."""
+        for change in changes:
+            which = {
+                "person_id": change.person_id,
+                "family": change.family,
+                "opened_at": change.opened_at,
+            }
+            what = {
+                "level": change.level,
+                "score": change.score,
+                "explanation": Jsonb(change.explanation),
+            }
+            if not change.closes:
+                await self._cursor.execute(QUERIES["close_unknown_episode"], which)
+            closed_at = change.at if change.closes else None
+            await self._cursor.execute(
+                QUERIES["save_episode"],
+                {**which, **what, "closed_at": closed_at, "detector_version": detector_version},
+            )
+            row = await self._cursor.fetchone()
+            assert row is not None  # RETURNING always answers
+            event = {
+                **what,
+                "episode_id": row[0],
+                "kind": change.kind,
+                "at": change.at,
+                "now": self._now,
+            }
+            await self._cursor.execute(QUERIES["add_episode_event"], event)
+        if changes:
+            await self._cursor.execute(QUERIES["wake_alerts"])
+
+    async def save_snapshot(
+        self, shard: int, people: Sequence[int], state: bytes, detector_version: str
+    ) -> None:
+        """Store what the detector remembers of the people of a shard."""
+        await self._cursor.execute(QUERIES["snapshot_cursors"], {"people": list(people)})
+        rows = await self._cursor.fetchall()
+        open_since = [noticed_at for *_, noticed_at in rows if noticed_at is not None]
+        cursors = {
+            "replay_from": min([self._now, *open_since]).isoformat(),
+            "seen_upto": sorted({(device, boot, seen) for _, device, boot, seen, _ in rows}),
+        }
+        await self._cursor.execute(
+            QUERIES["save_snapshot"],
+            {
+                "shard": shard,
+                "taken_at": self._now,
+                "detector_version": detector_version,
+                "cursors": Jsonb(cursors),
+                "state": state,
+            },
+        )
+
+
+def _devices(rows: Sequence[TupleRow]) -> dict[str, Device]:
+    devices: dict[str, Device] = {}
+    for name, device_id, revoked, person_id, start_ms, end_ms in rows:
+        known = devices.get(name) or Device(device_id, bool(revoked), ())
+        if person_id is not None:
+            wearing = Wearing(start_ms, FOREVER_MS if end_ms is None else end_ms, person_id)
+            known = Device(device_id, known.revoked, (*known.wearings, wearing))
+        devices[name] = known
+    return devices
+
+
+def _split_known(
+    rows: Rows, known: Sequence[TupleRow]
+) -> tuple[Rows, dict[tuple[int, int, int], int]]:
+    """Take out the rows whose epoch was there before, and count the contradictions of each frame."""
+    taken = {(device, boot, seq, time_ms) for device, boot, seq, time_ms, _ in known}
+    keys = zip(
+        rows.device_id.tolist(),
+        rows.boot.tolist(),
+        rows.seq.tolist(),
+        rows.time_ms.tolist(),
+        strict=True,
+    )
+    fresh = np.array([key not in taken for key in keys], np.bool_)
+    conflicts: dict[tuple[int, int, int], int] = {}
+    for device, boot, seq, _, differs in known:
+        if differs:
+            conflicts[device, boot, seq] = conflicts.get((device, boot, seq), 0) + 1
+    return rows.take(fresh), conflicts
+
+
+def _letter(letter: DeadLetter, now: datetime) -> dict[str, object]:
+    refused = letter.refused
+    return {
+        "received_at": now,
+        "topic": letter.topic,
+        "device_id": letter.device_id,
+        "boot": refused.boot,
+        "seq": refused.seq,
+        "reason": refused.reason.value,
+        "detail": refused.detail.replace("\x00", "\\0"),
+        "whole_frame": letter.whole_frame,
+        "payload": letter.payload,
+        "payload_bytes": len(letter.content),
+        "payload_hash": hashlib.sha256(letter.content).digest(),
+    }

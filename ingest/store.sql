@@ -1,0 +1,221 @@
+-- Everything that ingest asks of the database. `now` is always a parameter.
+
+-- name: take_shards
+UPDATE shard SET owner = %(owner)s, epoch = epoch + 1, lease_until = %(until)s
+WHERE shard IN (
+    SELECT shard FROM shard
+    WHERE owner IS NULL OR owner = %(owner)s OR lease_until < %(now)s
+    ORDER BY shard FOR UPDATE SKIP LOCKED
+)
+RETURNING shard, epoch;
+
+-- name: renew_shards
+UPDATE shard SET lease_until = %(until)s
+FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)
+WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(owner)s;
+
+-- name: give_back_shards
+UPDATE shard SET owner = NULL, lease_until = NULL
+WHERE owner = %(owner)s;
+
+-- name: devices
+SELECT device.name, device.device_id, device.revoked_at IS NOT NULL AND device.revoked_at <= %(now)s,
+       device_assignment.person_id,
+       (extract(epoch FROM device_assignment.valid_from) * 1000)::bigint,
+       (extract(epoch FROM device_assignment.valid_until) * 1000)::bigint
+FROM device LEFT JOIN device_assignment USING (device_id)
+WHERE %(names)s::text[] IS NULL OR device.name = ANY (%(names)s)
+ORDER BY device.device_id, device_assignment.valid_from;
+
+-- name: people
+SELECT person_id, shard, timezone FROM person ORDER BY person_id;
+
+-- name: pauses
+SELECT person_id,
+       (extract(epoch FROM paused_from) * 1000)::bigint,
+       (extract(epoch FROM paused_until) * 1000)::bigint
+FROM pause ORDER BY person_id, paused_from;
+
+-- name: cursors
+SELECT device_id, boot, upto, highest, scored_upto FROM device_cursor
+WHERE (device_id, boot) IN (SELECT * FROM unnest(%(devices)s::integer[], %(boots)s::integer[]));
+
+-- name: gaps
+SELECT device_id, boot, first_seq, last_seq FROM frame_gap
+WHERE state = 'waiting'
+  AND (device_id, boot) IN (SELECT * FROM unnest(%(devices)s::integer[], %(boots)s::integer[]))
+ORDER BY device_id, boot, first_seq;
+
+-- name: create_staging
+CREATE TEMPORARY TABLE IF NOT EXISTS staging (
+    person_id integer, time timestamptz, device_id integer, period_s smallint, boot integer, seq bigint,
+    received_at timestamptz,
+    heart_rate real, hrv_rmssd real, skin_temperature real, eda real, steps real, spo2 real,
+    respiratory_rate real, motion real, sleep_state real, worn real
+) ON COMMIT DELETE ROWS;
+
+-- name: copy_staging
+COPY staging FROM STDIN (FORMAT binary);
+
+-- name: insert_readings
+INSERT INTO reading (
+    person_id, time, device_id, period_s, boot, seq, received_at,
+    heart_rate, hrv_rmssd, skin_temperature, eda, steps, spo2, respiratory_rate, motion, sleep_state, worn
+)
+SELECT person_id, time, device_id, period_s, boot, seq, received_at,
+       nullif(heart_rate, 'NaN'), nullif(hrv_rmssd, 'NaN'), nullif(skin_temperature, 'NaN'),
+       nullif(eda, 'NaN'), nullif(steps, 'NaN'), nullif(spo2, 'NaN'), nullif(respiratory_rate, 'NaN'),
+       nullif(motion, 'NaN'), nullif(sleep_state, 'NaN'), nullif(worn, 'NaN')
+FROM staging
+ON CONFLICT DO NOTHING;
+
+-- Rows that were there before; `differs` where they say something else.
+-- name: rows_not_inserted
+SELECT staging.device_id, staging.boot, staging.seq,
+       (extract(epoch FROM staging.time) * 1000)::bigint,
+       (coalesce(reading.heart_rate, 'NaN'), coalesce(reading.hrv_rmssd, 'NaN'),
+        coalesce(reading.skin_temperature, 'NaN'), coalesce(reading.eda, 'NaN'), coalesce(reading.steps, 'NaN'),
+        coalesce(reading.spo2, 'NaN'), coalesce(reading.respiratory_rate, 'NaN'),
+        coalesce(reading.motion, 'NaN'), coalesce(reading.sleep_state, 'NaN'), coalesce(reading.worn, 'NaN'))
+       IS DISTINCT FROM
+       (staging.heart_rate, staging.hrv_rmssd, staging.skin_temperature, staging.eda, staging.steps,
+        staging.spo2, staging.respiratory_rate, staging.motion, staging.sleep_state, staging.worn) AS differs
+FROM staging JOIN reading USING (person_id, time, device_id)
+WHERE (reading.boot, reading.seq) <> (staging.boot, staging.seq);
+
+-- name: insert_dead_letter
+INSERT INTO dead_letter (
+    received_at, topic, device_id, boot, seq, reason, detail, whole_frame, payload, payload_bytes, payload_hash
+)
+VALUES (
+    %(received_at)s, %(topic)s, %(device_id)s, %(boot)s, %(seq)s, %(reason)s, %(detail)s, %(whole_frame)s,
+    %(payload)s, %(payload_bytes)s, %(payload_hash)s
+)
+ON CONFLICT DO NOTHING;
+
+-- name: save_cursor
+INSERT INTO device_cursor AS known (
+    device_id, boot, upto, highest, scored_upto, frames_committed, frames_dead_lettered, frames_repeated,
+    first_received_at, last_received_at
+)
+VALUES (
+    %(device_id)s, %(boot)s, %(upto)s, %(highest)s, %(scored_upto)s, %(committed)s, %(dead_lettered)s,
+    %(repeated)s, %(now)s, %(now)s
+)
+ON CONFLICT (device_id, boot) DO UPDATE SET
+    upto = excluded.upto,
+    highest = excluded.highest,
+    scored_upto = excluded.scored_upto,
+    frames_committed = known.frames_committed + excluded.frames_committed,
+    frames_dead_lettered = known.frames_dead_lettered + excluded.frames_dead_lettered,
+    frames_repeated = known.frames_repeated + excluded.frames_repeated,
+    last_received_at = excluded.last_received_at;
+
+-- name: clear_gaps
+DELETE FROM frame_gap WHERE device_id = %(device_id)s AND boot = %(boot)s AND state = 'waiting';
+
+-- name: save_gap
+INSERT INTO frame_gap (device_id, boot, first_seq, last_seq, state, noticed_at)
+VALUES (%(device_id)s, %(boot)s, %(first)s, %(last)s, %(state)s, %(now)s)
+ON CONFLICT (device_id, boot, first_seq) DO UPDATE SET last_seq = excluded.last_seq, state = excluded.state;
+
+-- Readings of frames that came before the hole below them was filled.
+-- name: copy_held_readings
+COPY (
+    SELECT person_id, time, device_id, period_s, boot, seq, received_at,
+           coalesce(heart_rate, 'NaN'), coalesce(hrv_rmssd, 'NaN'), coalesce(skin_temperature, 'NaN'),
+           coalesce(eda, 'NaN'), coalesce(steps, 'NaN'), coalesce(spo2, 'NaN'),
+           coalesce(respiratory_rate, 'NaN'), coalesce(motion, 'NaN'), coalesce(sleep_state, 'NaN'),
+           coalesce(worn, 'NaN')
+    FROM reading
+    WHERE person_id = ANY (%(people)s) AND device_id = %(device_id)s AND boot = %(boot)s
+      AND seq > %(after)s AND seq <= %(upto)s
+    ORDER BY seq, time
+) TO STDOUT (FORMAT binary);
+
+-- The readings that a detector has to see again, in the order in which they were scored: a frame
+-- was scored when it and all before it had come.
+-- name: copy_scored_readings
+COPY (
+    SELECT person_id, time, device_id, period_s, boot, seq, received_at,
+           coalesce(heart_rate, 'NaN'), coalesce(hrv_rmssd, 'NaN'), coalesce(skin_temperature, 'NaN'),
+           coalesce(eda, 'NaN'), coalesce(steps, 'NaN'), coalesce(spo2, 'NaN'),
+           coalesce(respiratory_rate, 'NaN'), coalesce(motion, 'NaN'), coalesce(sleep_state, 'NaN'),
+           coalesce(worn, 'NaN')
+    FROM (
+        SELECT reading.*, max(received_at) OVER (PARTITION BY device_id, boot ORDER BY seq) AS scored_at
+        FROM reading JOIN device_cursor USING (device_id, boot)
+        LEFT JOIN unnest(%(devices)s::integer[], %(boots)s::integer[], %(seen)s::bigint[])
+            AS snapshot (device_id, boot, seen_upto) USING (device_id, boot)
+        WHERE reading.person_id = ANY (%(people)s) AND reading.received_at >= %(received_from)s
+          AND reading.seq <= device_cursor.scored_upto
+          AND (snapshot.seen_upto IS NULL OR reading.seq > snapshot.seen_upto)
+    ) AS scored
+    ORDER BY scored_at, device_id, boot, seq, time
+) TO STDOUT (FORMAT binary);
+
+-- name: save_day
+INSERT INTO daily_feature (
+    person_id, day, night_heart_rate, steps, worn_minutes, usual, score, family, level, detector_version
+)
+VALUES (
+    %(person_id)s, %(day)s, %(night_heart_rate)s, %(steps)s, %(worn_minutes)s, %(usual)s, %(score)s,
+    %(family)s, %(level)s, %(detector_version)s
+)
+ON CONFLICT (person_id, day) DO UPDATE SET
+    night_heart_rate = excluded.night_heart_rate, steps = excluded.steps,
+    worn_minutes = excluded.worn_minutes, usual = excluded.usual, score = excluded.score,
+    family = excluded.family, level = excluded.level, detector_version = excluded.detector_version;
+
+-- An open episode that the detector no longer knows (another version, another setting) ends here.
+-- name: close_unknown_episode
+UPDATE episode SET closed_at = greatest(opened_at, %(opened_at)s)
+WHERE person_id = %(person_id)s AND family = %(family)s AND closed_at IS NULL AND opened_at <> %(opened_at)s;
+
+-- name: save_episode
+INSERT INTO episode (person_id, family, opened_at, closed_at, level, score, explanation, detector_version)
+VALUES (
+    %(person_id)s, %(family)s, %(opened_at)s, %(closed_at)s, %(level)s, %(score)s, %(explanation)s,
+    %(detector_version)s
+)
+ON CONFLICT (person_id, family, opened_at) DO UPDATE SET
+    closed_at = excluded.closed_at, level = excluded.level, score = excluded.score,
+    explanation = excluded.explanation
+RETURNING episode_id;
+
+-- name: add_episode_event
+INSERT INTO episode_event (episode_id, kind, at, recorded_at, level, score, explanation)
+VALUES (%(episode_id)s, %(kind)s, %(at)s, %(now)s, %(level)s, %(score)s, %(explanation)s)
+ON CONFLICT DO NOTHING;
+
+-- name: wake_alerts
+SELECT pg_notify('tidewell_episode_event', '');
+
+-- name: load_snapshots
+SELECT shard, taken_at, cursors, state FROM detector_snapshot
+WHERE shard = ANY (%(shards)s) AND detector_version = %(detector_version)s;
+
+-- name: snapshot_cursors
+SELECT device_assignment.person_id, device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto,
+       (SELECT min(noticed_at) FROM frame_gap
+        WHERE frame_gap.device_id = device_cursor.device_id AND frame_gap.boot = device_cursor.boot
+          AND frame_gap.state = 'waiting')
+FROM device_cursor JOIN device_assignment USING (device_id)
+WHERE device_assignment.person_id = ANY (%(people)s);
+
+-- name: save_snapshot
+INSERT INTO detector_snapshot (shard, taken_at, detector_version, cursors, state)
+VALUES (%(shard)s, %(taken_at)s, %(detector_version)s, %(cursors)s, %(state)s)
+ON CONFLICT (shard) DO UPDATE SET
+    taken_at = excluded.taken_at, detector_version = excluded.detector_version,
+    cursors = excluded.cursors, state = excluded.state;
+
+-- Boots with stored readings that the detector has not seen: a batch whose scoring failed.
+-- name: unscored
+SELECT DISTINCT device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto, device_cursor.upto
+FROM device_cursor JOIN device_assignment USING (device_id)
+WHERE device_assignment.person_id = ANY (%(people)s) AND device_cursor.scored_upto < device_cursor.upto
+ORDER BY device_cursor.device_id, device_cursor.boot;
+
+-- name: mark_scored
+UPDATE device_cursor SET scored_upto = %(scored_upto)s WHERE device_id = %(device_id)s AND boot = %(boot)s;

@@ -1,0 +1,1 @@
+"""The pages of Tidewell: for practitioners, clinicians, young people and administrators."""

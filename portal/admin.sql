@@ -1,0 +1,48 @@
+-- Numbers of the service. No row here is about one person.
+
+-- name: counts
+SELECT
+    (SELECT count(*) FROM person) AS people,
+    (SELECT count(*) FROM person WHERE NOT EXISTS (
+        SELECT FROM assignment
+        WHERE assignment.person_id = person.person_id AND assignment.kind = 'key_worker'
+          AND assignment.valid_from <= %(now)s
+          AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
+    )) AS people_without_key_worker,
+    (SELECT count(*) FROM device WHERE revoked_at IS NULL) AS devices,
+    (SELECT count(DISTINCT device_id) FROM device_cursor WHERE last_received_at > %(recent)s)
+        AS devices_heard,
+    (SELECT COALESCE(sum(frames_committed), 0)::bigint FROM device_cursor) AS frames_committed,
+    (SELECT COALESCE(sum(frames_dead_lettered), 0)::bigint FROM device_cursor)
+        AS frames_dead_lettered,
+    (SELECT COALESCE(sum(frames_repeated), 0)::bigint FROM device_cursor) AS frames_repeated,
+    (SELECT COALESCE(sum(upto - scored_upto), 0)::bigint FROM device_cursor) AS frames_unscored,
+    (SELECT count(*) FROM episode WHERE closed_at IS NULL) AS open_episodes,
+    (SELECT count(*) FROM alert_action WHERE NOT EXISTS (
+        SELECT FROM alert_event WHERE alert_event.alert_action_id = alert_action.alert_action_id
+    )) AS waiting_actions;
+
+-- name: refused_by_reason
+SELECT reason AS name, count(*) AS number FROM dead_letter GROUP BY reason ORDER BY number DESC, name;
+
+-- name: gaps_by_state
+SELECT state AS name, sum(last_seq - first_seq + 1)::bigint AS number
+FROM frame_gap GROUP BY state ORDER BY state;
+
+-- name: open_alerts_by_level
+SELECT level || ' / ' || state AS name, count(*) AS number
+FROM alert WHERE state <> 'closed'
+GROUP BY level, state
+ORDER BY array_position(ARRAY['check_now', 'check_today', 'for_review'], level), state;
+
+-- name: deliveries_by_state
+SELECT channel || ' / ' || state AS name, count(*) AS number
+FROM delivery GROUP BY channel, state ORDER BY channel, state;
+
+-- name: shards_by_owner
+SELECT CASE WHEN owner IS NOT NULL AND lease_until > %(now)s THEN owner ELSE 'nobody' END AS name,
+    count(*) AS number
+FROM shard GROUP BY 1 ORDER BY 1;
+
+-- name: last_audit
+SELECT at, alerts_checked, violations, repaired FROM auditor_run ORDER BY auditor_run_id DESC LIMIT 1;

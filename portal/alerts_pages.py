@@ -1,0 +1,356 @@
+"""The practitioner's list and the page of one alert.
+
+A GET only shows: opening a link from a message, or a mail scanner doing so, accepts nothing. A POST
+writes down what somebody asked for; the alerts process folds it in, and until it has, the page says
+"sent", not "saved".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from aiohttp import web
+from pydantic import BaseModel, StringConstraints
+
+from portal.alert_words import (
+    AlertState,
+    Outcome,
+    action_words,
+    event_words,
+    level_shape,
+    outcome_words,
+    suggestion_words,
+)
+from portal.context import (
+    SETTINGS,
+    Audience,
+    Viewer,
+    first_row,
+    now_of,
+    rows,
+    transaction,
+    viewer_of,
+)
+from portal.daily import DayRow, FeatureTrend, one_trend
+from portal.explanation import Explanation, read_explanation
+from portal.forms import read_form
+from portal.people import LookedAt, log_list_look, log_look, people_of_staff, person_card
+from portal.rendering import page
+from portal.security import Refusal, not_found
+from portal.words import age_words, local_day
+from tidewell.database import Connection, Queries
+
+OPEN_ALERTS_MAX: Final = 200
+"""More than anybody can work through; the page says so when it shows no more than this."""
+
+STORY_MAX: Final = 200
+"""An alert that escalates every hour for a week stays below this."""
+
+NOTE_CHARACTERS_MAX: Final = 500
+"""Enough for what the next colleague needs; the record of the visit belongs elsewhere."""
+
+SLOW_AFTER: Final = timedelta(seconds=60)
+"""The alerts process looks every few seconds; after a minute the page says that it is slow."""
+
+SPARKLINE_DAYS: Final = 21
+"""Three weeks show a usual stretch before the change on a phone's width."""
+
+_QUERIES: Final = Queries("portal", "alerts.sql")
+
+
+class ActionKind(StrEnum):
+    """What somebody can ask of an alert."""
+
+    ACCEPT = "accept"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlertRow:
+    """An open alert in the list."""
+
+    alert_id: int
+    public_id: str
+    person_id: int
+    level: str
+    state: str
+    cause: str
+    since: datetime
+    raised_at: datetime
+    back_to_usual_at: datetime | None
+    accepted_by: int | None
+    accepted_at: datetime | None
+    explanation: object
+    timezone: str
+    name: str
+    accepted_by_name: str | None
+    has_waiting_action: bool
+
+    @property
+    def shape(self) -> str:
+        """Return the sign of the level."""
+        return level_shape(self.level)
+
+    @property
+    def sentence(self) -> str:
+        """Return what changed."""
+        return read_explanation(self.explanation).sentence
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert with everything that its page says."""
+
+    alert_id: int
+    public_id: str
+    person_id: int
+    level: str
+    state: str
+    cause: str
+    since: datetime
+    raised_at: datetime
+    back_to_usual_at: datetime | None
+    accepted_by: int | None
+    accepted_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+    note: str | None
+    explanation: object
+    timezone: str
+    name: str
+    accepted_by_name: str | None
+    closed_by_name: str | None
+
+    @property
+    def shape(self) -> str:
+        """Return the sign of the level."""
+        return level_shape(self.level)
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the work is done."""
+        return self.state == AlertState.CLOSED
+
+    @property
+    def is_accepted(self) -> bool:
+        """Return whether somebody is on it."""
+        return self.state == AlertState.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAction:
+    """Something that was asked of an alert and is not folded in yet."""
+
+    alert_action_id: int
+    staff_id: int
+    kind: str
+    outcome: str | None
+    at: datetime
+    staff_name: str
+
+    @property
+    def words(self) -> str:
+        """Return what was asked."""
+        return action_words(self.kind, self.outcome)
+
+    def is_slow(self, now: datetime) -> bool:
+        """Return whether this takes longer than it should."""
+        return now - self.at > SLOW_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRow:
+    """One line of an alert's history."""
+
+    at: datetime
+    kind: str
+    reason: str
+    staff_id: int | None
+    staff_name: str | None
+
+    @property
+    def words(self) -> str:
+        """Return the line as people read it."""
+        return event_words(self.kind, self.reason, self.staff_name)
+
+
+@dataclass(frozen=True, slots=True)
+class _AlertView:
+    alert: AlertRow
+    explanation: Explanation
+    waiting: list[WaitingAction]
+    story: list[StoryRow]
+    trend: FeatureTrend | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    kind: ActionKind
+    outcome: Outcome | None = None
+    note: str = ""
+
+
+class CloseForm(BaseModel):
+    """How somebody closes an alert."""
+
+    outcome: Outcome
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_CHARACTERS_MAX)]
+
+
+async def show_list(request: web.Request) -> web.Response:
+    """Show a practitioner's people: by need first, then without data, then quiet."""
+    viewer, now = viewer_of(request), now_of(request)
+    silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
+    values = {"staff_id": viewer.known_staff_id, "now": now, "limit": OPEN_ALERTS_MAX}
+    async with transaction(request) as connection:
+        people = await people_of_staff(connection, viewer.known_staff_id, now)
+        shown = [person.person_id for person in people]
+        await log_list_look(connection, viewer.known_staff_id, shown, now)
+        alerts = await rows(connection, OpenAlertRow, _QUERIES["open_alerts"], values)
+    cards = [person_card(person, now, silence_after) for person in people if not person.open_alerts]
+    return page(
+        request,
+        "alert_list.jinja",
+        {
+            "alerts": alerts,
+            "alerts_max": OPEN_ALERTS_MAX,
+            "without_data": [card for card in cards if card.has_no_data],
+            "quiet": [card for card in cards if not card.has_no_data],
+            "age": age_words,
+        },
+    )
+
+
+async def show_alert(request: web.Request) -> web.Response:
+    """Show one alert. This never accepts or closes it."""
+    return await _alert_page(request, errors={}, form={})
+
+
+async def accept_alert(request: web.Request) -> web.Response:
+    """Write down that somebody says "I'm on it"."""
+    await _ask(request, _Asked(ActionKind.ACCEPT))
+    raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
+
+
+async def close_alert(request: web.Request) -> web.Response:
+    """Write down that somebody closes an alert, and with which outcome."""
+    form = await read_form(request, CloseForm)
+    if form is None:
+        errors = {
+            "outcome": "Choose what you found, and keep the note to "
+            f"{NOTE_CHARACTERS_MAX} characters"
+        }
+        return await _alert_page(request, errors=errors, form={}, status=422)
+    await _ask(request, _Asked(ActionKind.CLOSE, form.outcome, form.note))
+    raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
+
+
+async def _alert_page(
+    request: web.Request, *, errors: dict[str, str], form: dict[str, str], status: int = 200
+) -> web.Response:
+    viewer, now = viewer_of(request), now_of(request)
+    async with transaction(request) as connection:
+        alert = await _find_alert(connection, request, viewer, now)
+        staff_id = viewer.known_staff_id
+        await log_look(connection, staff_id, alert.person_id, LookedAt.ALERT, now)
+        view = await _read_view(connection, alert, staff_id, now)
+    waiting_kinds = {action.kind for action in view.waiting if action.staff_id == staff_id}
+    return page(
+        request,
+        "alert.jinja",
+        {
+            "alert": alert,
+            "view": view,
+            "explanation": view.explanation,
+            "suggestion": suggestion_words(alert.level, alert.cause),
+            "outcome": outcome_words(alert.outcome),
+            "outcomes": list(Outcome),
+            "may_act": viewer.audience is Audience.PRACTITIONER and not waiting_kinds,
+            "mine": alert.accepted_by == staff_id,
+            "note_characters_max": NOTE_CHARACTERS_MAX,
+            "errors": errors,
+            "form": form,
+            "age": age_words,
+        },
+        status=status,
+    )
+
+
+async def _find_alert(
+    connection: Connection, request: web.Request, viewer: Viewer, now: datetime
+) -> AlertRow:
+    values = {
+        "public_id": request.match_info["public_id"],
+        "staff_id": viewer.known_staff_id,
+        "now": now,
+    }
+    alert = await first_row(connection, AlertRow, _QUERIES["alert"], values)
+    if alert is None:
+        raise not_found(request, Refusal.NOT_ASSIGNED)
+    return alert
+
+
+async def _read_view(
+    connection: Connection, alert: AlertRow, staff_id: int, now: datetime
+) -> _AlertView:
+    explanation = read_explanation(alert.explanation)
+    values = {"alert_id": alert.alert_id, "limit": STORY_MAX}
+    return _AlertView(
+        alert=alert,
+        explanation=explanation,
+        waiting=await rows(connection, WaitingAction, _QUERIES["waiting_actions"], values),
+        story=await rows(connection, StoryRow, _QUERIES["story"], values),
+        trend=await _sparkline(connection, alert, explanation, staff_id, now),
+    )
+
+
+async def _sparkline(
+    connection: Connection, alert: AlertRow, explanation: Explanation, staff_id: int, now: datetime
+) -> FeatureTrend | None:
+    """Return the trend of the measure that moved most, up to the day of the alert or today."""
+    if not explanation.contributions:
+        return None
+    leading = max(explanation.contributions, key=lambda contribution: contribution.share)
+    last_day = local_day(alert.closed_at or now, alert.timezone)
+    first_day = last_day - timedelta(days=SPARKLINE_DAYS - 1)
+    values = {
+        "person_id": alert.person_id,
+        "first_day": first_day,
+        "last_day": last_day,
+        "staff_id": staff_id,
+        "now": now,
+    }
+    days = await rows(connection, DayRow, _QUERIES["recent_days"], values)
+    changed = _changed_days(alert, first_day, last_day)
+    return one_trend(leading.feature, days, first_day, last_day, changed, alert.name)
+
+
+def _changed_days(alert: AlertRow, first_day: date, last_day: date) -> set[date]:
+    """Return the days since when the change has lasted, as far as they are in the picture."""
+    start = max(first_day, local_day(alert.since, alert.timezone))
+    end = last_day
+    if alert.back_to_usual_at is not None:
+        end = min(end, local_day(alert.back_to_usual_at, alert.timezone))
+    return {start + timedelta(days=index) for index in range((end - start).days + 1)}
+
+
+async def _ask(request: web.Request, asked: _Asked) -> None:
+    """Write down what somebody asks of an alert and wake the alerts process."""
+    viewer, now = viewer_of(request), now_of(request)
+    async with transaction(request) as connection:
+        alert = await _find_alert(connection, request, viewer, now)
+        values = {
+            "alert_id": alert.alert_id,
+            "staff_id": viewer.known_staff_id,
+            "kind": asked.kind,
+            "outcome": asked.outcome,
+            "note": asked.note,
+            "now": now,
+        }
+        cursor = await connection.execute(_QUERIES["ask_of_alert"], values)
+        written = await cursor.fetchone()
+        if written is not None:
+            await connection.execute(_QUERIES["tell_alerts"], {"alert_action_id": written[0]})

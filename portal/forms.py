@@ -1,0 +1,49 @@
+"""Reading forms: small, plain, and checked before a page uses them.
+
+Nothing that a browser sends is trusted: its size, its type, its time and its words have limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from portal.security import Refusal, log_refusal
+
+FORM_BYTES_MAX: Final = 16_384
+"""A note of 500 characters, percent-encoded, with room to spare."""
+
+FORM_FIELDS_MAX: Final = 20
+"""Four times what our largest form has."""
+
+FORM_WAIT_S: Final = 10.0
+"""A form arrives in one packet; ten seconds allow for a phone at the edge of reception."""
+
+FormModel = TypeVar("FormModel", bound=BaseModel)
+
+
+async def read_form(request: web.Request, shape: type[FormModel]) -> FormModel | None:
+    """Return the form that was sent, or None when it does not have the shape that it should.
+
+    Raises:
+        HTTPUnsupportedMediaType: it is not a form.
+        HTTPRequestTimeout: it did not arrive in time.
+        HTTPRequestEntityTooLarge: it is larger than any form of ours.
+    """
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPUnsupportedMediaType
+    try:
+        async with asyncio.timeout(FORM_WAIT_S):
+            body = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+        return shape.model_validate(dict(fields))
+    except (ValidationError, ValueError):
+        log_refusal(request, Refusal.UNUSABLE_FORM)
+        return None

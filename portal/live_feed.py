@@ -1,0 +1,190 @@
+"""One feed of alert events for the whole process: listens, asks again, and hands on.
+
+The notification is a hint and may be lost; asking every few seconds is the guarantee. While the
+database cannot be reached the feed says so, because a page that quietly stands still is worse than
+one that says that it does. Holds no more than a window of numbers and one short queue a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from datetime import datetime
+from typing import Final
+
+import psycopg
+
+from portal.context import NowFunction, rows
+from tidewell.database import Connection, Queries, Role, connect
+from tidewell.errors import ServerUnavailableError
+from tidewell.logs import get_logger
+
+POLL_S: Final = 5.0
+"""How long a lost notification may delay a page; the work behind it takes minutes."""
+
+RECONNECT_S: Final = 2.0
+"""A restarting database answers within seconds; asking more often would not help it."""
+
+LOOK_BACK: Final = 200
+"""Events that may be committed out of order at the same time; the alerts process writes few."""
+
+EVENTS_AT_ONCE: Final = 500
+QUEUE_MAX: Final = 100
+"""A page that is this far behind reconnects and catches up from the table."""
+
+STREAMS_MAX: Final = 500
+"""A connection and a small queue each; a large service runs several portals."""
+
+STREAMS_A_SESSION_MAX: Final = 5
+"""Browsers open six connections to a site; the sixth stays free for the pages themselves."""
+
+
+class FeedState(StrEnum):
+    """Whether what a page shows can be trusted to be up to date."""
+
+    LIVE = "live"
+    BEHIND = "behind"
+    SIGNED_OUT = "signed_out"
+    CATCH_UP = "catch_up"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """Something happened to an alert; it names the alert and the kind, nothing else."""
+
+    alert_event_id: int
+    public_id: str
+    kind: str
+    staff_ids: list[int]
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One open page."""
+
+    session: bytes
+    staff_id: int
+    queue: asyncio.Queue[FeedEvent | FeedState] = field(
+        default_factory=lambda: asyncio.Queue(maxsize=QUEUE_MAX)
+    )
+
+
+_QUERIES: Final = Queries("portal", "live.sql")
+
+
+class LiveFeed:
+    """Reads events once and hands each to the open pages that may see it."""
+
+    def __init__(self, database_url: str, now: NowFunction) -> None:
+        self._database_url = database_url
+        self._now = now
+        self._streams: set[Stream] = set()
+        self._a_session: Counter[bytes] = Counter()
+        self._newest = -1
+        self._sent: deque[int] = deque(maxlen=LOOK_BACK + EVENTS_AT_ONCE)
+        self.state = FeedState.BEHIND
+
+    def open_stream(self, session: bytes, staff_id: int) -> Stream | None:
+        """Add an open page, or return None when there are too many."""
+        if len(self._streams) >= STREAMS_MAX or self._a_session[session] >= STREAMS_A_SESSION_MAX:
+            return None
+        stream = Stream(session, staff_id)
+        self._streams.add(stream)
+        self._a_session[session] += 1
+        return stream
+
+    def close_stream(self, stream: Stream) -> None:
+        """Forget a page that was closed."""
+        if stream in self._streams:
+            self._streams.discard(stream)
+            self._a_session[stream.session] -= 1
+            if not self._a_session[stream.session]:
+                del self._a_session[stream.session]
+
+    def close_all(self) -> None:
+        """Tell every open page that the service stops."""
+        self._tell_all(FeedState.CLOSING)
+
+    async def run(self) -> None:
+        """Follow the events until cancelled; a lost database is waited for."""
+        while True:
+            try:
+                await self._follow()
+            except (psycopg.Error, ServerUnavailableError, OSError) as error:
+                get_logger().warning("live feed lost the database", error=str(error).strip())
+            self._set_state(FeedState.BEHIND)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _follow(self) -> None:
+        async with await connect(
+            self._database_url, Role.PORTAL, "tidewell portal live", autocommit=True
+        ) as connection:
+            await connection.execute(_QUERIES["listen"])
+            if self._newest < 0:
+                self._newest = await _newest_event(connection)
+                await self._unseen(connection)
+            while True:
+                for event in await asyncio.wait_for(self._unseen(connection), timeout=POLL_S):
+                    self._give(event)
+                self._set_state(FeedState.LIVE)
+                async for _ in connection.notifies(timeout=POLL_S, stop_after=1):
+                    pass
+
+    async def _unseen(self, connection: Connection) -> list[FeedEvent]:
+        """Return what was not handed on before, and remember it."""
+        values = {
+            "after": max(0, self._newest - LOOK_BACK),
+            "now": self._now(),
+            "limit": EVENTS_AT_ONCE,
+        }
+        found = await rows(connection, FeedEvent, _QUERIES["events_after"], values)
+        unseen = [event for event in found if event.alert_event_id not in self._sent]
+        for event in unseen:
+            self._sent.append(event.alert_event_id)
+            self._newest = max(self._newest, event.alert_event_id)
+        return unseen
+
+    def _give(self, event: FeedEvent) -> None:
+        for stream in tuple(self._streams):
+            if stream.staff_id in event.staff_ids:
+                _put(stream, event)
+
+    def _set_state(self, state: FeedState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._tell_all(state)
+
+    def _tell_all(self, state: FeedState) -> None:
+        for stream in tuple(self._streams):
+            _put(stream, state)
+
+
+async def missed_events(
+    connection: Connection, staff_id: int, after: int, now: datetime
+) -> list[FeedEvent]:
+    """Return what a page missed while its connection was away."""
+    values = {"staff_id": staff_id, "after": after, "now": now, "limit": EVENTS_AT_ONCE}
+    return await rows(connection, FeedEvent, _QUERIES["missed_events"], values)
+
+
+def _put(stream: Stream, item: FeedEvent | FeedState) -> None:
+    """Give a page something to send; one that is too far behind is told to catch up."""
+    try:
+        stream.queue.put_nowait(item)
+    except asyncio.QueueFull:
+        _empty(stream.queue)
+        stream.queue.put_nowait(FeedState.CATCH_UP)
+
+
+def _empty(queue: asyncio.Queue[FeedEvent | FeedState]) -> None:
+    while not queue.empty():
+        queue.get_nowait()
+
+
+async def _newest_event(connection: Connection) -> int:
+    cursor = await connection.execute(_QUERIES["newest_event"])
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,149 @@
+"""A young person's week in words: what was like their usual first, then what was different. Pure.
+
+No scores, no goals, no comparison with anybody else, no blame. A day without enough data is just
+that. More steps are not better than fewer: only "like your usual" and "different" exist here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final
+
+from portal.daily import DayRow, measured, usual_range
+from portal.data_state import HARDLY_WORN_MINUTES
+from portal.words import counted, listed, weekday_words
+from tidewell.vocabulary import FEATURES
+
+WEEK_DAYS: Final = 7
+
+
+class MyDayKind(StrEnum):
+    """How a day was, as its young person reads it."""
+
+    LIKE_USUAL = "like_usual"
+    DIFFERENT = "different"
+    NOT_ENOUGH_DATA = "not_enough_data"
+    LEARNING = "learning"
+
+    @property
+    def words(self) -> str:
+        """Return the kind as it is shown."""
+        return _KIND_WORDS[self]
+
+
+_KIND_WORDS: Final[dict[MyDayKind, str]] = {
+    MyDayKind.LIKE_USUAL: "Like your usual",
+    MyDayKind.DIFFERENT: "A bit different",
+    MyDayKind.NOT_ENOUGH_DATA: "Not enough data",
+    MyDayKind.LEARNING: "Still learning your usual",
+}
+
+_CHANGES: Final[dict[str, tuple[str, str]]] = {
+    "night_heart_rate": (
+        "your heart beat slower at night than your usual",
+        "your heart beat faster at night than your usual",
+    ),
+    "steps": ("you moved less than your usual", "you moved more than your usual"),
+}
+"""Below and above what is usual, for the measures that have a kinder way to say it."""
+
+_INTRODUCTIONS: Final[dict[str, str]] = {
+    "8-11": "Your watch looks at how your heart beats and how you move. "
+    "“Your usual” means how most of your own days are.",
+    "12-15": "Your device measures things like your heart rate and how much you move. "
+    "“Your usual” is made only from your own days. Nobody compares you with anybody else.",
+    "16-18": "Your device measures things like heart rate and movement. “Your usual” is learned "
+    "from your own days only. It is not a diagnosis and not a grade.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MyDay:
+    """One day of the week."""
+
+    day: date
+    kind: MyDayKind
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MyWeek:
+    """The week: the good things, the different things, and the picture."""
+
+    introduction: str
+    good: tuple[str, ...]
+    different: tuple[str, ...]
+    days: tuple[MyDay, ...]
+
+
+def my_week(rows: list[DayRow], last_day: date, reading_level: str, worker: str | None) -> MyWeek:
+    """Return the seven days up to `last_day` in words."""
+    by_day = {row.day: row for row in rows}
+    calendar = [last_day - timedelta(days=WEEK_DAYS - 1 - index) for index in range(WEEK_DAYS)]
+    days = tuple(my_day(day, by_day.get(day)) for day in calendar)
+    return MyWeek(
+        introduction=_INTRODUCTIONS.get(reading_level, _INTRODUCTIONS["12-15"]),
+        good=_good(days),
+        different=_different(days, worker),
+        days=days,
+    )
+
+
+def my_day(day: date, row: DayRow | None) -> MyDay:
+    """Return how one day was."""
+    if row is None or row.worn_minutes < HARDLY_WORN_MINUTES:
+        return MyDay(day, MyDayKind.NOT_ENOUGH_DATA, ())
+    compared = 0
+    changes: list[str] = []
+    for feature in FEATURES:
+        value, bounds = measured(row, feature.name), usual_range(row, feature.name)
+        if value is None or bounds is None:
+            continue
+        compared += 1
+        if not bounds[0] <= value <= bounds[1]:
+            changes.append(_change_words(feature.name, feature.label, above=value > bounds[1]))
+    if not compared:
+        return MyDay(day, MyDayKind.LEARNING, ())
+    kind = MyDayKind.DIFFERENT if changes else MyDayKind.LIKE_USUAL
+    return MyDay(day, kind, tuple(changes))
+
+
+def _change_words(feature_name: str, label: str, *, above: bool) -> str:
+    if feature_name in _CHANGES:
+        return _CHANGES[feature_name][1 if above else 0]
+    return f"{label.lower()} was {'higher' if above else 'lower'} than your usual"
+
+
+def _good(days: tuple[MyDay, ...]) -> tuple[str, ...]:
+    """Return what went as it usually does; nothing is said rather than something made up."""
+    sentences: list[str] = []
+    usual = [day for day in days if day.kind is MyDayKind.LIKE_USUAL]
+    if len(usual) == WEEK_DAYS:
+        sentences.append("The whole week was like your usual.")
+    elif usual:
+        names = listed([weekday_words(day.day) for day in usual])
+        sentences.append(f"{names} {'was' if len(usual) == 1 else 'were'} like your usual.")
+    if any(day.kind is MyDayKind.LEARNING for day in days):
+        sentences.append("We are still learning what is usual for you. That takes a few weeks.")
+    return tuple(sentences)
+
+
+def _different(days: tuple[MyDay, ...], worker: str | None) -> tuple[str, ...]:
+    """Return what was different, each change once with its days, and what it may mean: often little."""
+    when: dict[str, list[str]] = {}
+    for day in days:
+        for change in day.changes:
+            when.setdefault(change, []).append(weekday_words(day.day))
+    sentences = [f"On {listed(names)}, {change}." for change, names in when.items()]
+    if sentences:
+        who = worker or "your worker"
+        sentences.append(
+            "Lots of things can do that: a cold, a late night, sport, a hot day, a worry. "
+            f"If it goes on, {who} may ask how you are."
+        )
+    missing = sum(day.kind is MyDayKind.NOT_ENOUGH_DATA for day in days)
+    if missing:
+        sentences.append(f"For {counted(missing, 'day')} there is not enough data. That is okay.")
+    return tuple(sentences)

@@ -1,0 +1,112 @@
+"""The people of a member of staff: read from the database, and every look written down.
+
+A look is recorded in the same transaction that reads: what cannot be recorded is not shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from portal.context import rows
+from portal.data_state import NO_DATA_STATES, DataFacts, DataState, data_state, data_state_words
+from tidewell.database import Connection, Queries
+
+PEOPLE_MAX: Final = 500
+"""Ten times a large caseload; a longer list would not be a list of somebody's people."""
+
+LIST_LOOK_EVERY: Final = timedelta(hours=1)
+"""A list refreshes itself; one record an hour says that somebody had it open, without noise."""
+
+_QUERIES: Final = Queries("portal", "people.sql")
+
+
+class LookedAt(StrEnum):
+    """What a member of staff looked at; the young person can read it."""
+
+    LIST = "list"
+    ALERT = "alert"
+    TRENDS = "trends"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person of a member of staff, as the database has them."""
+
+    person_id: int
+    timezone: str
+    name: str
+    paused_from: datetime | None
+    paused_until: datetime | None
+    heard_at: datetime | None
+    last_day: date | None
+    last_worn_minutes: float | None
+    usual_is_known: bool
+    open_alerts: int
+    open_families: list[str]
+
+    @property
+    def facts(self) -> DataFacts:
+        """Return what decides how it stands with the data."""
+        return DataFacts(
+            name=self.name,
+            timezone=self.timezone,
+            paused_from=self.paused_from,
+            paused_until=self.paused_until,
+            heard_at=self.heard_at,
+            last_day=self.last_day,
+            last_worn_minutes=self.last_worn_minutes,
+            usual_is_known=self.usual_is_known,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCard:
+    """A person with how it stands with their data, in words."""
+
+    person: PersonRow
+    state: DataState
+    sentence: str
+
+    @property
+    def has_no_data(self) -> bool:
+        """Return whether we would not notice a change."""
+        return self.state in NO_DATA_STATES
+
+
+async def people_of_staff(
+    connection: Connection, staff_id: int, now: datetime, person_id: int | None = None
+) -> list[PersonRow]:
+    """Return the people whom a member of staff may see now, or only the one asked for."""
+    values = {"staff_id": staff_id, "now": now, "person_id": person_id, "limit": PEOPLE_MAX}
+    return await rows(connection, PersonRow, _QUERIES["people_of_staff"], values)
+
+
+def person_card(person: PersonRow, now: datetime, silence_after: timedelta) -> PersonCard:
+    """Return a person with how it stands with their data."""
+    state = data_state(person.facts, now, silence_after)
+    return PersonCard(person, state, data_state_words(person.facts, state, now))
+
+
+async def log_look(
+    connection: Connection, staff_id: int, person_id: int, looked_at: LookedAt, now: datetime
+) -> None:
+    """Write down that somebody looked at a person."""
+    values = {"staff_id": staff_id, "person_id": person_id, "looked_at": looked_at, "now": now}
+    await connection.execute(_QUERIES["log_look"], values)
+
+
+async def log_list_look(
+    connection: Connection, staff_id: int, person_ids: list[int], now: datetime
+) -> None:
+    """Write down that somebody had these people in their list, once an hour for each."""
+    values = {
+        "staff_id": staff_id,
+        "person_ids": person_ids,
+        "looked_at": LookedAt.LIST,
+        "now": now,
+        "since": now - LIST_LOOK_EVERY,
+    }
+    await connection.execute(_QUERIES["log_list_look"], values)

@@ -1,0 +1,57 @@
+-- The people of a member of staff, and what is known about the data of each.
+
+-- name: people_of_staff
+SELECT person.person_id, person.timezone,
+    COALESCE(identity.preferred_name, person.label) AS name,
+    pause.paused_from, pause.paused_until, heard.heard_at,
+    closed_day.day AS last_day, closed_day.worn_minutes AS last_worn_minutes,
+    COALESCE(closed_day.usual <> '{}', false) AS usual_is_known,
+    (SELECT count(*) FROM alert WHERE alert.person_id = person.person_id AND alert.state <> 'closed')
+        AS open_alerts,
+    COALESCE(
+        (SELECT array_agg(episode.family ORDER BY episode.opened_at) FROM episode
+         WHERE episode.person_id = person.person_id AND episode.closed_at IS NULL), '{}'
+    ) AS open_families
+FROM (
+    SELECT DISTINCT assignment.person_id FROM assignment
+    WHERE assignment.staff_id = %(staff_id)s AND assignment.valid_from <= %(now)s
+      AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
+) AS mine
+JOIN person USING (person_id)
+LEFT JOIN identity USING (person_id)
+LEFT JOIN LATERAL (
+    SELECT paused_from, paused_until FROM pause
+    WHERE pause.person_id = person.person_id AND pause.paused_from <= %(now)s
+      AND (pause.paused_until IS NULL OR pause.paused_until > %(now)s)
+    ORDER BY pause.paused_until DESC NULLS FIRST LIMIT 1
+) AS pause ON true
+LEFT JOIN LATERAL (
+    SELECT max(device_cursor.last_received_at) AS heard_at
+    FROM device_assignment JOIN device_cursor USING (device_id)
+    WHERE device_assignment.person_id = person.person_id
+      AND device_cursor.last_received_at >= device_assignment.valid_from
+      AND device_cursor.first_received_at
+          < COALESCE(device_assignment.valid_until, 'infinity'::timestamptz)
+) AS heard ON true
+LEFT JOIN LATERAL (
+    SELECT day, worn_minutes, usual FROM daily_feature
+    WHERE daily_feature.person_id = person.person_id
+    ORDER BY day DESC LIMIT 1
+) AS closed_day ON true
+WHERE %(person_id)s::integer IS NULL OR person.person_id = %(person_id)s
+ORDER BY name, person.person_id
+LIMIT %(limit)s;
+
+-- name: log_look
+INSERT INTO access_log (at, person_id, staff_id, looked_at)
+VALUES (%(now)s, %(person_id)s, %(staff_id)s, %(looked_at)s);
+
+-- name: log_list_look
+INSERT INTO access_log (at, person_id, staff_id, looked_at)
+SELECT %(now)s, listed.person_id, %(staff_id)s, %(looked_at)s
+FROM unnest(%(person_ids)s::integer[]) AS listed (person_id)
+WHERE NOT EXISTS (
+    SELECT FROM access_log
+    WHERE access_log.person_id = listed.person_id AND access_log.staff_id = %(staff_id)s
+      AND access_log.looked_at = %(looked_at)s AND access_log.at > %(since)s
+);

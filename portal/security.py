@@ -1,0 +1,179 @@
+"""The gate: what every request passes before a page sees it, and what every answer carries.
+
+Promises: a page opens only for the audience that it was registered for; a form of another site
+changes nothing; no answer lets a browser fetch, frame or keep what it should not. A page about a
+person that somebody may not see looks the same as a page that does not exist.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+
+from portal.context import NONCE, SETTINGS, VIEWER, Audience, now_of, transaction
+from portal.sessions import find_viewer, served_securely, token_of
+from tidewell.logs import get_logger
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REFRESH_HEADER: Final = "X-Tidewell-Refresh"
+"""Sent by pages that refresh themselves: nobody is at the keyboard, so the session ages on."""
+
+AUDIENCES: Final[web.AppKey[Mapping[str, frozenset[Audience]]]] = web.AppKey("audiences")
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_STATIC_PATH: Final = "/static/"
+
+
+class Refusal(StrEnum):
+    """Why a request was not let through."""
+
+    OTHER_SITE = "other_site"
+    NOT_SIGNED_IN = "not_signed_in"
+    NOT_FOR_THIS_AUDIENCE = "not_for_this_audience"
+    NOT_ASSIGNED = "not_assigned"
+    NOT_FOUND = "not_found"
+    TOO_MANY_STREAMS = "too_many_streams"
+    UNUSABLE_FORM = "unusable_form"
+    WAIT_BEFORE_NEXT_TRY = "wait_before_next_try"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 -- the name of a reason
+    TOO_BUSY = "too_busy"
+
+
+def log_refusal(request: web.Request, reason: Refusal) -> None:
+    """Note that a request was refused, without saying about whom."""
+    get_logger().info("request refused", reason=reason.value, method=request.method)
+
+
+def not_found(request: web.Request, reason: Refusal) -> web.HTTPNotFound:
+    """Return the one answer for what is not there and for what is not yours to see."""
+    log_refusal(request, reason)
+    return web.HTTPNotFound()
+
+
+def cross_site_refusal(
+    method: str, headers: Mapping[str, str], own_host: str, public_url: str | None
+) -> Refusal | None:
+    """Say whether a request that changes something came from a page of another site.
+
+    Browsers say where a request comes from in Sec-Fetch-Site, older ones in Origin. A request that
+    says neither does not come from a form of ours.
+    """
+    if method in _SAFE_METHODS:
+        return None
+    fetch_site = headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        return None if fetch_site == "same-origin" else Refusal.OTHER_SITE
+    origin_host = urlsplit(headers.get("Origin", "")).netloc
+    own_hosts = {own_host, urlsplit(public_url or "").netloc} - {""}
+    return None if origin_host in own_hosts else Refusal.OTHER_SITE
+
+
+def security_headers(nonce: str, *, https: bool, static: bool) -> dict[str, str]:
+    """Return what every answer tells the browser to refuse."""
+    policy = (
+        "default-src 'none'; "
+        f"script-src 'self' 'nonce-{nonce}'; "
+        "style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Cache-Control": "no-cache" if static else "no-store",
+    }
+    if https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the security headers on an answer, streams and errors included."""
+    nonce = request.get(NONCE, "")
+    https = served_securely(request.app[SETTINGS])
+    static = request.path.startswith(_STATIC_PATH)
+    response.headers.update(security_headers(nonce, https=https, static=static))
+    response.headers["Server"] = "Tidewell"
+
+
+@web.middleware
+async def give_nonce(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every request the number that its own script blocks carry."""
+    request[NONCE] = secrets.token_urlsafe(16)
+    return await handler(request)
+
+
+@web.middleware
+async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let nothing change because of a page of another site."""
+    public_url = request.app[SETTINGS].public_url
+    reason = cross_site_refusal(request.method, request.headers, request.host, public_url)
+    if reason is not None:
+        log_refusal(request, reason)
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+@web.middleware
+async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who is looking and open the page only to its audience."""
+    audiences = _audiences_of(request)
+    if audiences is None or request.path.startswith(_STATIC_PATH):
+        return await handler(request)
+    await _recognise(request)
+    viewer = request.get(VIEWER)
+    if Audience.ANYONE in audiences:
+        return await handler(request)
+    if viewer is None:
+        log_refusal(request, Refusal.NOT_SIGNED_IN)
+        raise web.HTTPSeeOther(_sign_in_address(request))
+    if viewer.audience not in audiences:
+        raise not_found(request, Refusal.NOT_FOR_THIS_AUDIENCE)
+    return await handler(request)
+
+
+def _audiences_of(request: web.Request) -> frozenset[Audience] | None:
+    """Return whom the page is for, or None where there is no page."""
+    resource = request.match_info.route.resource
+    if request.match_info.http_exception is not None or resource is None:
+        return None
+    return request.app[AUDIENCES][resource.canonical]
+
+
+async def _recognise(request: web.Request) -> None:
+    hashed = token_of(request)
+    if hashed is None:
+        return
+    keep_alive = REFRESH_HEADER not in request.headers and request.path != "/live"
+    async with transaction(request) as connection:
+        viewer = await find_viewer(connection, hashed, now_of(request), keep_alive=keep_alive)
+    if viewer is not None:
+        request[VIEWER] = viewer
+
+
+def _sign_in_address(request: web.Request) -> str:
+    """Return the sign-in page, which leads back to a page that was asked for by its address."""
+    if request.method not in _SAFE_METHODS or request.path == "/":
+        return "/sign-in"
+    return "/sign-in?next=" + quote(request.path, safe="")
+
+
+def safe_next(path: str) -> str:
+    """Return where to go after signing in: a page of ours, never an address of somebody else.
+
+    Example:
+        >>> safe_next("/a/7K2Q"), safe_next("//elsewhere.example"), safe_next("https://elsewhere")
+        ('/a/7K2Q', '/', '/')
+    """
+    ours = path.startswith("/") and not path.startswith(("//", "/\\"))
+    plain = all(character.isprintable() and character not in "\\ " for character in path)
+    return path if ours and plain and len(path) <= 200 else "/"

@@ -1,0 +1,135 @@
+"""Sessions: from the token in a cookie to the person who is looking.
+
+A token is 256 random bits; the database keeps only its hash, so that who reads the table cannot
+sign in. A session ends when it is idle, when it is old, when its owner signs out, and when the
+sign-in is disabled. A page that refreshes itself does not keep a session alive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from aiohttp import web
+
+from portal.context import SETTINGS, Audience, Viewer, first_row
+from tidewell.database import Connection, Queries
+from tidewell.settings import Settings
+
+IDLE_AFTER: Final = timedelta(minutes=30)
+"""Long enough for a phone call about an alert, short enough for a screen left open in an office."""
+
+OLD_AFTER: Final = timedelta(hours=12)
+"""A long working day; tomorrow starts with a password."""
+
+SEEN_STEP: Final = timedelta(minutes=1)
+"""Noting every page view to the second would write for each picture; a minute is exact enough."""
+
+TOKEN_BYTES: Final = 32
+
+_QUERIES: Final = Queries("portal", "sessions.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session that still holds, with its owner."""
+
+    token_hash: bytes
+    username: str
+    seen_at: datetime
+    staff_id: int | None
+    person_id: int | None
+    staff_role: str | None
+    name: str
+
+
+def new_token() -> str:
+    """Return a token that nobody can guess."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def token_hash(token: str) -> bytes:
+    """Return what the database keeps of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def served_securely(settings: Settings) -> bool:
+    """Return whether people reach the pages over https."""
+    return (settings.public_url or "").startswith("https://")
+
+
+def cookie_name(settings: Settings) -> str:
+    """Return the cookie's name; the prefix makes browsers refuse it from anywhere else."""
+    return "__Host-tidewell" if served_securely(settings) else "tidewell"
+
+
+def set_cookie(response: web.StreamResponse, settings: Settings, token: str) -> None:
+    """Give the browser its token; scripts cannot read it and other sites cannot send it."""
+    response.set_cookie(
+        cookie_name(settings),
+        token,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=served_securely(settings),
+    )
+
+
+def drop_cookie(response: web.StreamResponse, settings: Settings) -> None:
+    """Take the token back."""
+    response.del_cookie(
+        cookie_name(settings),
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=served_securely(settings),
+    )
+
+
+async def open_session(connection: Connection, username: str, now: datetime) -> str:
+    """Start a session and return its token."""
+    token = new_token()
+    await connection.execute(
+        _QUERIES["open_session"],
+        {"token_hash": token_hash(token), "username": username, "now": now},
+    )
+    return token
+
+
+async def end_session(connection: Connection, hashed: bytes, now: datetime) -> None:
+    """End a session; its token is worth nothing from now on."""
+    await connection.execute(_QUERIES["end_session"], {"token_hash": hashed, "now": now})
+
+
+async def find_viewer(
+    connection: Connection, hashed: bytes, now: datetime, *, keep_alive: bool
+) -> Viewer | None:
+    """Return who holds this token, or None when the session does not hold any more."""
+    row = await first_row(
+        connection,
+        SessionRow,
+        _QUERIES["find_session"],
+        {"token_hash": hashed, "idle_since": now - IDLE_AFTER, "oldest": now - OLD_AFTER},
+    )
+    if row is None:
+        return None
+    if keep_alive and now - row.seen_at >= SEEN_STEP:
+        await connection.execute(_QUERIES["see_session"], {"token_hash": hashed, "now": now})
+    audience = Audience(row.staff_role) if row.staff_role else Audience.YOUNG_PERSON
+    return Viewer(
+        token_hash=bytes(row.token_hash),
+        username=row.username,
+        audience=audience,
+        name=row.name,
+        staff_id=row.staff_id,
+        person_id=row.person_id,
+    )
+
+
+def token_of(request: web.Request) -> bytes | None:
+    """Return the hash of the token that a browser sent, or None."""
+    token = request.cookies.get(cookie_name(request.app[SETTINGS]))
+    return token_hash(token) if token else None

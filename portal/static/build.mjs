@@ -1,0 +1,45 @@
+// Copies the NHS.UK frontend files that the pages need to vendor/, made neutral.
+//
+// Taken out: every rule that fetches a font from another host (it would tell that host about each
+// page that a practitioner opens), and the Frutiger typeface, whose licence is for NHS organisations.
+// Left behind: logos and icons that carry the NHS brand. The build fails if an address of another
+// host is still in the style sheet.
+
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const source = join(here, '..', '..', 'node_modules', 'nhsuk-frontend')
+const compiled = join(source, 'dist', 'nhsuk')
+const vendor = join(here, 'vendor')
+const wantedVersion = '10.6.1'
+
+const { version } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
+if (version !== wantedVersion) {
+  throw new Error(`nhsuk-frontend is ${version}, the templates need ${wantedVersion}; run npm ci`)
+}
+
+const css = readFileSync(join(compiled, 'nhsuk-frontend.min.css'), 'utf8')
+const neutral = css
+  .replace(/@font-face\s*\{[^}]*url\(\s*["']?https?:[^}]*\}/g, '')
+  .replace(/"?Frutiger W01"?\s*,\s*/g, '')
+  .replace(/\/assets\/images\//g, 'images/')
+  .replace(/\/\*# sourceMappingURL=.*?\*\//g, '')
+if (/url\(\s*["']?(https?:)?\/\//.test(neutral) || /Frutiger/.test(neutral)) {
+  throw new Error('the style sheet still names a remote file or font; look at what changed in it')
+}
+const images = [...neutral.matchAll(/url\(\s*["']?images\/([\w.-]+)/g)].map((match) => match[1])
+
+const script = readFileSync(join(compiled, 'nhsuk-frontend.min.js'), 'utf8')
+  .replace(/\/\/# sourceMappingURL=.*\s*$/, '')
+
+rmSync(vendor, { recursive: true, force: true })
+mkdirSync(join(vendor, 'images'), { recursive: true })
+writeFileSync(join(vendor, 'nhsuk-frontend.css'), neutral)
+writeFileSync(join(vendor, 'nhsuk-frontend.js'), script)
+for (const image of new Set(images)) {
+  cpSync(join(compiled, 'assets', 'images', image), join(vendor, 'images', image))
+}
+cpSync(join(source, 'README.md'), join(vendor, 'README.md'))
+console.log(`nhsuk-frontend ${version} is in portal/static/vendor`)

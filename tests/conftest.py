@@ -1,0 +1,89 @@
+"""What all rings of tests share: one real PostgreSQL and one real broker, a fresh database for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tidewell.embedded.nats import NatsServer
+from tidewell.embedded.postgres import PostgresServer
+from tidewell.schema import migrate
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+
+def pytest_configure() -> None:
+    """A developer's own settings must not change what tests see."""
+    for name in [
+        name for name in os.environ if name.startswith("TIDEWELL_") and name != "TIDEWELL_DATA"
+    ]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder for servers, short enough for any path limit, gone after the tests."""
+    with tempfile.TemporaryDirectory(prefix="tw-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[PostgresServer]:
+    """A real PostgreSQL with the newest schema in the database `template_tidewell`."""
+    server = PostgresServer(server_folder / "postgres")
+    server.start()
+    try:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE template_tidewell")
+        asyncio.run(migrate(_with_name(server.url, "template_tidewell"), "plain"))
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(server_folder: Path) -> Iterator[NatsServer]:
+    """A real MQTT broker."""
+    server = NatsServer(server_folder / "nats")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh database with the whole schema, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template_tidewell").format(sql.Identifier(name))
+        )
+        yield _with_name(postgres.url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[object, ...]]]:
+    """A connection that may do anything, to prepare and to look."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+def _with_name(url: str, name: str) -> str:
+    parts = conninfo_to_dict(url)
+    return (
+        f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
+    )

@@ -1,0 +1,179 @@
+"""Who is here: teams, staff, people, devices, and who knows whom.
+
+The command line and the admin pages write these tables, and nothing else does. A person is enrolled
+once, under a label that is not their name; the shard follows from the label and never changes.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from tidewell.database import Connection, Queries
+from tidewell.errors import UsageError
+from tidewell.local_time import zone_table
+from tidewell.vocabulary import SHARD_COUNT
+
+QUERIES: Final = Queries("tidewell", "enrolment.sql")
+FROM_THE_START: Final = datetime(2015, 1, 1, tzinfo=UTC)
+"""A device that always belonged to one person covers everything it may have recorded."""
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledPerson:
+    """A person as the database knows them."""
+
+    person_id: int
+    shard: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """Somebody to whom people can be assigned."""
+
+    staff_id: int
+    username: str
+    role: str
+
+
+def shard_of(label: str) -> int:
+    """Return the shard of a person's label, the same on every machine.
+
+    Example:
+        >>> shard_of("P-001") == shard_of("P-001"), 0 <= shard_of("P-002") < 64
+        (True, True)
+    """
+    return zlib.crc32(label.encode()) % SHARD_COUNT
+
+
+def device_name_of(label: str) -> str:
+    """Return a device's topic name for a person's label.
+
+    Example:
+        >>> device_name_of("A0NVTRV")
+        'band-a0nvtrv'
+    """
+    return "band-" + re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:50]
+
+
+async def enrol_person(
+    connection: Connection,
+    label: str,
+    now: datetime,
+    *,
+    preferred_name: str,
+    timezone: str,
+    reading_level: str = "12-15",
+) -> EnrolledPerson:
+    """Enrol a person, or return them where the label is known.
+
+    Raises:
+        UsageError: the label or the time zone cannot be used.
+    """
+    if not _LABEL.fullmatch(label):
+        raise UsageError(
+            f"{label!r} cannot be a label; use 1 to 63 letters, digits, spaces or . _ -"
+        )
+    zone_table(timezone)
+    cursor = await connection.execute(
+        QUERIES["add_person"],
+        {
+            "label": label,
+            "shard": shard_of(label),
+            "timezone": timezone,
+            "reading_level": reading_level,
+            "now": now,
+        },
+    )
+    row = await cursor.fetchone()
+    if row is not None:
+        named = {"person_id": row[0], "preferred_name": preferred_name}
+        await connection.execute(QUERIES["name_person"], named)
+        return EnrolledPerson(row[0], shard_of(label), is_new=True)
+    known = await (await connection.execute(QUERIES["find_person"], {"label": label})).fetchone()
+    assert known is not None  # the label was taken
+    return EnrolledPerson(known[0], known[1], is_new=False)
+
+
+async def enrol_device(
+    connection: Connection, name: str, person_id: int, now: datetime, *, model: str
+) -> None:
+    """Enrol a device for a person, from the start; a device that is theirs already stays theirs.
+
+    Raises:
+        UsageError: the device belongs to somebody else.
+    """
+    await connection.execute(QUERIES["add_device"], {"name": name, "model": model, "now": now})
+    known = await (await connection.execute(QUERIES["find_device"], {"name": name})).fetchone()
+    assert known is not None  # it was just added, or was there
+    device_id, owner = known
+    if owner is None:
+        which = {"device_id": device_id, "person_id": person_id, "valid_from": FROM_THE_START}
+        await connection.execute(QUERIES["assign_device"], which)
+    elif owner != person_id:
+        raise UsageError(f"device {name} belongs to another person; give this one another name")
+
+
+async def add_team(connection: Connection, name: str, now: datetime) -> int:
+    """Return the number of a team, which is added where it is not there."""
+    row = await (
+        await connection.execute(QUERIES["add_team"], {"name": name, "now": now})
+    ).fetchone()
+    assert row is not None  # RETURNING always answers
+    return int(row[0])
+
+
+async def add_staff(
+    connection: Connection, role: str, display_name: str, team_id: int, now: datetime
+) -> int:
+    """Add a member of staff and return their number."""
+    who = {"role": role, "display_name": display_name, "team_id": team_id, "now": now}
+    row = await (await connection.execute(QUERIES["add_staff"], who)).fetchone()
+    assert row is not None  # RETURNING always answers
+    return int(row[0])
+
+
+async def assign(
+    connection: Connection, staff_id: int, person_id: int, kind: str, now: datetime
+) -> None:
+    """Let a member of staff see a person, as key worker or clinician, from now on."""
+    which = {"staff_id": staff_id, "person_id": person_id, "kind": kind, "now": now}
+    await connection.execute(QUERIES["assign_staff"], which)
+
+
+async def add_sign_in(
+    connection: Connection,
+    username: str,
+    password_hash: str,
+    now: datetime,
+    *,
+    staff_id: int | None = None,
+    person_id: int | None = None,
+) -> None:
+    """Let somebody sign in; exactly one of `staff_id` and `person_id` is given."""
+    who = {
+        "username": username,
+        "password_hash": password_hash,
+        "staff_id": staff_id,
+        "person_id": person_id,
+        "now": now,
+    }
+    await connection.execute(QUERIES["add_sign_in"], who)
+
+
+async def has_sign_ins(connection: Connection) -> bool:
+    """Return whether anybody can sign in yet."""
+    row = await (await connection.execute(QUERIES["any_sign_in"])).fetchone()
+    return bool(row and row[0])
+
+
+async def staff_members(connection: Connection) -> list[StaffMember]:
+    """Return those to whom people can be assigned."""
+    rows = await (await connection.execute(QUERIES["practitioners"])).fetchall()
+    return [StaffMember(staff_id, username, role) for staff_id, username, role in rows]

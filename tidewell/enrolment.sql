@@ -1,0 +1,55 @@
+-- Who is here. `now` is a parameter.
+
+-- name: add_team
+INSERT INTO team (name, created_at) VALUES (%(name)s, %(now)s)
+ON CONFLICT (name) DO UPDATE SET name = excluded.name
+RETURNING team_id;
+
+-- name: add_staff
+INSERT INTO staff (role, display_name, team_id, created_at)
+VALUES (%(role)s, %(display_name)s, %(team_id)s, %(now)s)
+RETURNING staff_id;
+
+-- name: add_person
+INSERT INTO person (label, shard, timezone, reading_level, created_at)
+VALUES (%(label)s, %(shard)s, %(timezone)s, %(reading_level)s, %(now)s)
+ON CONFLICT (label) DO NOTHING
+RETURNING person_id;
+
+-- name: find_person
+SELECT person_id, shard, timezone FROM person WHERE label = %(label)s;
+
+-- name: name_person
+INSERT INTO identity (person_id, preferred_name) VALUES (%(person_id)s, %(preferred_name)s);
+
+-- name: add_device
+INSERT INTO device (name, model, created_at) VALUES (%(name)s, %(model)s, %(now)s)
+ON CONFLICT (name) DO NOTHING
+RETURNING device_id;
+
+-- name: find_device
+SELECT device.device_id, device_assignment.person_id
+FROM device LEFT JOIN device_assignment
+    ON device_assignment.device_id = device.device_id AND device_assignment.valid_until IS NULL
+WHERE device.name = %(name)s;
+
+-- name: assign_device
+INSERT INTO device_assignment (device_id, person_id, valid_from)
+VALUES (%(device_id)s, %(person_id)s, %(valid_from)s);
+
+-- name: assign_staff
+INSERT INTO assignment (staff_id, person_id, kind, valid_from)
+VALUES (%(staff_id)s, %(person_id)s, %(kind)s, %(now)s);
+
+-- name: add_sign_in
+INSERT INTO sign_in (username, password_hash, staff_id, person_id, created_at)
+VALUES (%(username)s, %(password_hash)s, %(staff_id)s, %(person_id)s, %(now)s);
+
+-- name: any_sign_in
+SELECT EXISTS (SELECT FROM sign_in);
+
+-- name: practitioners
+SELECT staff.staff_id, coalesce(sign_in.username, ''), staff.role
+FROM staff LEFT JOIN sign_in USING (staff_id)
+WHERE staff.role IN ('practitioner', 'clinician')
+ORDER BY staff.staff_id;

@@ -1,0 +1,111 @@
+"""Local time for arrays: what a wall clock in a time zone showed at many moments at once.
+
+Reads the time zone database once for each zone; after that everything is arithmetic on arrays, so
+that pure code can use it. Never guesses: an unknown zone is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidewell.errors import UsageError
+
+DAY_MS: Final = 86_400_000
+FIRST_YEAR: Final = 2010
+"""Five years before the earliest reading that is admitted."""
+LAST_YEAR: Final = 2060
+"""Rules of time zones further away are guesses."""
+
+_EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTable:
+    """The offsets of one time zone: `offsets_ms[i]` holds from `starts_ms[i]` on."""
+
+    name: str
+    starts_ms: NDArray[np.int64]
+    offsets_ms: NDArray[np.int64]
+
+    def local_ms(self, time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what a local clock showed, as milliseconds since 1970-01-01 00:00 on that clock.
+
+        Example:
+            >>> table = zone_table("Europe/London")
+            >>> int(table.local_ms(np.array([1_750_000_000_000]))[0] - 1_750_000_000_000) // 3_600_000
+            1
+        """
+        rank = np.searchsorted(self.starts_ms, time_ms, side="right") - 1
+        return time_ms + self.offsets_ms[np.maximum(rank, 0)]
+
+    def utc_ms(self, local_ms: int) -> int:
+        """Return the moment at which the local clock first showed `local_ms` (or would have)."""
+        for start_ms, offset_ms in zip(
+            self.starts_ms.tolist(), self.offsets_ms.tolist(), strict=True
+        ):
+            if local_ms - offset_ms < start_ms:
+                break
+            candidate_ms = local_ms - offset_ms
+        return int(candidate_ms)
+
+
+@lru_cache(maxsize=64)
+def zone_table(name: str) -> ZoneTable:
+    """Return the table of a time zone such as `Europe/London`.
+
+    Raises:
+        UsageError: there is no such zone.
+    """
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UsageError(
+            f"unknown time zone {name!r}; give one like Europe/London or UTC"
+        ) from None
+    starts: list[int] = []
+    offsets: list[int] = []
+    moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    while moment.year < LAST_YEAR:
+        offset = _offset(moment, zone)
+        if not offsets or offset != offsets[-1]:
+            starts.append(_change_before(moment, zone) if offsets else 0)
+            offsets.append(offset)
+        moment += timedelta(days=1)
+    return ZoneTable(name, np.array(starts, dtype=np.int64), np.array(offsets, dtype=np.int64))
+
+
+def day_number(day: date) -> int:
+    """Return a date as days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def day_date(number: int) -> date:
+    """Return the date that lies `number` days after 1970-01-01."""
+    return _EPOCH + timedelta(days=number)
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    if offset is None:
+        raise AssertionError("a zone without offset")
+    return round(offset.total_seconds() * 1000)
+
+
+def _change_before(moment: datetime, zone: ZoneInfo) -> int:
+    """Return when, in the day before `moment`, the offset turned to what it is at `moment`."""
+    low, high = moment - timedelta(days=1), moment
+    wanted = _offset(moment, zone)
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if _offset(middle, zone) == wanted:
+            high = middle
+        else:
+            low = middle
+    return round(high.timestamp()) * 1000

@@ -1,0 +1,138 @@
+"""Settings: read once at start-up from the environment, checked, then never changed.
+
+Every name starts with `TIDEWELL_`. An unknown name is refused, because a misspelt setting that is
+ignored is worse than none. A secret may come from a file instead: `TIDEWELL_DATABASE_URL_FILE`
+names a file that holds what `TIDEWELL_DATABASE_URL` would. Secrets print as stars.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tidewell.errors import SettingsError
+
+PREFIX: Final = "TIDEWELL_"
+FILE_SUFFIX: Final = "_FILE"
+
+
+class Settings(BaseSettings):
+    """What a site can set; `tidewell doctor` prints it."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path | None = Field(
+        default=None, description="Folder of a small site's own servers and secrets."
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL of yours, as postgresql://user:password@host:port/name.",
+    )
+    broker_url: SecretStr | None = Field(
+        default=None,
+        description="An MQTT broker of yours for the service, as mqtt://user:password@host:port.",
+    )
+    device_broker_url: SecretStr | None = Field(
+        default=None,
+        description="The same broker as virtual devices reach it, with their own user and password.",
+    )
+    ingest_client_id: SecretStr | None = Field(
+        default=None,
+        description="The MQTT client id of ingest. A secret: who knows it can take the session over.",
+    )
+    storage_mode: Literal["auto", "plain", "timescale"] = Field(
+        default="auto",
+        description="How readings are stored; auto takes timescale where the extension is there.",
+    )
+    batch_frames: Annotated[int, Field(ge=1, le=20_000)] = Field(
+        default=2_000, description="Most frames in one transaction."
+    )
+    batch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = Field(
+        default=50,
+        description="Longest that a frame waits for others before its transaction starts.",
+    )
+    lease_s: Annotated[int, Field(ge=5, le=600)] = Field(
+        default=30, description="How long a worker holds a shard without renewing it."
+    )
+    silence_after_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = Field(
+        default=4 * 3_600, description="A device that sent nothing for this long is called silent."
+    )
+    fresh_within_h: Annotated[int, Field(ge=1, le=14 * 24)] = Field(
+        default=36,
+        description="A change decided longer ago than this is history and does not page.",
+    )
+    webhook_url: str | None = Field(
+        default=None, description="Where alerts are posted, beside the console."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Signs what is posted to webhook_url."
+    )
+    portal_host: str = Field(default="127.0.0.1", description="Address that the pages listen on.")
+    portal_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=8470, description="Port that the pages listen on; 0 takes a free one."
+    )
+    public_url: str | None = Field(
+        default=None, description="How people reach the pages, for links in messages."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Logs for people or machines."
+    )
+    demo: bool = Field(default=False, description="A demo: virtual people, a banner on every page.")
+    data: Path | None = Field(
+        default=None, description="Folder of recorded data, for tests and evaluation only."
+    )
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        SettingsError: a name is unknown, a value is wrong or a secret's file cannot be read; the
+            message names every one of them.
+
+    Example:
+        >>> load_settings({"TIDEWELL_PORTAL_PORT": "9000"}).portal_port
+        9000
+    """
+    given = dict(os.environ if environment is None else environment)
+    values = {
+        name.removeprefix(PREFIX): value for name, value in given.items() if name.startswith(PREFIX)
+    }
+    values = {name.lower(): value for name, value in _with_files_read(values).items()}
+    if unknown := sorted(set(values) - set(Settings.model_fields)):
+        names = ", ".join(PREFIX + name.upper() for name in unknown)
+        raise SettingsError(
+            f"unknown setting: {names}; `tidewell doctor --settings` lists the known ones"
+        )
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise SettingsError(f"wrong setting: {problems}") from None
+
+
+def _with_files_read(values: Mapping[str, str]) -> dict[str, str]:
+    """Replace `X_FILE` by `X` with the file's content, without its last line end."""
+    read = {name: value for name, value in values.items() if not name.endswith(FILE_SUFFIX)}
+    for name, value in values.items():
+        if not name.endswith(FILE_SUFFIX):
+            continue
+        target = name.removesuffix(FILE_SUFFIX)
+        if target in read:
+            raise SettingsError(f"{PREFIX}{target} and {PREFIX}{name} are both set; keep one")
+        try:
+            read[target] = Path(value).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise SettingsError(f"{PREFIX}{name}: cannot read {value}: {error.strerror}") from None
+    return read

@@ -1,0 +1,134 @@
+"""The words of Tidewell: channels, daily features, families, levels.
+
+One table for the device format, the database, the detector, the pages and the exports. To add a
+channel: add it here, add its column in a migration, describe it in `docs/wire-format.md`; tests
+hold the three together. A channel never holds a place, a picture, a sound or a text: `location`
+will not be added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+LOINC: Final = "http://loinc.org"
+LOCAL_CODES: Final = "urn:tidewell:channel"
+"""Where neither LOINC nor another public system has a code for a wearable's quantity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One quantity that a device measures.
+
+    `low` and `high` bound what the sensor can truthfully report, not what is healthy: a value
+    outside is a fault of the device. `per_minute` marks counts, whose bound grows with the period.
+    `resolution` is the step in which firmware reports.
+    """
+
+    name: str
+    label: str
+    unit: str
+    ucum: str
+    code_system: str
+    code: str
+    low: float
+    high: float
+    resolution: float
+    per_minute: bool = False
+
+
+CHANNELS: Final[tuple[Channel, ...]] = (
+    Channel("heart_rate", "Heart rate", "bpm", "/min", LOINC, "8867-4", 20, 250, 0.1),
+    Channel(
+        "hrv_rmssd",
+        "Heart rate variability (RMSSD)",
+        "ms",
+        "ms",
+        LOCAL_CODES,
+        "hrv_rmssd",
+        0,
+        400,
+        0.1,
+    ),
+    Channel(
+        "skin_temperature",
+        "Skin temperature",
+        "°C",
+        "Cel",
+        LOCAL_CODES,
+        "skin_temperature",
+        10,
+        45,
+        0.01,
+    ),
+    Channel("eda", "Skin conductance", "µS", "uS", LOCAL_CODES, "eda", 0, 100, 0.01),
+    Channel("steps", "Steps", "steps", "{steps}", LOINC, "55423-8", 0, 400, 1, per_minute=True),
+    Channel("spo2", "Blood oxygen", "%", "%", LOINC, "59408-5", 50, 100, 0.1),
+    Channel("respiratory_rate", "Breathing rate", "/min", "/min", LOINC, "9279-1", 3, 80, 0.1),
+    Channel("motion", "Movement", "mg", "m[g]", LOCAL_CODES, "motion", 0, 16_000, 1),
+    Channel("sleep_state", "Sleep state", "0-3", "1", LOCAL_CODES, "sleep_state", 0, 3, 1),
+    Channel("worn", "Worn", "0-1", "1", LOCAL_CODES, "worn", 0, 1, 1),
+)
+CHANNEL_NAMES: Final[tuple[str, ...]] = tuple(channel.name for channel in CHANNELS)
+CHANNEL_INDEX: Final[dict[str, int]] = {name: index for index, name in enumerate(CHANNEL_NAMES)}
+
+
+class SleepState(StrEnum):
+    """What `sleep_state` 0, 1, 2 and 3 mean, in this order."""
+
+    AWAKE = "awake"
+    LIGHT = "light"
+    DEEP = "deep"
+    REM = "rem"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One number a day that says how a person's day or night was."""
+
+    name: str
+    label: str
+    unit: str
+    decimals: int
+
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    Feature("night_heart_rate", "Night heart rate", "bpm", 0),
+    Feature("steps", "Steps", "steps", 0),
+)
+FEATURE_NAMES: Final[tuple[str, ...]] = tuple(feature.name for feature in FEATURES)
+
+
+class Family(StrEnum):
+    """What kind of change a finding is about. None of them is a diagnosis."""
+
+    ILLNESS = "illness"
+    SLEEP = "sleep"
+    WITHDRAWAL = "withdrawal"
+    ACUTE_LOAD = "acute_load"
+    DRIFT = "drift"
+    DEVICE = "device"
+
+
+class Level(StrEnum):
+    """How soon somebody should look, least urgent first. `USUAL` asks for nothing."""
+
+    USUAL = "usual"
+    FOR_REVIEW = "for_review"
+    CHECK_TODAY = "check_today"
+    CHECK_NOW = "check_now"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for usual up to 3 for check now."""
+        return list(Level).index(self)
+
+    @property
+    def words(self) -> str:
+        """Return the level as people read it, such as "Check today"."""
+        return self.value.replace("_", " ").capitalize()
+
+
+SHARD_COUNT: Final = 64
+"""Shards are fixed at enrolment so that workers can be added later without moving people."""
