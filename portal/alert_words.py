@@ -53,7 +53,7 @@ _EVENT_WORDS: Final[dict[str, str]] = {
     "escalated": "Nobody had accepted, so {who} was asked as well",
     "overdue": "Still waiting for somebody to accept",
     "accepted": "{who} is on it",
-    "duplicate_suppressed": "{who} said “I’m on it” again",
+    "duplicate_suppressed": "{who} said “I'm on it” again",
     "worsened": "The change became larger",
     "back_to_usual": "Back to what is usual; open until somebody closes it",
     "closed": "Closed by {who}",
@@ -62,7 +62,7 @@ _EVENT_WORDS: Final[dict[str, str]] = {
 _REFUSED_WORDS: Final[dict[str, str]] = {
     "not_assigned": "{who} tried to act, but is not assigned to this person",
     "already_closed": "{who} tried to act, but it was already closed",
-    "accepted_by_another": "{who} said “I’m on it”, but somebody else already was",
+    "accepted_by_another": "{who} said “I'm on it”, but somebody else already was",
     "unknown_outcome": "{who} tried to close it with an outcome that does not exist",
 }
 
@@ -95,7 +95,7 @@ def event_words(kind: str, reason: str, who: str | None) -> str:
 
 def action_words(kind: str, outcome: str | None) -> str:
     """Return what somebody asked of an alert."""
-    return "I’m on it" if kind == "accept" else f"Close: {outcome_words(outcome)}"
+    return "I'm on it" if kind == "accept" else f"Close: {outcome_words(outcome)}"
 
 
 def suggestion_words(level: str, cause: str) -> str:

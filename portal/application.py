@@ -25,7 +25,16 @@ from portal import (
     sign_in_pages,
     young_person_pages,
 )
-from portal.context import DEMO_SIGN_INS, NOW, POOL, SETTINGS, Audience, DemoSignIn, NowFunction, Pool
+from portal.context import (
+    DEMO_SIGN_INS,
+    NOW,
+    POOL,
+    SETTINGS,
+    Audience,
+    DemoSignIn,
+    NowFunction,
+    Pool,
+)
 from portal.forms import FORM_BYTES_MAX
 from portal.live import FEED
 from portal.live_feed import LiveFeed
@@ -42,12 +51,15 @@ from portal.security import (
 )
 from portal.sign_in_delay import SignInDelay
 from tidewell.clock import now_utc
+from tidewell.database import Queries
 from tidewell.settings import Settings
 
 HEALTH_WAIT_S: Final = 2.0
 """Whoever asks for health asks again soon; an answer that takes longer is an answer too."""
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
+
+_QUERIES: Final = Queries("portal", "service.sql")
 
 _ANYONE: Final = frozenset({Audience.ANYONE})
 _PRACTITIONER: Final = frozenset({Audience.PRACTITIONER})
@@ -75,7 +87,7 @@ async def show_health(request: web.Request) -> web.Response:
             asyncio.timeout(HEALTH_WAIT_S),
             request.app[POOL].connection(timeout=HEALTH_WAIT_S) as connection,
         ):
-            await connection.execute("SELECT 1")
+            await connection.execute(_QUERIES["answer"])
     except (psycopg.Error, PoolTimeout, TooManyRequests, TimeoutError):
         return web.Response(text="the database does not answer\n", status=503)
     return web.Response(text="ok\n")

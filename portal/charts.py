@@ -97,7 +97,7 @@ def daily_chart(
     bottom, top, ticks = _scale(np.concatenate([values, low, high]), write)
     down = _down(bottom, top, height)
     width = SPAN / len(days)
-    middles = (np.arange(len(days)) + 0.5) * width
+    middles = _middles(len(days))
     return Chart(
         height=height,
         line=_line(middles, down(values)),
@@ -123,8 +123,7 @@ def hourly_chart(
         return None
     bottom, top, ticks = _scale(np.concatenate([lowest, highest]), write)
     down = _down(bottom, top, HEIGHT)
-    width = SPAN / len(middle)
-    middles = (np.arange(len(middle)) + 0.5) * width
+    middles = _middles(len(middle))
     return Chart(
         height=HEIGHT,
         line=_line(middles, down(middle)),
@@ -177,6 +176,12 @@ def _down(bottom: float, top: float, height: int) -> Callable[[Floats], Floats]:
         return placed
 
     return place
+
+
+def _middles(count: int) -> Floats:
+    """Return how far along the middle of each of `count` equal steps lies."""
+    middles: Floats = (np.arange(count, dtype=np.float64) + 0.5) * (SPAN / count)
+    return middles
 
 
 def _line(across: Floats, down: Floats) -> str:
@@ -232,8 +237,13 @@ def _hour_ticks(first_hour: datetime, hours: int, zone: str) -> tuple[Tick, ...]
         hour = first_hour + timedelta(hours=index)
         if clock_words(hour, zone) == "00:00":
             at = index / hours * 100
-            ticks.append(Tick(round(at, 2), short_day_words(hour.astimezone(zone_of(zone)).date()),
-                              _anchor(at)))
+            ticks.append(
+                Tick(
+                    round(at, 2),
+                    short_day_words(hour.astimezone(zone_of(zone)).date()),
+                    _anchor(at),
+                )
+            )
     return tuple(ticks)
 
 

@@ -134,7 +134,9 @@ def _sentence(
         return f"No {feature.label.lower()} in these {len(calendar)} days."
     last = int(present[-1])
     value = feature_words(float(values[last]), feature.name, feature.unit)
-    parts = [f"{value} on {day_words(calendar[last])}{_against(feature, low[last], high[last], name)}."]
+    parts = [
+        f"{value} on {day_words(calendar[last])}{_against(feature, low[last], high[last], name)}."
+    ]
     compared = np.isfinite(values) & np.isfinite(low) & np.isfinite(high)
     outside = int(((values < low) | (values > high))[compared].sum())
     if compared.any():
@@ -162,7 +164,9 @@ def _table(
     lines = [
         TrendDay(
             day=day,
-            value=number_words(float(value), feature.decimals) if np.isfinite(value) else "no value",
+            value=number_words(float(value), feature.decimals)
+            if np.isfinite(value)
+            else "no value",
             usual=_range_words(feature, bound),
             changed=day in changed,
         )

@@ -65,7 +65,7 @@ class Explanation(BaseModel):
     clears_when: str = ""
 
     def certainty_words(self) -> str:
-        """Say in words how much supports this, without a number that looks more exact than it is."""
+        """Say in words how much supports this; a number would look more exact than it is."""
         moved = sum(contribution.outside for contribution in self.contributions)
         measured = len(self.contributions)
         if not measured:
@@ -95,7 +95,7 @@ class Explanation(BaseModel):
 
 
 def read_explanation(raw: object) -> Explanation:
-    """Return an explanation from its JSON; from one that cannot be read, what can be said safely."""
+    """Return an explanation from its JSON, or what can be said safely without one."""
     try:
         return Explanation.model_validate(raw)
     except ValidationError:

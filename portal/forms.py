@@ -43,7 +43,12 @@ async def read_form(request: web.Request, shape: type[FormModel]) -> FormModel |
         raise web.HTTPRequestTimeout from None
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
-        return shape.model_validate(dict(fields))
+        form = shape.model_validate(dict(fields))
     except (ValidationError, ValueError):
         log_refusal(request, Refusal.UNUSABLE_FORM)
         return None
+    # PostgreSQL keeps no text with a null character, and no person types one.
+    if any("\0" in value for _, value in fields):
+        log_refusal(request, Refusal.UNUSABLE_FORM)
+        return None
+    return form

@@ -66,9 +66,7 @@ async def _replay(request: web.Request, response: web.StreamResponse, viewer: Vi
     if not (given.isascii() and given.isdigit()) or int(given) > EVENT_ID_MAX:
         return
     async with transaction(request) as connection:
-        missed = await missed_events(
-            connection, viewer.known_staff_id, int(given), now_of(request)
-        )
+        missed = await missed_events(connection, viewer.known_staff_id, int(given), now_of(request))
     if len(missed) == EVENTS_AT_ONCE:
         await _write(response, state_text(FeedState.CATCH_UP))
     for event in missed:

@@ -66,7 +66,7 @@ async def explain_mishaps(request: web.Request, handler: Handler) -> web.StreamR
     except _DATABASE_IS_AWAY:
         get_logger().warning("page without database", path=_route_of(request), exc_info=True)
         return mishap_page(request, 503)
-    except Exception:
+    except Exception:  # noqa: BLE001 -- the last door: what nobody foresaw is logged and explained
         get_logger().exception("page failed", path=_route_of(request))
         return mishap_page(request, 500)
 

@@ -131,7 +131,7 @@ def _good(days: tuple[MyDay, ...]) -> tuple[str, ...]:
 
 
 def _different(days: tuple[MyDay, ...], worker: str | None) -> tuple[str, ...]:
-    """Return what was different, each change once with its days, and what it may mean: often little."""
+    """Return what was different, each change once with its days, and how little it may mean."""
     when: dict[str, list[str]] = {}
     for day in days:
         for change in day.changes:

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 CHECKS_AT_ONCE: Final = 2
-"""Each check takes 64 MiB and some 50 ms of work on all cores; two leave room for everything else."""
+"""Each check takes 64 MiB and some 50 ms of all cores; two leave room for everything else."""
 
 CHECKS_WAITING: Final = 20
 """Some two seconds of work; more waiting would only make everybody's sign-in slow."""
@@ -58,9 +58,7 @@ class PasswordChecker:
         self._inside += 1
         try:
             async with self._permits:
-                fits = await asyncio.to_thread(
-                    _fits, password, password_hash or self._nobodys_hash
-                )
+                fits = await asyncio.to_thread(_fits, password, password_hash or self._nobodys_hash)
         finally:
             self._inside -= 1
         if fits and password_hash is not None:

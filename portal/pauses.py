@@ -1,4 +1,4 @@
-"""Pausing and resuming, as the young person asks for it: one tap each way, no reason asked. Pure."""
+"""Pausing, as the young person asks for it: one tap each way, and nobody asks why. Pure."""
 
 from __future__ import annotations
 

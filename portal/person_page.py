@@ -6,6 +6,7 @@ and no more: days as rows, hours as three numbers each, never single readings.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -140,12 +141,11 @@ async def show_person(request: web.Request) -> web.Response:
     )
 
 
-def read_window(query: object, today: date) -> Window:
-    """Return the days that an address asks for; what it says wrongly is as if it had not said it."""
-    given = dict(query) if hasattr(query, "keys") else {}
-    days = next((size for size in WINDOWS_DAYS if str(size) == given.get("days")), WINDOWS_DAYS[0])
+def read_window(query: Mapping[str, str], today: date) -> Window:
+    """Return the days that an address asks for; what it says wrongly counts as not said."""
+    days = next((size for size in WINDOWS_DAYS if str(size) == query.get("days")), WINDOWS_DAYS[0])
     try:
-        until = date.fromisoformat(str(given.get("until", "")))
+        until = date.fromisoformat(query.get("until", ""))
     except ValueError:
         until = today
     last_day = min(max(until, _EARLIEST + timedelta(days=max(WINDOWS_DAYS))), today)
@@ -204,9 +204,7 @@ def hour_after(last_day: date, zone: str, now: datetime) -> datetime:
     return end.replace(minute=0, second=0, microsecond=0)
 
 
-def changed_days(
-    episodes: list[EpisodeRow], window: Window, zone: str, now: datetime
-) -> set[date]:
+def changed_days(episodes: list[EpisodeRow], window: Window, zone: str, now: datetime) -> set[date]:
     """Return the days of the window on which an episode was open."""
     changed: set[date] = set()
     for episode in episodes:

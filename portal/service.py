@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from portal.application import STATIC_FOLDER, build_application
 from portal.context import DemoSignIn, Pool
-from tidewell.database import Connection, Role, conninfo
+from tidewell.database import Connection, Queries, Role, conninfo
 from tidewell.errors import ServerUnavailableError, UsageError
 from tidewell.logs import get_logger
 from tidewell.settings import Settings
@@ -39,6 +39,8 @@ STOP_WAIT_S: Final = 5.0
 
 REQUEST_LINE_MAX: Final = 4_096
 """Our longest address has some 300 characters."""
+
+_QUERIES: Final = Queries("portal", "service.sql")
 
 
 async def run_portal(
@@ -77,7 +79,9 @@ def check_front_end_files() -> None:
         UsageError: the front-end files are not built.
     """
     if not (STATIC_FOLDER / "vendor" / "nhsuk-frontend.css").is_file():
-        raise UsageError("the front-end files of the pages are missing; run `npm ci && npm run build`")
+        raise UsageError(
+            "the front-end files of the pages are missing; run `npm ci && npm run build`"
+        )
 
 
 def make_pool(database_url: str) -> Pool:
@@ -95,9 +99,7 @@ def make_pool(database_url: str) -> Pool:
 
 async def _configure(connection: Connection) -> None:
     await connection.set_autocommit(True)
-    await connection.execute(
-        "SELECT set_config('statement_timeout', %s, false)", [f"{STATEMENT_MAX_MS}ms"]
-    )
+    await connection.execute(_QUERIES["limit_statements"], {"limit": f"{STATEMENT_MAX_MS}ms"})
     await connection.set_autocommit(False)
 
 

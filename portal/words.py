@@ -21,10 +21,21 @@ FAMILY_WORDS: Final[dict[str, str]] = {
     Family.DEVICE: "The device",
 }
 
-_MONTHS: Final = (
-    "January February March April May June July August September October November December".split()
-)
-_DAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS: Final = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_DAYS: Final = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _DECIMALS: Final = {feature.name: feature.decimals for feature in FEATURES}
 
 

@@ -84,7 +84,9 @@ class HelperRow:
     @property
     def words(self) -> str:
         """Return who that is."""
-        what = "your worker" if self.is_key_worker else f"your {_ROLE_WORDS.get(self.role, 'worker')}"
+        what = (
+            "your worker" if self.is_key_worker else f"your {_ROLE_WORDS.get(self.role, 'worker')}"
+        )
         return f"{self.name}, {what}" + (f" ({self.team})" if self.team else "")
 
 

@@ -160,27 +160,34 @@ def _read_bytes(path: Path) -> bytes:
     try:
         if path.suffix == ".zip":
             return _read_zip(path)
-        opened: IO[bytes] | gzip.GzipFile
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 -- closed below, whichever it is
-        with opened:
+        if path.suffix == ".gz":
+            return _read_gzip(path)
+        with path.open("rb") as opened:
             return _read_limited(path.name, opened)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UsageError(f"{path.name}: expected a gzip file, found something else") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-        raise UsageError(
-            f"{path.name}: expected a zip file without a password, found something else"
-        ) from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from None
 
 
-def _read_zip(path: Path) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) != 1:
-            raise UsageError(f"{path.name}: expected one file in the zip, found {len(members)}")
-        with archive.open(members[0]) as opened:
+def _read_gzip(path: Path) -> bytes:
+    try:
+        with gzip.open(path) as opened:
             return _read_limited(path.name, opened)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UsageError(f"{path.name}: expected a gzip file, found something else") from None
+
+
+def _read_zip(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) != 1:
+                raise UsageError(f"{path.name}: expected one file in the zip, found {len(members)}")
+            with archive.open(members[0]) as opened:
+                return _read_limited(path.name, opened)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        raise UsageError(
+            f"{path.name}: expected a zip file without a password, found something else"
+        ) from None
 
 
 def _read_limited(name: str, opened: IO[bytes] | gzip.GzipFile) -> bytes:
@@ -216,16 +223,9 @@ def parse_times(table: CsvTable, rows: Sequence[int], column: str, timezone: str
     try:
         moments = [*map(datetime.fromisoformat, chosen)]
         aware = np.fromiter((moment.tzinfo is not None for moment in moments), np.bool_)
-        plain = (
-            [
-                moment.astimezone(UTC).replace(tzinfo=None) if with_offset else moment
-                for moment, with_offset in zip(moments, aware, strict=True)
-            ]
-            if aware.any()
-            else moments
-        )
+        plain = [*map(_without_offset, moments)] if aware.any() else moments
     except (ValueError, OverflowError):
-        row = _first_refused(chosen, lambda cell: datetime.fromisoformat(cell).timestamp())
+        row = _first_refused(chosen, lambda cell: _without_offset(datetime.fromisoformat(cell)))
         table.refuse(rows[row], f"a time in ISO 8601, found {_shown(chosen[row])}")
     time_ms = np.array(plain, dtype="datetime64[ms]").astype(np.int64)
     if aware.all():
@@ -237,6 +237,11 @@ def parse_times(table: CsvTable, rows: Sequence[int], column: str, timezone: str
     times = _from_local(time_ms[local], zone_of(timezone))
     time_ms[local] = times.time_ms
     return Times(time_ms, times.ambiguous_rows, times.nonexistent_rows)
+
+
+def _without_offset(moment: datetime) -> datetime:
+    """Return UTC for a moment with an offset; one without stays as it is."""
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def zone_of(timezone: str) -> ZoneInfo:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
-from typing import Final, LiteralString, cast
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -43,7 +43,7 @@ class Migration:
 
     number: int
     name: str
-    text: LiteralString
+    text: str
 
     @property
     def checksum(self) -> str:
@@ -57,7 +57,7 @@ def migrations(mode: StorageMode) -> tuple[Migration, ...]:
     for file in resources.files("tidewell").joinpath("migrations").iterdir():
         match = _FILE_NAME.match(file.name)
         if match and match["mode"] in (None, mode.value):
-            text = cast("LiteralString", file.read_text(encoding="utf-8"))
+            text = file.read_text(encoding="utf-8")
             found.append(Migration(int(match["number"]), match["what"], text))
     found.sort(key=lambda migration: migration.number)
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
@@ -151,7 +151,7 @@ async def _apply_one(connection: Connection, migration: Migration, mode: Storage
     }
     try:
         async with connection.transaction():
-            await connection.execute(migration.text)
+            await connection.execute(migration.text.encode())
             await connection.execute(_QUERIES["record"], record)
     except psycopg.Error as error:
         raise ServerError(

@@ -42,14 +42,18 @@ def is_gone(pid: int) -> bool:
     return facts is None or facts.is_dead
 
 
-def parent(script: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def parent(script: str) -> Iterator[subprocess.Popen[str]]:
     """Start another Python that will be the parent of what the script starts."""
-    return subprocess.Popen(
-        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def numbers_from(process: subprocess.Popen[str]) -> list[int]:
-    """Return the numbers on the next line that the script prints."""
+def number_from(process: subprocess.Popen[str]) -> int:
+    """Return the number in the line `pid NUMBER` that the script prints among others."""
     assert process.stdout is not None
-    return [int(word) for word in process.stdout.readline().split()]
+    return next(int(line.split()[1]) for line in process.stdout if line.startswith("pid "))

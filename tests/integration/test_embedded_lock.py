@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.embedded_help import numbers_from, parent
+from tests.integration.embedded_help import number_from, parent
 from tidewell.embedded.lock import DataFolderLock
 from tidewell.errors import DataFolderInUseError, UsageError
 
@@ -29,10 +29,10 @@ def test_a_folder_is_free_again_when_its_holder_lets_go_or_is_killed(tmp_path: P
     script = (
         "import os, pathlib, time; from tidewell.embedded.lock import DataFolderLock\n"
         f"DataFolderLock(pathlib.Path({str(tmp_path)!r})).acquire()\n"
-        "print(os.getpid(), flush=True); time.sleep(600)\n"
+        "print('pid', os.getpid(), flush=True); time.sleep(600)\n"
     )
     with parent(script) as holder:
-        (pid,) = numbers_from(holder)
+        pid = number_from(holder)
         with pytest.raises(DataFolderInUseError, match=f"process {pid} since"):
             DataFolderLock(tmp_path).acquire()
         holder.kill()

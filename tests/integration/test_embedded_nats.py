@@ -13,7 +13,13 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.integration.embedded_help import is_gone, parent, passable_folder, wait_until
+from tests.integration.embedded_help import (
+    is_gone,
+    number_from,
+    parent,
+    passable_folder,
+    wait_until,
+)
 from tidewell.embedded.nats import NatsServer, mqtt_lets_in
 from tidewell.errors import DataFolderInUseError, ServerUnavailableError
 
@@ -200,8 +206,7 @@ def test_a_parent_that_is_killed_leaves_no_broker_behind(server: NatsServer) -> 
         "print('pid', server.pid, flush=True); time.sleep(600)\n"
     )
     with parent(script) as holder:
-        assert holder.stdout is not None
-        pid = next(int(line.split()[1]) for line in holder.stdout if line.startswith("pid "))
+        pid = number_from(holder)
         holder.kill()
         wait_until(lambda: is_gone(pid), "the broker is gone")
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.embedded_help import (
     is_gone,
-    numbers_from,
+    number_from,
     parent,
     passable_folder,
     wait_until,
@@ -134,10 +134,10 @@ def test_a_parent_that_is_killed_leaves_no_server_behind(server: PostgresServer)
     script = (
         "import pathlib, time; from tidewell.embedded.postgres import PostgresServer\n"
         f"server = PostgresServer(pathlib.Path({str(server.folder)!r})); server.start()\n"
-        "print(server.pid, flush=True); time.sleep(600)\n"
+        "print('pid', server.pid, flush=True); time.sleep(600)\n"
     )
     with parent(script) as holder:
-        pid = _last_number(holder)
+        pid = number_from(holder)
         holder.kill()
         wait_until(lambda: is_gone(pid), "PostgreSQL is gone")
     assert not (server.cluster / "postmaster.pid").exists()
@@ -173,15 +173,17 @@ def test_a_stranger_with_the_old_number_does_not_count_as_the_server(
         group=account.gid if account else None,
         extra_groups=[] if account else None,
     ) as stranger:
-        facts = facts_of(stranger.pid)
-        assert facts is not None
-        note = server.cluster / "postmaster.pid"
-        note.write_text(f"{stranger.pid}\n{server.cluster}\n{facts.started_at_s:.0f}\n5432\n\n\n")
-        server.start()
-        assert server.pid != stranger.pid
-        assert stranger.poll() is None
-        assert "first" in _words(server)
-        stranger.kill()
+        try:
+            facts = facts_of(stranger.pid)
+            assert facts is not None
+            note, start = server.cluster / "postmaster.pid", round(facts.started_at_s)
+            note.write_text(f"{stranger.pid}\n{server.cluster}\n{start}\n5432\n\n\n")
+            server.start()
+            assert server.pid != stranger.pid
+            assert stranger.poll() is None
+            assert "first" in _words(server)
+        finally:
+            stranger.kill()
 
 
 def test_another_port_is_taken_when_the_old_one_is_in_use(server: PostgresServer) -> None:
@@ -230,6 +232,7 @@ def test_a_missing_password_or_another_version_is_said_clearly(server: PostgresS
     for path, wrong, said in [
         (password, None, "cannot read the password"),
         (password, "", "is empty"),
+        (password, "another", "does not open the cluster"),
         (version, "15\n", "was made by PostgreSQL 15"),
     ]:
         before = path.read_text()
@@ -239,6 +242,25 @@ def test_a_missing_password_or_another_version_is_said_clearly(server: PostgresS
         path.write_text(before)
         path.chmod(0o600)
     server.start()
+
+
+def test_a_server_that_only_answers_our_knocking_is_stuck_and_ends(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.stop()
+
+    def knock_in_vain() -> bool:
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(f"postgresql://nobody:wrong@127.0.0.1:{server._ports['port']}/")
+        return False
+
+    monkeypatch.setattr(server, "_answers", knock_in_vain)
+    monkeypatch.setattr("tidewell.embedded.server.STALLED_AFTER_S", 0.5)
+    monkeypatch.setattr("tidewell.embedded.server.LOOK_LATER_EVERY_S", 0.05)
+    with pytest.raises(ServerUnavailableError, match=r"did not start \(stalled\)"):
+        server.start()
+    assert not server.is_alive()
+    assert not (server.cluster / "postmaster.pid").exists()
 
 
 def test_a_log_is_kept_short_while_the_server_writes_to_it(
@@ -251,12 +273,3 @@ def test_a_log_is_kept_short_while_the_server_writes_to_it(
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(server.url.replace("tidewell:", "nobody:"))
     assert "nobody" in server.log_path.read_text()
-
-
-def _last_number(holder: subprocess.Popen[str]) -> int:
-    """Skip what the script logs, up to the line that is a number."""
-    while True:
-        try:
-            return numbers_from(holder)[-1]
-        except (ValueError, IndexError):
-            assert holder.poll() is None, "the script ended before its server ran"

@@ -54,7 +54,7 @@ class Launched:
         self, process: subprocess.Popen[bytes], watchdog: subprocess.Popen[bytes] | None
     ) -> None:
         facts = facts_of(process.pid)
-        assert facts is not None, "a child that was not reaped has a number"  # noqa: S101 -- ours
+        assert facts is not None, "a child that was not reaped has a number"
         self.identity: Final = facts.identity
         self._process = process
         self._watchdog = watchdog
@@ -172,7 +172,7 @@ def _watch(
     process: subprocess.Popen[bytes], at_our_death: signal.Signals
 ) -> subprocess.Popen[bytes]:
     facts = facts_of(process.pid)
-    assert facts is not None, "a child that was not reaped has a number"  # noqa: S101 -- ours
+    assert facts is not None, "a child that was not reaped has a number"
     identity = facts.identity
     module = "tidewell.embedded.watchdog"
     command = [sys.executable, "-m", module, str(identity.pid), identity.start_time]

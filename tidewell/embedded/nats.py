@@ -55,6 +55,9 @@ DEVICE_MAY_PUBLISH: Final = ("tidewell.v1.*.*.frame", "tidewell.v1.*.*.status")
 DEVICE_MAY_HEAR: Final = ("tidewell.v1.*.*.ack", "tidewell.v1.*.*.config", *MQTT_NEEDS)
 SERVICE_MAY_HEAR: Final = ("tidewell.>", *MQTT_NEEDS)
 
+READY_CLIENT: Final = "ready-"
+"""Begins the client id of the session that only asks whether the broker is there."""
+
 _CONNACK_ACCEPTED: Final = b"\x20\x02\x00\x00"
 
 
@@ -66,6 +69,7 @@ class NatsServer(EmbeddedServer):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     rude_signal: ClassVar[signal.Signals] = signal.SIGINT
     port_names: ClassVar[tuple[str, ...]] = ("mqtt_port", "nats_port")
+    echoes: ClassVar[tuple[str, ...]] = (READY_CLIENT, "[ERR]")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -177,11 +181,11 @@ def _user(name: str, passwords: dict[str, str], permissions: dict[str, Any]) -> 
 
 def mqtt_lets_in(port: int, user: str, password: str) -> bool:
     """Return whether the broker on this machine accepts an MQTT session for `user`."""
-    client_id = f"ready-{secrets.token_hex(8)}"
+    client_id = f"{READY_CLIENT}{secrets.token_hex(8)}"
     body = b"\x00\x04MQTT\x04\xc2\x00\x0a"  # 3.1.1, clean session, user and password, 10 s
     for text in (client_id, user, password):
         body += struct.pack(">H", len(text)) + text.encode("ascii")
-    assert len(body) < 128, "the length of an MQTT packet is one byte only up to there"  # noqa: S101 -- ours
+    assert len(body) < 128, "the length of an MQTT packet is one byte only up to there"
     try:
         with socket.create_connection((LOOPBACK, port), ANSWER_WITHIN_S) as connection:
             connection.sendall(bytes([0x10, len(body)]) + body)

@@ -96,6 +96,7 @@ class PostgresServer(EmbeddedServer):
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT
     rude_signal: ClassVar[signal.Signals] = signal.SIGQUIT
     port_names: ClassVar[tuple[str, ...]] = ("port",)
+    echoes: ClassVar[tuple[str, ...]] = ("FATAL:",)
 
     def __init__(self, folder: Path, *, shared_base: Path = SHARED_BASE) -> None:
         super().__init__(folder)
@@ -121,8 +122,12 @@ class PostgresServer(EmbeddedServer):
             forget_cluster(self.folder)
 
     @property
+    def _password_path(self) -> Path:
+        return self.folder / "password"
+
+    @property
     def _place(self) -> Place:
-        assert self._found is not None, "found before anything else"  # noqa: S101 -- our mistake
+        assert self._found is not None, "found before anything else"
         return self._found
 
     def _prepare(self) -> None:
@@ -130,12 +135,11 @@ class PostgresServer(EmbeddedServer):
             # Ours and empty, so it may be passed through; nothing in it can be listed or read.
             self.folder.chmod(0o711)
         self._found = place = find_place(self.folder, self._shared_base)
-        password_path = self.folder / "password"
         if place.cluster.exists():
-            self._password = known_secret(password_path)
+            self._password = known_secret(self._password_path)
             _check_version(place)
         else:
-            self._password = secret(password_path)
+            self._password = secret(self._password_path)
             _create_cluster(place, self._password, self.log_path)
 
     def _recorded_orphan(self) -> ProcessIdentity | None:
@@ -172,7 +176,12 @@ class PostgresServer(EmbeddedServer):
         try:
             with self._connect(FIRST_DATABASE) as connection:
                 row = connection.execute(_QUERIES["data_folder"]).fetchone()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise ServerError(
+                    f"the password in {self._password_path} does not open the cluster "
+                    f"{self.cluster}; bring the file back from a backup"
+                ) from error
             return False
         return row is not None and self.cluster.samefile(str(row[0]))
 

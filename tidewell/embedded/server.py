@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 LOOK_EVERY_S: Final = 0.05
 """A start takes about a second; a twentieth of one is not felt and costs one connection attempt."""
 
+LOOK_LATER_EVERY_S: Final = 1.0
+"""A start that takes longer is a recovery; each attempt then costs it a line in the log."""
+
+QUICK_START_S: Final = 5.0
+"""So long the first pace holds."""
+
 SAY_EVERY_S: Final = 10.0
 """Whoever waits is told every ten seconds for what, so that nobody kills a server in recovery."""
 
@@ -80,6 +86,8 @@ class EmbeddedServer(ABC):
     stop_signal: ClassVar[signal.Signals]
     rude_signal: ClassVar[signal.Signals]
     port_names: ClassVar[tuple[str, ...]]
+    echoes: ClassVar[tuple[str, ...]]
+    """What marks the lines of the log that only answer our own knocking, and are no progress."""
 
     def __init__(self, folder: Path) -> None:
         self.folder: Final = folder.absolute()
@@ -225,26 +233,29 @@ class EmbeddedServer(ABC):
         return log_start, problem
 
     def _wait_until_ready(self, launched: Launched, log_start: int) -> StartProblem | None:
-        began_s = said_s = moved_s = monotonic_s()
-        size = log_start
-        while launched.wait(LOOK_EVERY_S) is None:
+        began_s = said_s = moved_s = now_s = monotonic_s()
+        says = ""
+        while launched.wait(_pace(now_s - began_s)) is None:
             if self._answers():
                 return None
             now_s = monotonic_s()
-            if (new_size := self.log_path.stat().st_size) != size:
-                size, moved_s = new_size, now_s
+            if (line := self._last_progress(log_start)) != says:
+                says, moved_s = line, now_s
             if now_s - moved_s > STALLED_AFTER_S:
                 return StartProblem.STALLED
             if now_s - said_s > SAY_EVERY_S:
                 said_s = now_s
-                self._say_waiting(now_s - began_s, log_start)
+                waited_s = round(now_s - began_s)
+                get_logger().info(
+                    "server_starting", server=self.label, waited_s=waited_s, says=says
+                )
         return self._problem(text_since(self.log_path, log_start))
 
-    def _say_waiting(self, waited_s: float, log_start: int) -> None:
-        lines = text_since(self.log_path, log_start).splitlines() or ["it has said nothing yet"]
-        get_logger().info(
-            "server_starting", server=self.label, waited_s=round(waited_s), says=lines[-1].strip()
-        )
+    def _last_progress(self, log_start: int) -> str:
+        """Return the last line, with its time, in which the server speaks of its own work."""
+        lines = text_since(self.log_path, log_start).splitlines()
+        own = (line for line in reversed(lines) if not any(echo in line for echo in self.echoes))
+        return next(own, "").strip()
 
     @property
     def _state_path(self) -> Path:
@@ -270,6 +281,10 @@ class EmbeddedServer(ABC):
         if self._launched is None:
             raise ServerError(f"{self.label} in {self.folder} does not run; start it first")
         return self._launched
+
+
+def _pace(waited_s: float) -> float:
+    return LOOK_EVERY_S if waited_s < QUICK_START_S else LOOK_LATER_EVERY_S
 
 
 def _pause(length_s: float) -> None:

@@ -1,0 +1,8 @@
+// Starts what a page can do with a script. Every page works without it.
+
+import { initAll } from './vendor/nhsuk-frontend.js'
+import { followEvents } from './live.mjs'
+
+initAll()
+const place = document.querySelector('[data-live]')
+if (place) followEvents(place)

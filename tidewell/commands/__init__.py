@@ -1,0 +1,37 @@
+"""The command line: every process of Tidewell starts here, and nothing else lives here.
+
+The only place of the shared ground that imports stages. An error of ours is one line that a person
+can act on, never a traceback; its exit status is 2 where only a person can put it right, and 1 else.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tidewell.commands import demo, devices, score, site, stages
+from tidewell.errors import TidewellError, UsageError
+
+app = typer.Typer(
+    name="tidewell",
+    help="Tidewell: a wearable wellbeing monitoring service for children's services.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (site, stages, demo, devices, score):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except UsageError as error:
+        sys.stderr.write(f"tidewell: {error}\n")
+        sys.exit(2)
+    except TidewellError as error:
+        sys.stderr.write(f"tidewell: {error}\n")
+        sys.exit(1)

@@ -1,0 +1,262 @@
+"""`tidewell demo`: the whole flow on real parts, with eight virtual young people.
+
+Starts a site of its own in a folder of its own, streams eight weeks of history through MQTT as fast
+as the pipeline takes it, and goes on live. With `--until-alert` it ends when the first alert was
+handed to a channel, and its last line is one JSON object with what was counted, not assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tidewell.clock import monotonic_s, now_ms, now_utc
+from tidewell.commands.devices import run_with_progress
+from tidewell.commands.shared import console, run_until_stopped, say, start_command
+from tidewell.database import Connection, Queries, Role, connect
+from tidewell.demo_people import (
+    DEMO_DAYS,
+    DEMO_PASSWORD,
+    DEMO_SEED,
+    DEMO_SIGN_INS,
+    DEMO_TIMEZONE,
+    STORIES,
+    DemoSignIn,
+    Story,
+)
+from tidewell.enrolment import (
+    add_sign_in,
+    add_staff,
+    add_team,
+    assign,
+    device_name_of,
+    enrol_device,
+    enrol_person,
+)
+from tidewell.errors import ServerError
+from tidewell.settings import Settings
+from tidewell.site import Addresses, RunningSite, running_site
+
+if TYPE_CHECKING:
+    from firmware_sim.scenarios import Scenario
+    from firmware_sim.service import DevicePlan, FleetReport
+
+DAY_MS: Final = 86_400_000
+MINUTES_A_DAY: Final = 1_440
+ALERT_WITHIN_S: Final = 300.0
+"""From servers up to the first alert; far above what it takes, so that a slow machine still ends."""
+
+_QUERIES: Final = Queries("tidewell", "site.sql")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    until_alert: Annotated[
+        bool, typer.Option("--until-alert", help="End once the first alert was handed over.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the pages; 0 takes a free one.")] = None,
+) -> None:
+    """Show everything with virtual people: from a device to a person's alert, in one command."""
+    settings = start_command("demo").model_copy(update={"demo": True})
+    if port is not None or until_alert:
+        settings = settings.model_copy(update={"portal_port": port or 0})
+
+    async def work(stop: asyncio.Event) -> dict[str, object] | None:
+        with tempfile.TemporaryDirectory(prefix="tidewell-demo-") as folder:
+            return await _play(settings, Path(folder), stop, until_alert=until_alert)
+
+    outcome = run_until_stopped(work)
+    if outcome is not None:
+        say(json.dumps(outcome))
+
+
+async def _play(
+    settings: Settings, folder: Path, stop: asyncio.Event, *, until_alert: bool
+) -> dict[str, object] | None:
+    console.print("Starting the database and the broker")
+    async with running_site(settings, folder, stop) as site:
+        servers_up_s = monotonic_s()
+        shards = await _enrol_everybody(site.addresses.database_url)
+        console.print("Starting ingest, alerts and the pages")
+        await site.start_stages()
+        _introduce(site)
+        plans = _plans(shards, live=not until_alert)
+        streaming = asyncio.create_task(
+            _stream(plans, site.addresses, stop, until_alert=until_alert)
+        )
+        watching = asyncio.create_task(site.watch(stop))
+        try:
+            if until_alert:
+                return await _until_alert(site, streaming, watching, stop, servers_up_s)
+            await asyncio.wait({streaming, watching}, return_when=asyncio.FIRST_COMPLETED)
+            await watching if watching.done() else await streaming
+            return None
+        finally:
+            stop.set()
+            await asyncio.gather(streaming, watching, return_exceptions=True)
+
+
+async def _until_alert(
+    site: RunningSite,
+    streaming: asyncio.Task[FleetReport],
+    watching: asyncio.Task[None],
+    stop: asyncio.Event,
+    servers_up_s: float,
+) -> dict[str, object] | None:
+    """Wait for the first alert and for the end of the history, then count."""
+    first = asyncio.create_task(_first_alert(site.addresses.database_url, stop))
+    await asyncio.wait(
+        {first, watching}, timeout=ALERT_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
+    )
+    if not first.done():
+        first.cancel()
+        site.raise_if_a_stage_ended()
+        raise ServerError(
+            f"no alert was handed over within {ALERT_WITHIN_S:.0f} s; see the messages above"
+        )
+    handed_over_s = await first
+    if stop.is_set():
+        return None
+    report = await streaming
+    async with await connect(
+        site.addresses.database_url, Role.INGEST, "tidewell demo"
+    ) as connection:
+        committed, dead_lettered = await _one(connection, "frame_counts")
+        (readings,) = await _one(connection, "reading_count")
+    async with await connect(
+        site.addresses.database_url, Role.ALERTS, "tidewell demo"
+    ) as connection:
+        (alerts,) = await _one(connection, "alert_count")
+    return {
+        "seconds_to_first_alert": round(handed_over_s - servers_up_s, 1),
+        "frames_published": report.totals.frames_published,
+        "frames_committed": committed,
+        "frames_dead_lettered": dead_lettered,
+        "readings": readings,
+        "frames_per_second": round(report.totals.frames_acknowledged / report.elapsed_s),
+        "alerts": alerts,
+    }
+
+
+async def _first_alert(database_url: str, stop: asyncio.Event) -> float:
+    """Wait until an alert was handed to a channel and return when that was seen."""
+    async with await connect(
+        database_url, Role.ALERTS, "tidewell demo", autocommit=True
+    ) as connection:
+        while not stop.is_set():
+            (handed_over,) = await _one(connection, "handed_over")
+            if handed_over:
+                break
+            await asyncio.sleep(0.1)
+    return monotonic_s()
+
+
+async def _stream(
+    plans: list[DevicePlan], addresses: Addresses, stop: asyncio.Event, *, until_alert: bool
+) -> FleetReport:
+    epochs = len(plans) * DEMO_DAYS * MINUTES_A_DAY
+    patience_s = ALERT_WITHIN_S if until_alert else None
+    return await run_with_progress(plans, addresses.device_broker_url, stop, epochs, patience_s)
+
+
+async def _one(connection: Connection, name: str) -> tuple[int, ...]:
+    row = await (await connection.execute(_QUERIES[name])).fetchone()
+    assert row is not None  # each of these queries returns one row
+    return tuple(row)
+
+
+async def _enrol_everybody(database_url: str) -> list[int]:
+    """Enrol the demo's people and staff; return the shards of the young people."""
+    now = now_utc()
+    async with await connect(database_url, Role.ENROL, "tidewell demo") as connection:
+        team_id = await add_team(connection, "Harbour team", now)
+        people = [await _enrol_story(connection, place) for place in range(len(STORIES))]
+        for one in DEMO_SIGN_INS:
+            await _enrol_sign_in(connection, one, team_id, [person_id for person_id, _ in people])
+    return [shard for _, shard in people]
+
+
+async def _enrol_story(connection: Connection, place: int) -> tuple[int, int]:
+    story, label, now = STORIES[place], _label(place), now_utc()
+    person = await enrol_person(
+        connection,
+        label,
+        now,
+        preferred_name=story.preferred_name,
+        timezone=DEMO_TIMEZONE,
+        reading_level=story.reading_level,
+    )
+    await enrol_device(connection, device_name_of(label), person.person_id, now, model="virtual")
+    return person.person_id, person.shard
+
+
+async def _enrol_sign_in(
+    connection: Connection, one: DemoSignIn, team_id: int, people: list[int]
+) -> None:
+    from portal.passwords import hash_password  # noqa: PLC0415 -- argon2 is only needed here
+
+    now = now_utc()
+    password_hash = await asyncio.to_thread(hash_password, DEMO_PASSWORD)
+    if one.story is not None:
+        await add_sign_in(connection, one.username, password_hash, now, person_id=people[one.story])
+        return
+    staff_id = await add_staff(connection, one.role, one.display_name, team_id, now)
+    await add_sign_in(connection, one.username, password_hash, now, staff_id=staff_id)
+    kind = {"practitioner": "key_worker", "clinician": "clinician"}.get(one.role)
+    if kind:
+        for person_id in people:
+            await assign(connection, staff_id, person_id, kind, now)
+
+
+def _plans(shards: list[int], *, live: bool) -> list[DevicePlan]:
+    from firmware_sim.intentions import FullPolicy  # noqa: PLC0415 -- other commands start without it
+    from firmware_sim.people import build_virtual_people  # noqa: PLC0415
+    from firmware_sim.service import DevicePlan  # noqa: PLC0415
+    from firmware_sim.sources import HistoryThenLiveSource, Life  # noqa: PLC0415
+
+    started_ms = now_ms()
+    people = build_virtual_people(len(STORIES), DEMO_SEED)
+    plans = []
+    for place, (traits, story) in enumerate(zip(people, STORIES, strict=True)):
+        life = Life(traits, DEMO_TIMEZONE, _scenarios(story, started_ms), DEMO_SEED)
+        source = HistoryThenLiveSource(life, started_ms - DEMO_DAYS * DAY_MS, started_ms, live=live)
+        name = device_name_of(_label(place))
+        plans.append(
+            DevicePlan(name, shards[place], started_ms // 1000, source, FullPolicy.HOLD_SOURCE)
+        )
+    return plans
+
+
+def _scenarios(story: Story, started_ms: int) -> tuple[Scenario, ...]:
+    from firmware_sim.scenarios import Scenario, ScenarioName  # noqa: PLC0415 -- other commands start without it
+
+    return tuple(
+        Scenario(
+            ScenarioName(one.scenario),
+            started_ms - round(one.days_ago * DAY_MS),
+            round(one.days_long * DAY_MS),
+            strength=one.strength,
+        )
+        for one in story.chapters
+    )
+
+
+def _label(place: int) -> str:
+    return f"D-{place + 1:02}"
+
+
+def _introduce(site: RunningSite) -> None:
+    say(f"\nTidewell's demo is at {site.addresses.portal_url}")
+    for one in DEMO_SIGN_INS:
+        say(f"  {one.who:<24} user name {one.username:<10} password {DEMO_PASSWORD}")
+    say("These are virtual people. Tidewell is not an emergency service and not a medical device.")
+    say("Ctrl-C stops everything.\n")

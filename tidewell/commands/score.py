@@ -1,0 +1,137 @@
+"""`tidewell score`: the detection core on files, the same as it runs on what devices send."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import typer
+
+from tidewell.commands.shared import console
+from tidewell.day_files import DayTable, read_days
+from tidewell.errors import UsageError
+from tidewell.local_time import day_date, zone_table
+from tidewell.minute_files import read_minutes
+from tidewell.settings import Settings, load_settings
+
+HEADER: Final = ("person", "day", "score", "family", "level")
+SUFFIXES: Final = (".csv", ".csv.gz", ".csv.zip", ".zip")
+
+Row = tuple[str, str, str, str, str]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command("score")(score)
+
+
+def score(
+    out: Annotated[Path, typer.Option("--out", help="Where the scores are written, as CSV.")],
+    minutes: Annotated[
+        Path | None,
+        typer.Option(help="Folder with one <person>.csv each: time and channel columns."),
+    ] = None,
+    days: Annotated[
+        Path | None, typer.Option(help="One CSV with person, day and daily features.")
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option(help="Time zone of naive times and of people's days.")
+    ] = "UTC",
+) -> None:
+    """Score every person and day of recorded files: how unlike this person was that day?"""
+    settings = load_settings()
+    if (minutes is None) == (days is None):
+        raise UsageError("give either --minutes FOLDER or --days FILE")
+    zone_table(timezone)
+    if minutes is not None:
+        rows: Iterable[Row] = list(_score_minutes(minutes, timezone, settings))
+    else:
+        assert days is not None  # one of both is given
+        rows = _score_days(days, timezone, settings)
+    count = _write(out, rows)
+    console.print(f"{count:,} person-days scored; written to {out}")
+
+
+def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[Row]:
+    from detect import Detector, ReadingBatch  # noqa: PLC0415 -- other commands start without it
+
+    files = sorted(path for path in _listed(folder) if path.name.endswith(SUFFIXES))
+    if not files:
+        raise UsageError(f"no <person>.csv file in {folder}")
+    for path in files:
+        series = read_minutes(path, timezone)
+        detector = Detector(settings.silence_after_s)
+        detector.add_person(0, zone_table(timezone))
+        count = len(series.time_ms)
+        batch = ReadingBatch(
+            np.zeros(count, np.int64),
+            series.time_ms,
+            series.time_ms,
+            np.full(count, 60, np.int64),
+            series.values.astype(np.float32),
+        )
+        label = path.name.split(".csv")[0].removesuffix(".zip")
+        yield from _rows([label], detector.update(batch).days)
+
+
+def _score_days(path: Path, timezone: str, settings: Settings) -> list[Row]:
+    from detect import DayResults, Detector  # noqa: PLC0415 -- other commands start without it
+
+    table = read_days(path)
+    if table.ignored_columns:
+        console.print(f"Columns left out: {', '.join(table.ignored_columns)}")
+    detector = Detector(settings.silence_after_s)
+    for person in range(len(table.labels)):
+        detector.add_person(person, zone_table(timezone))
+    results = [
+        detector.score_days(table.person[part], table.day[part], table.features[part]).days
+        for part in _by_day(table)
+    ]
+    return list(_rows(table.labels, DayResults.joined(results)))
+
+
+def _by_day(table: DayTable) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    order = np.argsort(table.day, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(table.day[order])) + 1)
+
+
+def _rows(labels: Iterable[str], days: object) -> Iterator[Row]:
+    from detect import DayResults  # noqa: PLC0415 -- other commands start without it
+    from detect.findings import FAMILIES, LEVELS, NO_FAMILY  # noqa: PLC0415
+
+    assert isinstance(days, DayResults)  # given by the two callers above
+    names = list(labels)
+    order = np.lexsort((days.day, days.person_id))
+    for place in order[~np.isnan(days.score[order])].tolist():
+        family = int(days.family[place])
+        yield (
+            names[int(days.person_id[place])],
+            day_date(int(days.day[place])).isoformat(),
+            f"{days.score[place]:.6g}",
+            "" if family == NO_FAMILY else FAMILIES[family].value,
+            LEVELS[int(days.level[place])].value,
+        )
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {folder}: {error.strerror}") from None
+
+
+def _write(out: Path, rows: Iterable[Row]) -> int:
+    count = 0
+    try:
+        with out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(HEADER)
+            for row in rows:
+                writer.writerow(row)
+                count += 1
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from None
+    return count

@@ -1,0 +1,133 @@
+"""Reads files of daily features: one row for each person and day.
+
+The header is `person`, `day` and any of the features of `tidewell.vocabulary`; other columns are
+named and left out. Every fault is said with its line and what was expected instead.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidewell.errors import UsageError
+from tidewell.local_time import day_number
+from tidewell.vocabulary import FEATURE_NAMES
+
+
+class _CsvReader(Protocol):
+    """What the csv module's reader is; its type has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[str]: ...
+
+
+MOST_ROWS: Final = 20_000_000
+"""Fifty years of a thousand people; a file beyond that is something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayTable:
+    """Daily features in the order of person and day.
+
+    `person` is the place in `labels`, int64[n]; `day` days since 1970, int64[n]; `features`
+    float32[n, features], NaN for an empty cell.
+    """
+
+    labels: tuple[str, ...]
+    person: NDArray[np.int64]
+    day: NDArray[np.int64]
+    features: NDArray[np.float32]
+    ignored_columns: tuple[str, ...]
+
+
+def read_days(path: Path) -> DayTable:
+    """Read a file of daily features.
+
+    Raises:
+        UsageError: it cannot be read; the message names file, line and what was expected.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _read_rows(path.name, csv.reader(file))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path.name} is not a CSV file in UTF-8: {error}") from None
+
+
+def _read_rows(name: str, rows: _CsvReader) -> DayTable:
+    header = [cell.strip() for cell in next(rows, [])]
+    if not {"person", "day"} <= set(header) or len(set(header)) != len(header):
+        raise UsageError(
+            f"{name}, line 1: expected a header with person, day and features, each once"
+        )
+    known = [column for column in FEATURE_NAMES if column in header]
+    if not known:
+        raise UsageError(f"{name}, line 1: expected at least one of {', '.join(FEATURE_NAMES)}")
+    seen: dict[tuple[str, int], NDArray[np.float32]] = {}
+    for cells in rows:
+        if cells:
+            key, features = _read_row(f"{name}, line {rows.line_num}", header, cells)
+            if key in seen:
+                raise UsageError(f"{name}, line {rows.line_num}: expected each person and day once")
+            seen[key] = features
+        if len(seen) > MOST_ROWS:
+            raise UsageError(f"{name} has more than {MOST_ROWS:,} rows; split it by person")
+    if not seen:
+        raise UsageError(f"{name}: expected at least one row below the header")
+    ignored = tuple(column for column in header if column not in ("person", "day", *known))
+    return _table(seen, ignored)
+
+
+def _read_row(
+    place: str, header: list[str], cells: list[str]
+) -> tuple[tuple[str, int], NDArray[np.float32]]:
+    if len(cells) != len(header):
+        raise UsageError(f"{place}: expected {len(header)} cells, found {len(cells)}")
+    row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    if not row["person"]:
+        raise UsageError(f"{place}: expected a person, found an empty cell")
+    try:
+        day = day_number(date.fromisoformat(row["day"]))
+    except ValueError:
+        raise UsageError(
+            f"{place}: expected a day like 2026-01-31, found {row['day'][:40]!r}"
+        ) from None
+    values = [_number(place, column, row.get(column, "")) for column in FEATURE_NAMES]
+    return (row["person"], day), np.array(values, np.float32)
+
+
+def _number(place: str, column: str, cell: str) -> float:
+    if not cell:
+        return math.nan
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.inf
+    if not math.isfinite(value) or abs(value) > 1e9 or value < 0:
+        raise UsageError(
+            f"{place}: expected a number of 0 or more for {column}, found {cell[:40]!r}"
+        )
+    return value
+
+
+def _table(seen: dict[tuple[str, int], NDArray[np.float32]], ignored: tuple[str, ...]) -> DayTable:
+    labels = tuple(sorted({label for label, _ in seen}))
+    place = {label: index for index, label in enumerate(labels)}
+    keys = sorted(seen)
+    return DayTable(
+        labels,
+        np.array([place[label] for label, _ in keys], np.int64),
+        np.array([day for _, day in keys], np.int64),
+        np.stack([seen[key] for key in keys]),
+        ignored,
+    )

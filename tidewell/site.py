@@ -1,0 +1,325 @@
+"""A small site: servers, schema, and one process for each stage.
+
+Its servers are those of the settings, or else its own in the data folder. Stages learn addresses
+and secrets from private files in the folder, never from arguments. A site that runs leaves a note
+of itself, so that `tidewell replay` and the like find it; the lock on its folder, not the note,
+says whether it still runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import psycopg
+
+from tidewell.clock import monotonic_s
+from tidewell.database import Queries, Role, connect
+from tidewell.embedded.lock import DataFolderLock
+from tidewell.embedded.nats import NatsServer
+from tidewell.embedded.postgres import PostgresServer
+from tidewell.errors import DataFolderInUseError, ServerError, SettingsError, UsageError
+from tidewell.process import ChildProcess, stage_command
+from tidewell.schema import migrate
+from tidewell.settings import FILE_SUFFIX, PREFIX, Settings
+from tidewell.vocabulary import SHARD_COUNT
+
+STAGES: Final = ("ingest", "alerts", "portal")
+READY_WITHIN_S: Final = 120.0
+"""Stages start in seconds; a detector that catches up with months of readings takes longer."""
+NOTE_NAME: Final = "running.json"
+PRIVATE_FOLDER: Final = "stages"
+
+_QUERIES: Final = Queries("tidewell", "site.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts of a site are; secrets included, so it is never printed or logged."""
+
+    data_dir: str
+    database_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
+    device_broker_url: str = field(repr=False)
+    portal_url: str
+
+
+def default_data_dir() -> Path:
+    """Return where a site keeps its data unless told otherwise."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "tidewell"
+
+
+def find_site(settings: Settings) -> Addresses:
+    """Return the site that a command is to work with: the one of the settings, or the one that runs.
+
+    Raises:
+        UsageError: none runs, or several do; the message says what to do.
+    """
+    if settings.database_url and settings.broker_url:
+        service = settings.broker_url.get_secret_value()
+        devices = (
+            settings.device_broker_url.get_secret_value() if settings.device_broker_url else service
+        )
+        return Addresses("", settings.database_url.get_secret_value(), service, devices, "")
+    if settings.data_dir:
+        found = _read_note(settings.data_dir)
+        if found is None:
+            raise UsageError(
+                f"no site runs in {settings.data_dir}; start it with `tidewell up --data-dir`"
+            )
+        return found
+    running = [
+        site
+        for path in sorted(_notes_folder().glob("*.path"))
+        if (site := _read_note(_target(path)))
+    ]
+    if len(running) == 1:
+        return running[0]
+    if not running:
+        raise UsageError(
+            "no site runs here; start one with `tidewell up`, or set TIDEWELL_DATA_DIR"
+        )
+    folders = ", ".join(site.data_dir for site in running)
+    raise UsageError(f"several sites run here; choose one with --data-dir: {folders}")
+
+
+@asynccontextmanager
+async def running_site(
+    settings: Settings, data_dir: Path, stop: asyncio.Event
+) -> AsyncIterator[RunningSite]:
+    """Start a site, hand it over when every stage is ready, and stop all of it afterwards.
+
+    Raises:
+        TidewellError: it could not start; whatever had started is stopped again.
+    """
+    data_dir = data_dir.absolute()
+    with DataFolderLock(data_dir):
+        servers = _Servers(settings, data_dir)
+        try:
+            database_url, broker_url, device_url = await asyncio.to_thread(servers.start)
+            await migrate(database_url, settings.storage_mode)
+            portal_port = settings.portal_port or _free_port(settings.portal_host)
+            portal_url = f"http://{settings.portal_host}:{portal_port}"
+            addresses = Addresses(str(data_dir), database_url, broker_url, device_url, portal_url)
+            site = RunningSite(
+                addresses, _stage_environment(settings, addresses, data_dir, portal_port)
+            )
+            _write_note(data_dir, addresses)
+            try:
+                yield site
+            finally:
+                _remove_note(data_dir)
+                await site.stop_stages()
+        finally:
+            await asyncio.to_thread(servers.stop)
+
+
+class RunningSite:
+    """A site whose servers run; `start_stages` starts the rest."""
+
+    def __init__(self, addresses: Addresses, environment: Mapping[str, str]) -> None:
+        self.addresses = addresses
+        self._environment = environment
+        self._stop = asyncio.Event()
+        self._children: list[asyncio.Task[object]] = []
+
+    async def start_stages(self) -> None:
+        """Start every stage and wait until all of them work.
+
+        Raises:
+            ServerError: a stage refused to start, or did not become ready.
+        """
+        for name in STAGES:
+            child = ChildProcess(name, stage_command(name), self._environment)
+            self._children.append(asyncio.create_task(child.run(self._stop)))
+        ready = asyncio.create_task(self._wait_ready())
+        await asyncio.wait({ready, *self._children}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            self.raise_if_a_stage_ended()
+        await ready
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Wait until `stop` is set, or raise the error of a stage that gave up."""
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, *self._children}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not stop.is_set():
+            self.raise_if_a_stage_ended()
+
+    def raise_if_a_stage_ended(self) -> None:
+        """Raise what ended a stage."""
+        for child in self._children:
+            if child.done() and not child.cancelled() and (error := child.exception()):
+                raise error
+
+    async def stop_stages(self) -> None:
+        """Ask every stage to end, and wait until they have."""
+        self._stop.set()
+        await asyncio.gather(*self._children, return_exceptions=True)
+
+    async def _wait_ready(self) -> None:
+        until_s = monotonic_s() + READY_WITHIN_S
+        while monotonic_s() < until_s:
+            if await self._portal_answers() and await self._shards_are_held():
+                return
+            await asyncio.sleep(0.1)
+        raise ServerError(
+            f"the stages were not ready within {READY_WITHIN_S:.0f} s; their messages say why"
+        )
+
+    async def _portal_answers(self) -> bool:
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"{self.addresses.portal_url}/health") as answer,
+            ):
+                return answer.status == 200
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    async def _shards_are_held(self) -> bool:
+        async with await connect(
+            self.addresses.database_url, Role.INGEST, "tidewell up"
+        ) as connection:
+            row = await (await connection.execute(_QUERIES["held_shards"])).fetchone()
+        return row is not None and row[0] == SHARD_COUNT
+
+
+class _Servers:
+    """The database and the broker of a site: the settings' own, or embedded ones."""
+
+    def __init__(self, settings: Settings, data_dir: Path) -> None:
+        self._settings = settings
+        self._postgres = None if settings.database_url else PostgresServer(data_dir / "postgres")
+        self._nats = None if settings.broker_url else NatsServer(data_dir / "nats")
+
+    def start(self) -> tuple[str, str, str]:
+        """Start what is ours and return the addresses of database, broker and broker for devices."""
+        if self._postgres:
+            self._postgres.start()
+        if self._nats:
+            self._nats.start()
+        return self._database_url(), *self._broker_urls()
+
+    def stop(self) -> None:
+        """Stop what is ours."""
+        for server in (self._nats, self._postgres):
+            if server:
+                server.stop()
+
+    def _database_url(self) -> str:
+        if self._postgres:
+            return self._postgres.url
+        assert self._settings.database_url  # or we would run our own
+        url = self._settings.database_url.get_secret_value()
+        try:
+            psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.ProgrammingError as error:
+            raise SettingsError(
+                f"TIDEWELL_DATABASE_URL cannot be read: {str(error).strip()}"
+            ) from None
+        return url
+
+    def _broker_urls(self) -> tuple[str, str]:
+        if self._nats:
+            return self._nats.service_url, self._nats.device_url
+        assert self._settings.broker_url  # or we would run our own
+        service = self._settings.broker_url.get_secret_value()
+        devices = self._settings.device_broker_url
+        return service, devices.get_secret_value() if devices else service
+
+
+def _stage_environment(
+    settings: Settings, addresses: Addresses, data_dir: Path, portal_port: int
+) -> dict[str, str]:
+    """Return the environment of the stages: ours, with the site's secrets as files."""
+    folder = data_dir / PRIVATE_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    given = settings.ingest_client_id
+    client_id = given.get_secret_value() if given else _kept_secret(folder / "ingest_client_id")
+    secret_files = {
+        "DATABASE_URL": addresses.database_url,
+        "BROKER_URL": addresses.broker_url,
+        "INGEST_CLIENT_ID": client_id,
+    }
+    environment = dict(os.environ)
+    for name, value in secret_files.items():
+        path = folder / name.lower()
+        _write_private(path, value)
+        environment.pop(PREFIX + name, None)
+        environment[PREFIX + name + FILE_SUFFIX] = str(path)
+    environment[PREFIX + "PORTAL_PORT"] = str(portal_port)
+    if settings.demo:
+        environment[PREFIX + "DEMO"] = "true"
+    return environment
+
+
+def _kept_secret(path: Path) -> str:
+    """Return a secret that is made once and kept."""
+    if not path.is_file():
+        _write_private(path, f"ingest-{secrets.token_hex(16)}")
+    return path.read_text(encoding="utf-8")
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
+        file.write(text)
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _notes_folder() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "tidewell" / "sites"
+
+
+def _pointer(data_dir: Path) -> Path:
+    return _notes_folder() / f"{hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]}.path"
+
+
+def _target(pointer: Path) -> Path:
+    return Path(pointer.read_text(encoding="utf-8"))
+
+
+def _write_note(data_dir: Path, addresses: Addresses) -> None:
+    _write_private(data_dir / NOTE_NAME, json.dumps(asdict(addresses)))
+    _notes_folder().mkdir(parents=True, exist_ok=True)
+    _pointer(data_dir).write_text(str(data_dir), encoding="utf-8")
+
+
+def _remove_note(data_dir: Path) -> None:
+    _pointer(data_dir).unlink(missing_ok=True)
+    (data_dir / NOTE_NAME).unlink(missing_ok=True)
+
+
+def _read_note(data_dir: Path) -> Addresses | None:
+    """Return the addresses of the site in a folder, or None where none runs."""
+    try:
+        note = json.loads((data_dir / NOTE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    lock = DataFolderLock(data_dir)
+    try:
+        lock.acquire()
+    except DataFolderInUseError:
+        return Addresses(**note)
+    lock.release()
+    return None

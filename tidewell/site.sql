@@ -1,0 +1,17 @@
+-- What the process that runs a site asks.
+
+-- name: held_shards
+SELECT count(*) FROM shard WHERE owner IS NOT NULL;
+
+-- name: handed_over
+SELECT count(*) FILTER (WHERE state = 'handed_over') FROM delivery;
+
+-- name: frame_counts
+SELECT coalesce(sum(frames_committed), 0)::bigint, coalesce(sum(frames_dead_lettered), 0)::bigint
+FROM device_cursor;
+
+-- name: reading_count
+SELECT count(*) FROM reading;
+
+-- name: alert_count
+SELECT count(*) FROM alert;
