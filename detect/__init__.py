@@ -5,7 +5,15 @@ grows with its rows and the closing of days with people, never with the length o
 """
 
 from detect.detector import Detector
-from detect.findings import DayResults, EpisodeChange, EpisodeKind, Findings
+from detect.findings import DayResults, EpisodeChange, EpisodeKind, Findings, day_records
 from detect.readings import ReadingBatch
 
-__all__ = ["DayResults", "Detector", "EpisodeChange", "EpisodeKind", "Findings", "ReadingBatch"]
+__all__ = [
+    "DayResults",
+    "Detector",
+    "EpisodeChange",
+    "EpisodeKind",
+    "Findings",
+    "ReadingBatch",
+    "day_records",
+]

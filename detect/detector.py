@@ -18,7 +18,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from detect import device
 from detect.daily import ScoredDays, day_features, score_day
 from detect.episodes import Turn, families_and_levels, turn_episodes
-from detect.explain import explain_day
+from detect.explain import explain_day, explain_end
 from detect.findings import DayResults, EpisodeChange, EpisodeKind, Findings
 from detect.minutes import Placed, accumulate, clear_day, place
 from detect.readings import ReadingBatch
@@ -166,7 +166,6 @@ class Detector:
         at_ms = self._day_end_ms(row, one_day)
         if turn.kind is EpisodeKind.OPENED:
             self._state.episode_opened_ms[row] = at_ms
-        since = int(self._state.episode_since_day[row])
         return EpisodeChange(
             person_id=int(results.person_id[at]),
             family=turn.family,
@@ -175,15 +174,21 @@ class Detector:
             at_ms=at_ms,
             level=turn.level,
             score=float(results.score[at]),
-            explanation=explain_day(
-                turn.family,
-                one_day if since == NEVER else since,
-                one_day,
-                results.features[at],
-                scored.usual[at],
-                scored.contribution[at],
-                int(results.worn_minutes[at]),
-            ),
+            explanation=self._explain(turn, row, one_day, results, scored),
+        )
+
+    def _explain(
+        self, turn: Turn, row: int, day: int, results: DayResults, scored: ScoredDays
+    ) -> dict[str, Any]:
+        at = turn.place
+        since = int(self._state.episode_since_day[row])
+        since = day if since == NEVER else since
+        features, usual = results.features[at], scored.usual[at]
+        worn_minutes = int(results.worn_minutes[at])
+        if turn.kind is EpisodeKind.CLOSED:
+            return explain_end(turn.family, since, features, usual, worn_minutes)
+        return explain_day(
+            turn.family, since, day, features, usual, scored.contribution[at], worn_minutes
         )
 
     def _day_end_ms(self, row: int, day: int) -> int:

@@ -48,10 +48,30 @@ def explain_day(
         "sentence": f"{what[0].upper()}{what[1:]}, {how_long}.",
         "contributions": parts,
         "worn_minutes": worn_minutes,
-        "missing": [
-            feature.label for place, feature in enumerate(FEATURES) if np.isnan(features[place])
-        ],
+        "missing": _missing(features),
         "clears_when": "It ends by itself after two days near usual; it stays on your list until you close it.",
+    }
+
+
+def explain_end(
+    family: Family,
+    since_day: int,
+    features: NDArray[np.float32],
+    usual: NDArray[np.float64],
+    worn_minutes: int,
+) -> dict[str, Any]:
+    """Explain that a person is near what is usual for them again."""
+    present = [place for place in range(len(FEATURES)) if not np.isnan(features[place])]
+    parts = [_part(FEATURES[place], features[place], usual[place], 0.0) for place in present]
+    known = "; ".join(_words(part) for part in parts if not np.isnan(part["centre"]))
+    return {
+        "family": family.value,
+        "since": day_date(since_day).isoformat(),
+        "sentence": f"Near usual again: {known}." if known else "Near usual again.",
+        "contributions": [],
+        "worn_minutes": worn_minutes,
+        "missing": _missing(features),
+        "clears_when": "It has ended by itself; it stays on your list until you close it.",
     }
 
 
@@ -85,6 +105,10 @@ def _device(since: str, sentence: str, clears_when: str) -> dict[str, Any]:
         "missing": [feature.label for feature in FEATURES],
         "clears_when": clears_when,
     }
+
+
+def _missing(features: NDArray[np.float32]) -> list[str]:
+    return [feature.label for place, feature in enumerate(FEATURES) if np.isnan(features[place])]
 
 
 def _shares(contribution: NDArray[np.float64]) -> NDArray[np.float64]:

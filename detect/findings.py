@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tidewell.vocabulary import FEATURES, Family, Level
+from tidewell.local_time import day_date
+from tidewell.vocabulary import FEATURE_NAMES, FEATURES, Family, Level
 
 FAMILIES: tuple[Family, ...] = tuple(Family)
 LEVELS: tuple[Level, ...] = tuple(Level)
@@ -99,3 +100,32 @@ class Findings:
     days: DayResults
     changes: tuple[EpisodeChange, ...]
     late_readings: int = 0
+
+
+def day_records(days: DayResults) -> list[dict[str, Any]]:
+    """Return days as plain records, with None for what is absent; floats are those of the columns.
+
+    Keys: person_id, day (date), every feature, worn_minutes, usual (feature to [centre, low, high]),
+    score, family, level.
+    """
+    return [_day_record(days, place) for place in range(len(days))]
+
+
+def _day_record(days: DayResults, place: int) -> dict[str, Any]:
+    family, score = int(days.family[place]), float(days.score[place])
+    scored = not np.isnan(score)
+    features = zip(FEATURE_NAMES, days.features[place].tolist(), strict=True)
+    return {
+        "person_id": int(days.person_id[place]),
+        "day": day_date(int(days.day[place])),
+        **{name: None if np.isnan(value) else value for name, value in features},
+        "worn_minutes": int(days.worn_minutes[place]),
+        "usual": {
+            name: [round(value, 3) for value in band.tolist()]
+            for name, band in zip(FEATURE_NAMES, days.usual[place], strict=True)
+            if not np.isnan(band).any()
+        },
+        "score": score if scored else None,
+        "family": None if family == NO_FAMILY else FAMILIES[family].value,
+        "level": LEVELS[int(days.level[place])].value if scored else None,
+    }

@@ -68,7 +68,8 @@ def parse_broker_url(url: str) -> Broker:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        default_port = _DEFAULT_PORTS[parts.scheme]
+        port = parts.port or default_port
     except (ValueError, KeyError):
         raise UsageError("the broker's address is not mqtt://user:password@host:port") from None
     if not parts.hostname:

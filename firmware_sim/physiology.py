@@ -133,10 +133,10 @@ def _by_local_day(
     place_of_row = np.array(where, dtype=np.int64)[quarter_of_row]
     local_ms = time_ms + np.array(offsets, dtype=np.int64)[quarter_of_row]
     day_of_row, minute_of_row = local_ms // DAY_MS, local_ms % DAY_MS // MINUTE_MS
-    groups = np.unique(np.stack([day_of_row, place_of_row], axis=1), axis=0)
-    for day, at in groups.tolist():
-        rows = np.flatnonzero((day_of_row == day) & (place_of_row == at))
-        yield rows, places[at], day, minute_of_row[rows]
+    group_of_row = day_of_row * len(places) + place_of_row
+    for group in np.unique(group_of_row).tolist():
+        rows = np.flatnonzero(group_of_row == group)
+        yield rows, places[group % len(places)], group // len(places), minute_of_row[rows]
 
 
 def _whole_day(
@@ -286,8 +286,8 @@ _KEEP: Final = (0.90, 0.985, 0.80, 0.985, 0.96, 0.85, 0.90)
 
 def _levels_through_the_day(key: DayKey) -> NDArray[np.float64]:
     """Return the day's own levels, sliding from one night to the next between their troughs."""
-    knots = np.array([-DAY_MIN, 0, DAY_MIN, 2 * DAY_MIN]) + TROUGH_MIN
-    at_knots = np.stack([levels(key.moved(shift)) for shift in (-1, 0, 1, 2)])
+    knots = np.array([0, DAY_MIN]) + TROUGH_MIN
+    at_knots = np.stack([levels(key), levels(key.moved(1))])
     # A flat stretch around each trough keeps one night one night.
     flat = np.concatenate([[knot - 300, knot + 300] for knot in knots])
     return np.stack([np.interp(_MINUTES, flat, np.repeat(at_knots[:, i], 2)) for i in range(3)])

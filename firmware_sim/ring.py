@@ -89,8 +89,6 @@ class FrameRing:
     def queue_none(self) -> None:
         """Have nothing sent: the connection is gone."""
         self._to_send.clear()
-        for frame in self._frames:
-            frame.queued = False
 
     def next_to_send(self) -> HeldFrame | None:
         """Take the lowest frame that waits to be sent."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ingest.admit import Admitted, Registry, admit
+from ingest.admit import Admitted, Device, Registry, admit
 from ingest.cursors import Cursor, Gap, advance
 from ingest.decode import LARGEST_FRAME_BYTES, Address, Frame, Refused, decode, parse_topic
 from ingest.reasons import Progress, Refusal
@@ -31,18 +31,24 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A refusal to be kept; `content` is what came, of which not all may be kept."""
+    """A refusal to be kept; `content` is what came, of which not all may be kept.
+
+    `may_be_paused` says that readings of a pause may be inside, whatever the reason is.
+    """
 
     topic: str
     device_id: int | None
     refused: Refused
     content: bytes
     whole_frame: bool = True
+    may_be_paused: bool = False
 
     @property
     def payload(self) -> bytes | None:
         """Return what is kept: nothing of a pause, and no more than a frame may hold."""
-        return None if self.refused.reason in NOT_KEPT else self.content[:LARGEST_FRAME_BYTES]
+        if self.may_be_paused or self.refused.reason in NOT_KEPT:
+            return None
+        return self.content[:LARGEST_FRAME_BYTES]
 
 
 @dataclass(slots=True)
@@ -134,25 +140,22 @@ def _plan_one(
     if address is None or device is None or position is None:
         # Who is unknown has no cursor and gets no ack: anybody could make up a name.
         if isinstance(verdict, Refused):
-            device_id = device.device_id if device else None
-            made.dead_letters.append(_dead_letter(message, device_id, verdict))
+            made.dead_letters.append(_dead_letter(message, device, verdict, registry))
         return
     if not _move(made, (device.device_id, position[0]), position[1], address, content, cursors):
         return
     tally = made.tallies[device.device_id, position[0]]
     if isinstance(verdict, Refused):
         tally.dead_lettered += 1
-        made.dead_letters.append(_dead_letter(message, device.device_id, verdict))
+        made.dead_letters.append(_dead_letter(message, device, verdict, registry))
         return
     tally.committed += 1
     made.admitted.append(verdict)
     made.arrival_of.append(place)
     if verdict.paused_epochs:
         detail = f"{verdict.paused_epochs} of {verdict.frame.epochs} readings lie in a pause"
-        refused = Refused(Refusal.PAUSED, detail, *position)
-        made.dead_letters.append(
-            replace(_dead_letter(message, device.device_id, refused), whole_frame=False)
-        )
+        letter = _dead_letter(message, device, Refused(Refusal.PAUSED, detail, *position), registry)
+        made.dead_letters.append(replace(letter, whole_frame=False))
 
 
 def _move(
@@ -177,5 +180,29 @@ def _move(
     return step.progress is Progress.NEW
 
 
-def _dead_letter(message: Decoded, device_id: int | None, refused: Refused) -> DeadLetter:
-    return DeadLetter(message.arrival.topic, device_id, refused, message.arrival.payload)
+def _dead_letter(
+    message: Decoded, device: Device | None, refused: Refused, registry: Registry
+) -> DeadLetter:
+    return DeadLetter(
+        message.arrival.topic,
+        device.device_id if device else None,
+        refused,
+        message.arrival.payload,
+        may_be_paused=device is not None and _may_be_paused(message.content, device, registry),
+    )
+
+
+def _may_be_paused(content: Frame | Refused, device: Device, registry: Registry) -> bool:
+    """Return whether a frame of this device may hold readings of a pause of its person.
+
+    Where its times cannot be read, any pause counts: what was asked to be dropped comes first.
+    """
+    pauses = [
+        pause
+        for person_id in {wearing.person_id for wearing in device.wearings}
+        for pause in registry.people[person_id].pauses
+    ]
+    if isinstance(content, Refused):
+        return bool(pauses)
+    end_ms = content.start_ms + content.epochs * content.period_s * 1000
+    return any(pause.start_ms < end_ms and content.start_ms < pause.end_ms for pause in pauses)

@@ -58,18 +58,17 @@ def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
         >>> advance(Cursor(upto=4, highest=4), seq=7, oldest=5).cursor
         Cursor(upto=4, highest=7, gaps=(Gap(first=5, last=6),))
     """
-    if seq <= cursor.upto or (seq <= cursor.highest and not _inside(cursor.gaps, seq)):
-        return Step(Progress.REPEATED, cursor)
-    if len(cursor.gaps) >= MOST_GAPS:
-        return Step(Progress.TOO_MANY_GAPS, cursor)
-    if seq > cursor.highest:
-        new = (Gap(cursor.highest + 1, seq - 1),) if seq > cursor.highest + 1 else ()
-        gaps, highest = cursor.gaps + new, seq
-    else:
-        gaps, highest = _without(cursor.gaps, seq), cursor.highest
+    is_next = seq > cursor.highest
+    progress = Progress.NEW if is_next or _inside(cursor.gaps, seq) else Progress.REPEATED
+    gaps, highest = _without(cursor.gaps, seq), max(cursor.highest, seq)
+    if is_next and seq > cursor.highest + 1:
+        gaps += (Gap(cursor.highest + 1, seq - 1),)
+    # A frame that is sent again may carry a higher `oldest` than the first time.
     gaps, lost = _given_up(gaps, oldest or 0)
+    if len(gaps) > MOST_GAPS:
+        return Step(Progress.TOO_MANY_GAPS, cursor)
     upto = gaps[0].first - 1 if gaps else highest
-    return Step(Progress.NEW, replace(cursor, upto=upto, highest=highest, gaps=gaps), lost)
+    return Step(progress, replace(cursor, upto=upto, highest=highest, gaps=gaps), lost)
 
 
 def _inside(gaps: tuple[Gap, ...], seq: int) -> bool:

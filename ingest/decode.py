@@ -25,7 +25,7 @@ LONGEST_DETAIL: Final = 200
 EARLIEST_MS: Final = 1_420_070_400_000
 """2015-01-01: an earlier time comes from a clock that was never set."""
 
-_TOPIC: Final = re.compile(r"tidewell/v1/(0|[1-9]\d?)/([a-z0-9][a-z0-9-]{0,62})/frame")
+_TOPIC: Final = re.compile(r"tidewell/v1/(0|[1-9][0-9]?)/([a-z0-9][a-z0-9-]{0,62})/frame")
 _BOOT: Final = re.compile(rb'"boot"\s*:\s*(\d{1,10})\s*[,}]')
 _SEQ: Final = re.compile(rb'"seq"\s*:\s*(\d{1,16})\s*[,}]')
 _SALVAGED_BYTES: Final = 256
@@ -172,7 +172,7 @@ def _too_many_counts(channels: dict[str, Values], period_s: int) -> str:
                 (value for value in channels[channel.name] if value is not None), default=0.0
             )
             if highest > most:
-                return f"{channel.name}: {highest:g} in {period_s} s; the most is {most:g}"
+                return f"{channel.name}: too many in {period_s} s; the most is {most:g}"
     return ""
 
 

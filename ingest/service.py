@@ -10,37 +10,31 @@ Never: drops a frame for being slow. The un-confirmed window of the broker is th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import psycopg
 
-from detect import DayResults, Detector, EpisodeChange, EpisodeKind, Findings, ReadingBatch
+from detect import Detector, EpisodeChange, EpisodeKind, Findings, ReadingBatch, day_records
 from detect.detector import VERSION
-from detect.findings import FAMILIES, LEVELS, NO_FAMILY
 from ingest.acks import AckBook
-from ingest.admit import Admitted, Registry
-from ingest.batch import Arrival, DeadLetter, Decoded, DeviceBoot, Plan, decode_arrival, plan
-from ingest.cursors import Cursor
-from ingest.decode import Refused
+from ingest.batch import Arrival, Decoded, decode_arrival
+from ingest.committing.scoring import EpisodeRow, Found, ScoringError
+from ingest.committing.service import Counts, Worker
 from ingest.mqtt import BrokerAddress, Listener, parse_broker_url
-from ingest.reasons import Refusal
-from ingest.rows import Rows, assemble
-from ingest.store import DayRow, EpisodeRow, Kept, Snapshot, Store, Transaction
+from ingest.rows import Rows
+from ingest.store import Store
 from tidewell.clock import monotonic_s, now_ms
 from tidewell.errors import LeaseLostError, ServerUnavailableError
-from tidewell.local_time import day_date, zone_table
+from tidewell.local_time import ZoneTable
 from tidewell.logs import get_logger
 from tidewell.settings import Settings
-from tidewell.vocabulary import FEATURE_NAMES
 
 MOST_WAITING: Final = 16_384
 """Frames in memory: twice what the embedded broker hands out unconfirmed; at 16 KiB each, 256 MiB."""
-REGISTRY_AGE_S: Final = 2.0
-"""How old the list of devices and pauses may be: a pause takes effect within this time."""
 TICK_S: Final = 5.0
 SILENCE_GRACE_S: Final = 300.0
 """After our own start nobody is called silent for this long: what waited at the broker comes first."""
@@ -48,11 +42,6 @@ SNAPSHOT_S: Final = 3_600.0
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
 """A restart of a database or broker takes seconds; asking more often would only slow it down."""
-RECOVERY_ROWS: Final = 200_000
-"""Readings given to the detector at once while it catches up: about 30 MB."""
-MOST_CURSORS: Final = 100_000
-"""Boots remembered in memory before the rest is read again: about 30 MB."""
-_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +50,6 @@ class Waiting:
 
     decoded: Decoded
     committed: asyncio.Future[None]
-
-
-@dataclass(slots=True)
-class Counts:
-    """What this process has done since it started."""
-
-    frames_committed: int = 0
-    frames_dead_lettered: int = 0
-    frames_repeated: int = 0
-    readings: int = 0
-    batches: int = 0
-    by_reason: dict[Refusal, int] = field(default_factory=dict)
 
 
 async def run_ingest(
@@ -127,6 +104,7 @@ class _Ingest:
         self._listener: Listener | None = None
         self._acks = AckBook()
         self._started_s = monotonic_s()
+        self._one_by_one = False
         self.counts = Counts()
         self.stopping = False
         self.wake = asyncio.Event()
@@ -138,6 +116,9 @@ class _Ingest:
             try:
                 await self._hold_shards()
                 wait_s = RETRY_FIRST_S
+            except ScoringError as error:
+                self._one_by_one = True
+                self._log.error("the detector failed; taking people one by one", why=str(error))
             except (psycopg.OperationalError, ServerUnavailableError, LeaseLostError) as error:
                 self._log.warning("beginning again", why=str(error).strip(), after_s=wait_s)
             if not self.stopping:
@@ -151,7 +132,8 @@ class _Ingest:
         try:
             if not await self._take_shards(store):
                 return
-            worker = Worker(store, self._settings.silence_after_s)
+            scoring = DetectorScoring(self._settings.silence_after_s, one_by_one=self._one_by_one)
+            worker = Worker(store, scoring)
             await worker.recover(_utc(now_ms()))
             self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
             self._listener = Listener(self._broker, self._client_id, self._take_in)
@@ -243,237 +225,68 @@ class _Ingest:
             one.committed.cancel()
 
 
-class Worker:
-    """Holds the detector and the cursors of the leased shards, and commits batches.
+class DetectorScoring:
+    """The detector as a worker sees it: rows in, rows out.
 
-    After any exception out of `commit`, `tick` or `recover` it must be thrown away.
+    With `one_by_one`, a failure on the readings of one person leaves everybody else's scored.
     """
 
-    def __init__(self, store: Store, silence_after_s: int) -> None:
-        self._store = store
-        self._silence_after_s = silence_after_s
+    version = VERSION
+
+    def __init__(self, silence_after_s: int, *, one_by_one: bool) -> None:
         self._detector = Detector(silence_after_s)
-        self._kept: dict[DeviceBoot, Kept] = {}
-        self._registry_read_s = 0.0
-        self._last_received_ms = 0
-        self._log = get_logger()
-        self.registry = Registry()
+        self._one_by_one = one_by_one
+        self.add_person = self._detector.add_person
+        self.knows = self._detector.knows
+        self.snapshot = self._detector.snapshot
 
-    async def recover(self, now: datetime) -> None:
-        """Bring the detector to where the stored readings left it, then score what was never scored."""
-        self.registry = await self._store.registry(now)
-        self._registry_read_s = monotonic_s()
-        snapshots = {one.shard: one for one in await self._store.snapshots(VERSION)}
-        for shard in sorted(self._store.epochs):
-            people = [one.person_id for one in self.registry.people.values() if one.shard == shard]
-            if people:
-                await self._recover_shard(people, snapshots.get(shard))
-        self._add_people()
+    def restore(self, state: bytes, zones: Mapping[int, ZoneTable]) -> None:
+        """Take over what a snapshot remembered."""
+        self._detector.restore(state, zones)
 
-    async def commit(self, messages: Sequence[Decoded], counts: Counts) -> Plan:
-        """Store a batch in one transaction and return what it came to.
+    def score(self, rows: Rows) -> Found:
+        """Take readings in; the detector is pure, so whatever it raises is a fault of ours.
 
         Raises:
-            LeaseLostError: another worker has taken a shard; nothing was stored.
-            psycopg.OperationalError: the database is gone; the batch may or may not be stored.
+            ScoringError: it failed, and who did it is not known yet.
         """
-        received_ms = self._next_received_ms()
-        now = _utc(received_ms)
-        await self._refresh(messages, now)
-        await self._load_cursors(messages)
-        known = {key: kept.cursor for key, kept in self._kept.items()}
-        made = plan(messages, self.registry, known, received_ms)
-        kept = dict.fromkeys(made.cursors, Kept(Cursor(), -1))
-        fresh_rows = 0
-        async with self._store.transaction(now) as transaction:
-            rows, conflicts = None, []
-            if made.admitted:
-                rows, contradicted = await transaction.add_readings(
-                    assemble(made.admitted, received_ms)
+        if self._one_by_one:
+            return self._score_one_by_one(rows)
+        try:
+            return _found(self._detector.update(_reading_batch(rows)))
+        except Exception as error:
+            raise ScoringError(f"{type(error).__name__}: {error}") from error
+
+    def tick(self, at_ms: int) -> Found:
+        """Return what the mere passing of time brings to light."""
+        return _found(self._detector.tick(at_ms))
+
+    def _score_one_by_one(self, rows: Rows) -> Found:
+        days: list[dict[str, object]] = []
+        episodes: list[EpisodeRow] = []
+        failed: set[int] = set()
+        for person in np.unique(rows.person_id).tolist():
+            try:
+                found = _found(
+                    self._detector.update(_reading_batch(rows.take(rows.person_id == person)))
                 )
-                conflicts = _conflict_letters(messages, made, contradicted)
-                fresh_rows = len(rows)
-            findings = self._score(await self._in_order(made, rows))
-            await self._write_findings(transaction, findings)
-            await transaction.add_dead_letters([*made.dead_letters, *conflicts])
-            for key, cursor in made.cursors.items():
-                kept[key] = Kept(cursor, cursor.upto)
-                await transaction.save_cursor(key, kept[key], made.tallies[key])
-                if cursor.gaps or made.before[key].gaps or made.tallies[key].lost:
-                    await transaction.save_gaps(key, cursor, made.tallies[key].lost)
-        self._kept.update(kept)
-        _count(counts, made, fresh_rows)
-        return made
-
-    async def tick(self, at_ms: int, *, may_be_silent: bool) -> None:
-        """Renew the leases, keep the registry fresh and note who fell silent."""
-        now = _utc(at_ms)
-        await self._refresh((), now)
-        findings = self._detector.tick(at_ms) if may_be_silent else Findings(DayResults.empty(), ())
-        async with self._store.transaction(now) as transaction:
-            await self._write_findings(transaction, findings)
-
-    async def save_snapshots(self, now: datetime) -> None:
-        """Store what the detector remembers, shard by shard."""
-        async with self._store.transaction(now) as transaction:
-            for shard in sorted(self._store.epochs):
-                people = [
-                    one.person_id
-                    for one in self.registry.people.values()
-                    if one.shard == shard and self._detector.knows(one.person_id)
-                ]
-                if people:
-                    state = self._detector.snapshot(people)
-                    await transaction.save_snapshot(shard, people, state, VERSION)
-
-    async def _recover_shard(self, people: Sequence[int], snapshot: Snapshot | None) -> None:
-        zones = {person: zone_table(self.registry.people[person].timezone) for person in people}
-        if snapshot:
-            self._detector.restore(snapshot.state, zones)
-        for person, zone in zones.items():
-            self._detector.add_person(person, zone)
-        rows = await self._store.scored_readings(
-            people,
-            snapshot.replay_from if snapshot else _START,
-            snapshot.seen_upto if snapshot else {},
-        )
-        for first in range(0, len(rows), RECOVERY_ROWS):
-            part = rows.take(np.arange(first, min(first + RECOVERY_ROWS, len(rows))))
-            self._detector.update(_reading_batch(part))
-            await asyncio.sleep(0)
-
-    async def _refresh(self, messages: Sequence[Decoded], now: datetime) -> None:
-        """Read the registry again when it is old, or when a message names a device that it does not know."""
-        names = {one.address.device for one in messages if one.address}
-        stale = monotonic_s() - self._registry_read_s > REGISTRY_AGE_S
-        if stale or names - self.registry.devices.keys():
-            self.registry = await self._store.registry(now)
-            self._registry_read_s = monotonic_s()
-            self._add_people()
-
-    def _add_people(self) -> None:
-        for person in self.registry.people.values():
-            if person.shard in self._store.epochs:
-                self._detector.add_person(person.person_id, zone_table(person.timezone))
-
-    async def _load_cursors(self, messages: Sequence[Decoded]) -> None:
-        wanted: set[DeviceBoot] = set()
-        for one in messages:
-            device = self.registry.devices.get(one.address.device) if one.address else None
-            if device and one.position:
-                wanted.add((device.device_id, one.position[0]))
-        if len(self._kept) > MOST_CURSORS:
-            self._kept = {}
-        if missing := wanted - self._kept.keys():
-            self._kept |= await self._store.cursors(missing)
-
-    async def _in_order(self, made: Plan, rows: Rows | None) -> Rows | None:
-        """Return the readings that may be scored now: all up to `upto`, in the order of the devices."""
-        parts = [] if rows is None else [rows.take(_scorable(rows, made.cursors))]
-        for key, cursor in made.cursors.items():
-            before = made.before[key]
-            if before.highest > before.upto and cursor.upto > before.upto:
-                parts.append(await self._held_before(made, key, cursor, before))
-        if not parts:
-            return None
-        joined = Rows.joined(parts)
-        order = np.lexsort((joined.time_ms, joined.seq, joined.boot, joined.device_id))
-        return joined.take(order)
-
-    async def _held_before(
-        self, made: Plan, key: DeviceBoot, cursor: Cursor, before: Cursor
-    ) -> Rows:
-        """Return stored readings that waited for a hole below them; those of this batch are in hand."""
-        people = [
-            wearing.person_id
-            for one in self.registry.devices.values()
-            if one.device_id == key[0]
-            for wearing in one.wearings
-        ]
-        stored = await self._store.held_readings(people, key, before.upto, cursor.upto)
-        in_batch = [
-            one.frame.seq for one in made.admitted if (one.device_id, one.frame.boot) == key
-        ]
-        return stored.take(~np.isin(stored.seq, np.array(in_batch, np.int64)))
-
-    def _score(self, rows: Rows | None) -> Findings:
-        if rows is None or not len(rows):
-            return Findings(DayResults.empty(), ())
-        return self._detector.update(_reading_batch(rows))
-
-    async def _write_findings(self, transaction: Transaction, findings: Findings) -> None:
-        await transaction.save_days(_day_rows(findings.days), VERSION)
-        await transaction.save_episodes([_episode_row(one) for one in findings.changes], VERSION)
-
-    def _next_received_ms(self) -> int:
-        """Return the time of this batch, later than that of the one before: it orders a replay."""
-        self._last_received_ms = max(now_ms(), self._last_received_ms + 1)
-        return self._last_received_ms
-
-
-def _scorable(rows: Rows, cursors: dict[DeviceBoot, Cursor]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    uptos = {key: cursor.upto for key, cursor in cursors.items()}
-    keys = zip(rows.device_id.tolist(), rows.boot.tolist(), strict=True)
-    upto = np.fromiter((uptos[key] for key in keys), np.int64, len(rows))
-    scorable: np.ndarray[Any, np.dtype[np.bool_]] = rows.seq <= upto
-    return scorable
+            except Exception as error:  # noqa: BLE001 -- logged with its person, whose readings wait
+                get_logger().error(
+                    "scoring failed", person_id=person, why=f"{type(error).__name__}: {error}"
+                )
+                failed.add(person)
+                continue
+            days += [dict(day) for day in found.days]
+            episodes += found.episodes
+        return Found(days, episodes, frozenset(failed))
 
 
 def _reading_batch(rows: Rows) -> ReadingBatch:
     return ReadingBatch(rows.person_id, rows.time_ms, rows.received_ms, rows.period_s, rows.values)
 
 
-def _conflict_letters(
-    messages: Sequence[Decoded], made: Plan, contradicted: dict[tuple[int, int, int], int]
-) -> list[DeadLetter]:
-    """Return what to keep of frames whose epochs another frame had claimed with other values."""
-    letters = []
-    for one, place in zip(made.admitted, made.arrival_of, strict=True):
-        count = contradicted.get(_frame_key(one))
-        if count:
-            detail = f"{count} of {one.frame.epochs} epochs were claimed before, with other values"
-            refused = Refused(Refusal.EPOCH_CONFLICT, detail, one.frame.boot, one.frame.seq)
-            arrival = messages[place].arrival
-            letters.append(
-                DeadLetter(
-                    arrival.topic, one.device_id, refused, arrival.payload, whole_frame=False
-                )
-            )
-    return letters
-
-
-def _frame_key(one: Admitted) -> tuple[int, int, int]:
-    return (one.device_id, one.frame.boot, one.frame.seq)
-
-
-def _day_rows(days: DayResults) -> list[DayRow]:
-    rows = []
-    for place in range(len(days)):
-        family = int(days.family[place])
-        score = float(days.score[place])
-        scored = not np.isnan(score)
-        values: dict[str, Any] = {
-            name: None if np.isnan(value) else float(value)
-            for name, value in zip(FEATURE_NAMES, days.features[place], strict=True)
-        }
-        values |= {
-            "day": day_date(int(days.day[place])),
-            "worn_minutes": int(days.worn_minutes[place]),
-            "usual": _usual(days, place),
-            "score": score if scored else None,
-            "family": None if family == NO_FAMILY else FAMILIES[family].value,
-            "level": LEVELS[int(days.level[place])].value if scored else None,
-        }
-        rows.append(DayRow(int(days.person_id[place]), values))
-    return rows
-
-
-def _usual(days: DayResults, place: int) -> dict[str, list[float]]:
-    return {
-        name: [round(float(value), 3) for value in band]
-        for name, band in zip(FEATURE_NAMES, days.usual[place], strict=True)
-        if not np.isnan(band).any()
-    }
+def _found(findings: Findings) -> Found:
+    return Found(day_records(findings.days), [_episode_row(one) for one in findings.changes])
 
 
 def _episode_row(change: EpisodeChange) -> EpisodeRow:
@@ -488,18 +301,6 @@ def _episode_row(change: EpisodeChange) -> EpisodeRow:
         explanation=change.explanation,
         closes=change.kind is EpisodeKind.CLOSED,
     )
-
-
-def _count(counts: Counts, made: Plan, readings: int) -> None:
-    counts.batches += 1
-    counts.readings += readings
-    for tally in made.tallies.values():
-        counts.frames_committed += tally.committed
-        counts.frames_dead_lettered += tally.dead_lettered
-        counts.frames_repeated += tally.repeated
-    for letter in made.dead_letters:
-        reason = letter.refused.reason
-        counts.by_reason[reason] = counts.by_reason.get(reason, 0) + 1
 
 
 def _utc(time_ms: int) -> datetime:

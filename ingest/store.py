@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
 from ingest.batch import DeadLetter, DeviceBoot, Tally
+from ingest.committing.scoring import EpisodeRow
 from ingest.cursors import Cursor, Gap
 from ingest.rows import Rows, copy_bytes, parse_copy
 from tidewell.database import Connection, Queries, Role, connect
@@ -44,29 +45,6 @@ class Snapshot:
     replay_from: datetime
     seen_upto: Mapping[DeviceBoot, int]
     state: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DayRow:
-    """A day that closed, as it is stored."""
-
-    person_id: int
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeRow:
-    """A change of an episode, as it is stored."""
-
-    person_id: int
-    family: str
-    kind: str
-    opened_at: datetime
-    at: datetime
-    level: str
-    score: float
-    explanation: Mapping[str, Any]
-    closes: bool
 
 
 class Store:
@@ -199,6 +177,11 @@ class Store:
             upto=upto,
         )
 
+    async def unscored(self, people: Sequence[int]) -> list[tuple[DeviceBoot, int, int]]:
+        """Return the boots of these people with readings that were stored but not scored: after, upto."""
+        rows = await self._all("unscored", people=list(people))
+        return [((device_id, boot), after, upto) for device_id, boot, after, upto in rows]
+
     async def _copy_out(self, name: str, **parameters: object) -> Rows:
         parts = []
         async with (
@@ -261,6 +244,12 @@ class Transaction:
             },
         )
 
+    async def mark_scored(self, key: DeviceBoot, upto: int) -> None:
+        """Note that a boot is scored up to here."""
+        await self._cursor.execute(
+            QUERIES["mark_scored"], {"device_id": key[0], "boot": key[1], "scored_upto": upto}
+        )
+
     async def save_gaps(self, key: DeviceBoot, cursor: Cursor, lost: Sequence[Gap]) -> None:
         """Replace the open gaps of a boot, and add those that its device gave up."""
         which = {"device_id": key[0], "boot": key[1]}
@@ -283,18 +272,13 @@ class Transaction:
                 ],
             )
 
-    async def save_days(self, days: Sequence[DayRow], detector_version: str) -> None:
+    async def save_days(self, days: Sequence[Mapping[str, Any]], detector_version: str) -> None:
         """Store days that closed."""
         if days:
             await self._cursor.executemany(
                 QUERIES["save_day"],
                 [
-                    {
-                        **day.values,
-                        "person_id": day.person_id,
-                        "usual": Jsonb(day.values["usual"]),
-                        "detector_version": detector_version,
-                    }
+                    {**day, "usual": Jsonb(day["usual"]), "detector_version": detector_version}
                     for day in days
                 ],
             )

@@ -180,7 +180,7 @@ VALUES (
 )
 ON CONFLICT (person_id, family, opened_at) DO UPDATE SET
     closed_at = excluded.closed_at, level = excluded.level, score = excluded.score,
-    explanation = excluded.explanation
+    explanation = CASE WHEN excluded.closed_at IS NULL THEN excluded.explanation ELSE episode.explanation END
 RETURNING episode_id;
 
 -- name: add_episode_event

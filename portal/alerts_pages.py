@@ -15,15 +15,8 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import BaseModel, StringConstraints
 
-from portal.alert_words import (
-    AlertState,
-    Outcome,
-    action_words,
-    event_words,
-    level_shape,
-    outcome_words,
-    suggestion_words,
-)
+from portal.alert_rows import AlertRow, OpenAlertRow, StoryRow, WaitingAction
+from portal.alert_words import Outcome, outcome_words, suggestion_words
 from portal.context import (
     SETTINGS,
     Audience,
@@ -52,9 +45,6 @@ STORY_MAX: Final = 200
 NOTE_CHARACTERS_MAX: Final = 500
 """Enough for what the next colleague needs; the record of the visit belongs elsewhere."""
 
-SLOW_AFTER: Final = timedelta(seconds=60)
-"""The alerts process looks every few seconds; after a minute the page says that it is slow."""
-
 SPARKLINE_DAYS: Final = 21
 """Three weeks show a usual stretch before the change on a phone's width."""
 
@@ -66,115 +56,6 @@ class ActionKind(StrEnum):
 
     ACCEPT = "accept"
     CLOSE = "close"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAlertRow:
-    """An open alert in the list."""
-
-    alert_id: int
-    public_id: str
-    person_id: int
-    level: str
-    state: str
-    cause: str
-    since: datetime
-    raised_at: datetime
-    back_to_usual_at: datetime | None
-    accepted_by: int | None
-    accepted_at: datetime | None
-    explanation: object
-    timezone: str
-    name: str
-    accepted_by_name: str | None
-    has_waiting_action: bool
-
-    @property
-    def shape(self) -> str:
-        """Return the sign of the level."""
-        return level_shape(self.level)
-
-    @property
-    def sentence(self) -> str:
-        """Return what changed."""
-        return read_explanation(self.explanation).sentence
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """One alert with everything that its page says."""
-
-    alert_id: int
-    public_id: str
-    person_id: int
-    level: str
-    state: str
-    cause: str
-    since: datetime
-    raised_at: datetime
-    back_to_usual_at: datetime | None
-    accepted_by: int | None
-    accepted_at: datetime | None
-    closed_at: datetime | None
-    outcome: str | None
-    note: str | None
-    explanation: object
-    timezone: str
-    name: str
-    accepted_by_name: str | None
-    closed_by_name: str | None
-
-    @property
-    def shape(self) -> str:
-        """Return the sign of the level."""
-        return level_shape(self.level)
-
-    @property
-    def is_closed(self) -> bool:
-        """Return whether the work is done."""
-        return self.state == AlertState.CLOSED
-
-    @property
-    def is_accepted(self) -> bool:
-        """Return whether somebody is on it."""
-        return self.state == AlertState.ACCEPTED
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingAction:
-    """Something that was asked of an alert and is not folded in yet."""
-
-    alert_action_id: int
-    staff_id: int
-    kind: str
-    outcome: str | None
-    at: datetime
-    staff_name: str
-
-    @property
-    def words(self) -> str:
-        """Return what was asked."""
-        return action_words(self.kind, self.outcome)
-
-    def is_slow(self, now: datetime) -> bool:
-        """Return whether this takes longer than it should."""
-        return now - self.at > SLOW_AFTER
-
-
-@dataclass(frozen=True, slots=True)
-class StoryRow:
-    """One line of an alert's history."""
-
-    at: datetime
-    kind: str
-    reason: str
-    staff_id: int | None
-    staff_name: str | None
-
-    @property
-    def words(self) -> str:
-        """Return the line as people read it."""
-        return event_words(self.kind, self.reason, self.staff_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +75,19 @@ class _Asked:
 
 
 class CloseForm(BaseModel):
-    """How somebody closes an alert."""
+    """How somebody closes an alert; kept as typed, so that a mistake does not cost the note."""
 
-    outcome: Outcome
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_CHARACTERS_MAX)]
+    outcome: str = ""
+    note: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+
+    def errors(self) -> dict[str, str]:
+        """Return what is wrong with it, by field."""
+        found: dict[str, str] = {}
+        if self.outcome not in list(Outcome):
+            found["outcome"] = "Choose what you found"
+        if len(self.note) > NOTE_CHARACTERS_MAX:
+            found["note"] = f"Shorten the note to {NOTE_CHARACTERS_MAX} characters"
+        return found
 
 
 async def show_list(request: web.Request) -> web.Response:
@@ -210,15 +100,17 @@ async def show_list(request: web.Request) -> web.Response:
         shown = [person.person_id for person in people]
         await log_list_look(connection, viewer.known_staff_id, shown, now)
         alerts = await rows(connection, OpenAlertRow, _QUERIES["open_alerts"], values)
-    cards = [person_card(person, now, silence_after) for person in people if not person.open_alerts]
+    cards = {person.person_id: person_card(person, now, silence_after) for person in people}
+    others = [card for card in cards.values() if not card.person.open_alerts]
     return page(
         request,
         "alert_list.jinja",
         {
             "alerts": alerts,
             "alerts_max": OPEN_ALERTS_MAX,
-            "without_data": [card for card in cards if card.has_no_data],
-            "quiet": [card for card in cards if not card.has_no_data],
+            "cards": cards,
+            "without_data": [card for card in others if card.has_no_data],
+            "quiet": [card for card in others if not card.has_no_data],
             "age": age_words,
         },
     )
@@ -226,7 +118,7 @@ async def show_list(request: web.Request) -> web.Response:
 
 async def show_alert(request: web.Request) -> web.Response:
     """Show one alert. This never accepts or closes it."""
-    return await _alert_page(request, errors={}, form={})
+    return await _alert_page(request, errors={}, form=CloseForm())
 
 
 async def accept_alert(request: web.Request) -> web.Response:
@@ -239,17 +131,15 @@ async def close_alert(request: web.Request) -> web.Response:
     """Write down that somebody closes an alert, and with which outcome."""
     form = await read_form(request, CloseForm)
     if form is None:
-        errors = {
-            "outcome": "Choose what you found, and keep the note to "
-            f"{NOTE_CHARACTERS_MAX} characters"
-        }
-        return await _alert_page(request, errors=errors, form={}, status=422)
-    await _ask(request, _Asked(ActionKind.CLOSE, form.outcome, form.note))
+        raise web.HTTPBadRequest
+    if errors := form.errors():
+        return await _alert_page(request, errors=errors, form=form, status=422)
+    await _ask(request, _Asked(ActionKind.CLOSE, Outcome(form.outcome), form.note))
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
 async def _alert_page(
-    request: web.Request, *, errors: dict[str, str], form: dict[str, str], status: int = 200
+    request: web.Request, *, errors: dict[str, str], form: CloseForm, status: int = 200
 ) -> web.Response:
     viewer, now = viewer_of(request), now_of(request)
     async with transaction(request) as connection:

@@ -36,8 +36,7 @@ from portal.context import (
     Pool,
 )
 from portal.forms import FORM_BYTES_MAX
-from portal.live import FEED
-from portal.live_feed import LiveFeed
+from portal.live_feed import FEED, LiveFeed
 from portal.mishaps import explain_mishaps
 from portal.passwords import PasswordChecker
 from portal.rendering import prepare_rendering

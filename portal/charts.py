@@ -21,7 +21,7 @@ from portal.words import clock_words, short_day_words, zone_of
 Floats = NDArray[np.float64]
 
 HEIGHT: Final = 180
-SPARKLINE_HEIGHT: Final = 110
+SPARKLINE_HEIGHT: Final = 96
 TOP: Final = 26
 """Room above the plot for the marks of days on which something had changed."""
 BOTTOM: Final = 8

@@ -75,6 +75,8 @@ NOW: Final[web.AppKey[NowFunction]] = web.AppKey("now")
 DEMO_SIGN_INS: Final = web.AppKey("demo_sign_ins", tuple[DemoSignIn, ...])
 VIEWER: Final = web.RequestKey("viewer", Viewer)
 NONCE: Final = web.RequestKey("nonce", str)
+EVENTS_BEFORE: Final = web.RequestKey("events_before", int)
+"""The newest event of the feed before the page was read: what comes later is news to the page."""
 
 
 def viewer_of(request: web.Request) -> Viewer:

@@ -10,7 +10,15 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from portal.words import counted, day_words, local_day, minutes_words, moment_words
+from portal.words import (
+    counted,
+    day_words,
+    family_words,
+    listed,
+    local_day,
+    minutes_words,
+    moment_words,
+)
 
 HARDLY_WORN_MINUTES: Final = 4 * 60
 """A day of which the device saw less than four hours says nothing about the person."""
@@ -28,6 +36,7 @@ class DataState(StrEnum):
     NO_RECENT_DAY = "no_recent_day"
     HARDLY_WORN = "hardly_worn"
     LEARNING = "learning"
+    CHANGED = "changed"
     NO_CHANGE_NOTICED = "no_change_noticed"
 
 
@@ -43,6 +52,7 @@ class DataFacts:
     last_day: date | None
     last_worn_minutes: float | None
     usual_is_known: bool
+    open_families: tuple[str, ...] = ()
 
 
 def data_state(facts: DataFacts, now: datetime, silence_after: timedelta) -> DataState:
@@ -59,6 +69,8 @@ def data_state(facts: DataFacts, now: datetime, silence_after: timedelta) -> Dat
         return DataState.NO_RECENT_DAY
     if (facts.last_worn_minutes or 0.0) < HARDLY_WORN_MINUTES:
         return DataState.HARDLY_WORN
+    if facts.open_families:
+        return DataState.CHANGED
     return DataState.NO_CHANGE_NOTICED if facts.usual_is_known else DataState.LEARNING
 
 
@@ -90,6 +102,9 @@ def data_state_words(facts: DataFacts, state: DataState, now: datetime) -> str:
         return f"Hardly worn on {day}: {minutes_words(facts.last_worn_minutes or 0.0)}."
     if state is DataState.LEARNING:
         return f"Still learning what is usual for {facts.name}."
+    if state is DataState.CHANGED:
+        families = listed([family_words(family).lower() for family in facts.open_families])
+        return f"Something has changed: {families}."
     return f"No change noticed up to {day}."
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from portal.words import counted, feature_words, listed, minutes_words, number_words
+from portal.words import counted, feature_words, listed, minutes_words
 
 NO_SENTENCE: Final = "Something has changed."
 
@@ -71,7 +71,7 @@ class Explanation(BaseModel):
         if not measured:
             return ""
         if moved == measured and measured > 1:
-            agree = f"All {number_words(measured)} measures that we have are outside what is usual."
+            agree = _all_words(measured)
         elif measured == 1:
             agree = "This rests on one measure only."
         else:
@@ -84,7 +84,7 @@ class Explanation(BaseModel):
         parts: list[str] = []
         if self.worn_minutes is not None:
             worn = minutes_words(self.worn_minutes)
-            parts.append(f"The device was worn for {worn} on the last day that counts.")
+            parts.append(f"The device was worn for {worn} on the last full day.")
             if self.worn_minutes < WORN_LITTLE_MINUTES:
                 parts.append("That is too little to lean on.")
             elif self.worn_minutes < WORN_WELL_MINUTES:
@@ -92,6 +92,11 @@ class Explanation(BaseModel):
         if self.missing:
             parts.append(f"Not measured: {listed([name.lower() for name in self.missing])}.")
         return " ".join(parts)
+
+
+def _all_words(measured: int) -> str:
+    which = "Both" if measured == 2 else f"All {measured}"
+    return f"{which} measures are outside what is usual."
 
 
 def read_explanation(raw: object) -> Explanation:

@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from portal.context import Viewer, now_of, transaction, viewer_of
-from portal.live_feed import EVENTS_AT_ONCE, FeedEvent, FeedState, LiveFeed, Stream, missed_events
+from portal.live_feed import EVENTS_AT_ONCE, FEED, FeedEvent, FeedState, Stream, missed_events
 from portal.security import Refusal, log_refusal
 from portal.sessions import find_viewer
 
@@ -28,8 +28,6 @@ WRITE_WAIT_S: Final = 20.0
 """A browser that takes nothing for this long is gone."""
 
 EVENT_ID_MAX: Final = 2**63 - 1
-
-FEED: Final = web.AppKey("feed", LiveFeed)
 
 
 async def stream_events(request: web.Request) -> web.StreamResponse:
@@ -61,8 +59,12 @@ async def _serve(request: web.Request, viewer: Viewer, stream: Stream) -> web.St
 
 
 async def _replay(request: web.Request, response: web.StreamResponse, viewer: Viewer) -> None:
-    """Send what the page missed since the last event that it says it has."""
-    given = request.headers.get("Last-Event-ID", "")
+    """Send what the page missed since the last event that it says it has.
+
+    A browser that reconnects says so itself; a page that was just drawn has it in the address, so
+    that nothing is lost between drawing and listening.
+    """
+    given = request.headers.get("Last-Event-ID") or request.query.get("after", "")
     if not (given.isascii() and given.isdigit()) or int(given) > EVENT_ID_MAX:
         return
     async with transaction(request) as connection:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 import psycopg
+from aiohttp import web
 
 from portal.context import NowFunction, rows
 from tidewell.database import Connection, Queries, Role, connect
@@ -86,6 +87,11 @@ class LiveFeed:
         self._newest = -1
         self._sent: deque[int] = deque(maxlen=LOOK_BACK + EVENTS_AT_ONCE)
         self.state = FeedState.BEHIND
+
+    @property
+    def newest(self) -> int:
+        """Return the newest event that was handed on, or -1 before the first look."""
+        return self._newest
 
     def open_stream(self, session: bytes, staff_id: int) -> Stream | None:
         """Add an open page, or return None when there are too many."""
@@ -160,6 +166,9 @@ class LiveFeed:
     def _tell_all(self, state: FeedState) -> None:
         for stream in tuple(self._streams):
             _put(stream, state)
+
+
+FEED: Final = web.AppKey("feed", LiveFeed)
 
 
 async def missed_events(

@@ -27,7 +27,7 @@ class PauseFor(StrEnum):
 
 _WORDS: Final[dict[PauseFor, str]] = {
     PauseFor.HOUR: "For 1 hour",
-    PauseFor.TONIGHT: "Until tomorrow morning",
+    PauseFor.TONIGHT: "Tonight, until 7 in the morning",
     PauseFor.UNTIL_I_SAY: "Until I say",
 }
 

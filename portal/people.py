@@ -12,6 +12,7 @@ from typing import Final
 
 from portal.context import rows
 from portal.data_state import NO_DATA_STATES, DataFacts, DataState, data_state, data_state_words
+from portal.words import day_words
 from tidewell.database import Connection, Queries
 
 PEOPLE_MAX: Final = 500
@@ -59,6 +60,7 @@ class PersonRow:
             last_day=self.last_day,
             last_worn_minutes=self.last_worn_minutes,
             usual_is_known=self.usual_is_known,
+            open_families=tuple(self.open_families),
         )
 
 
@@ -69,6 +71,13 @@ class PersonCard:
     person: PersonRow
     state: DataState
     sentence: str
+
+    @property
+    def data_sentence(self) -> str:
+        """Return how it stands with the data alone, beside what has changed."""
+        if self.state is DataState.CHANGED and self.person.last_day is not None:
+            return f"The last full day is {day_words(self.person.last_day)}."
+        return self.sentence
 
     @property
     def has_no_data(self) -> bool:

@@ -13,7 +13,7 @@ from aiohttp import web
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 
 from portal import words
-from portal.context import NONCE, SETTINGS, VIEWER, Audience, now_of
+from portal.context import EVENTS_BEFORE, NONCE, SETTINGS, VIEWER, Audience, now_of
 from portal.help_lines import HelpLines, load_help_lines
 
 TEMPLATES: Final = web.AppKey("templates", Environment)
@@ -67,6 +67,7 @@ def page(
         "Audience": Audience,
         "now": now_of(request),
         "path": request.path,
+        "events_before": request.get(EVENTS_BEFORE, -1),
         "help_lines": request.app[HELP_LINES],
     }
     text = request.app[TEMPLATES].get_template(template).render({**everywhere, **(values or {})})

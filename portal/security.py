@@ -15,7 +15,16 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from portal.context import NONCE, SETTINGS, VIEWER, Audience, now_of, transaction
+from portal.context import (
+    EVENTS_BEFORE,
+    NONCE,
+    SETTINGS,
+    VIEWER,
+    Audience,
+    now_of,
+    transaction,
+)
+from portal.live_feed import FEED
 from portal.sessions import find_viewer, served_securely, token_of
 from tidewell.logs import get_logger
 
@@ -129,6 +138,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     audiences = _audiences_of(request)
     if audiences is None or request.path.startswith(_STATIC_PATH):
         return await handler(request)
+    request[EVENTS_BEFORE] = request.app[FEED].newest
     await _recognise(request)
     viewer = request.get(VIEWER)
     if Audience.ANYONE in audiences:

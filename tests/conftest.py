@@ -35,6 +35,8 @@ def pytest_configure() -> None:
 def server_folder() -> Iterator[Path]:
     """A folder for servers, short enough for any path limit, gone after the tests."""
     with tempfile.TemporaryDirectory(prefix="tw-") as folder:
+        # As root the database works as another account, which has to pass through.
+        Path(folder).chmod(0o711)
         yield Path(folder)
 
 

@@ -46,14 +46,16 @@ class ZoneTable:
         return time_ms + self.offsets_ms[np.maximum(rank, 0)]
 
     def utc_ms(self, local_ms: int) -> int:
-        """Return the moment at which the local clock first showed `local_ms` (or would have)."""
-        for start_ms, offset_ms in zip(
-            self.starts_ms.tolist(), self.offsets_ms.tolist(), strict=True
-        ):
-            if local_ms - offset_ms < start_ms:
-                break
-            candidate_ms = local_ms - offset_ms
-        return int(candidate_ms)
+        """Return the moment at which the local clock first showed `local_ms`.
+
+        A time that a spring change skipped is read with the offset before the change.
+        """
+        moments_ms = local_ms - self.offsets_ms
+        begun = moments_ms >= self.starts_ms
+        ended = np.append(moments_ms[:-1] >= self.starts_ms[1:], [False])
+        shown = np.flatnonzero(begun & ~ended)
+        place = shown[0] if len(shown) else np.count_nonzero(begun) - 1
+        return int(moments_ms[max(int(place), 0)])
 
 
 @lru_cache(maxsize=64)
@@ -65,9 +67,9 @@ def zone_table(name: str) -> ZoneTable:
     """
     try:
         zone = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
-            f"unknown time zone {name!r}; give one like Europe/London or UTC"
+            f"unknown time zone {name[:40]!r}; give one like Europe/London or UTC"
         ) from None
     starts: list[int] = []
     offsets: list[int] = []
@@ -100,12 +102,12 @@ def _offset(moment: datetime, zone: ZoneInfo) -> int:
 
 def _change_before(moment: datetime, zone: ZoneInfo) -> int:
     """Return when, in the day before `moment`, the offset turned to what it is at `moment`."""
-    low, high = moment - timedelta(days=1), moment
     wanted = _offset(moment, zone)
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if _offset(middle, zone) == wanted:
-            high = middle
+    low_s, high_s = round(moment.timestamp()) - DAY_MS // 1000, round(moment.timestamp())
+    while high_s - low_s > 1:
+        middle_s = (low_s + high_s) // 2
+        if _offset(datetime.fromtimestamp(middle_s, UTC), zone) == wanted:
+            high_s = middle_s
         else:
-            low = middle
-    return round(high.timestamp()) * 1000
+            low_s = middle_s
+    return high_s * 1000

@@ -22,6 +22,7 @@ SELECT alert_action.staff_id, alert_action.kind, alert_action.outcome, alert_act
        EXISTS (
            SELECT FROM assignment
            WHERE assignment.staff_id = alert_action.staff_id
+             AND assignment.person_id = alert.person_id
              AND assignment.valid_from <= alert_action.at
              AND (assignment.valid_until IS NULL OR assignment.valid_until > alert_action.at)
        ) AS is_assigned

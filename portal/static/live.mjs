@@ -15,6 +15,7 @@ export function followEvents(place) {
 class LivePage {
   constructor(place) {
     this.address = place.dataset.live
+    this.after = place.dataset.liveAfter
     this.state = place.querySelector('[data-live-state]')
     this.news = place.querySelector('[data-live-news]')
     this.refreshLink = place.querySelector('[data-live-refresh]')
@@ -28,9 +29,12 @@ class LivePage {
 
   connect() {
     this.source?.close()
-    this.source = new EventSource(this.address)
+    this.source = new EventSource(`${this.address}?after=${this.after}`)
     this.source.addEventListener('state', (event) => this.onState(JSON.parse(event.data).state))
-    this.source.addEventListener('alert', (event) => this.onAlert(JSON.parse(event.data)))
+    this.source.addEventListener('alert', (event) => {
+      this.after = event.lastEventId
+      this.onAlert(JSON.parse(event.data))
+    })
     this.source.addEventListener('error', () => this.onError())
     this.expectLife()
   }

@@ -1,4 +1,4 @@
-"""A served site for the browser tests: the real pages on a real database, in a thread of their own."""
+"""A served site for the browser tests: real pages on a real database."""
 
 from __future__ import annotations
 

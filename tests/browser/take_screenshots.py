@@ -1,6 +1,6 @@
 """Takes the pictures of the pages that the documents show, so that they never rot.
 
-    python -m tests.browser.take_screenshots --url URL --username U --password P --out docs/images
+python -m tests.browser.take_screenshots --url URL --username U --password P --out docs/images
 """
 
 from __future__ import annotations

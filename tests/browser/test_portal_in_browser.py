@@ -1,4 +1,4 @@
-"""The pages in a real browser: with and without scripts, on a phone, live, and without leaving home."""
+"""The pages in a real browser: with and without scripts, on a phone, live."""
 
 from __future__ import annotations
 
@@ -87,9 +87,7 @@ def test_a_new_alert_appears_in_an_open_list(browser: Browser, served: ServedSit
         expect(page.locator("[data-live-state]")).to_have_text("Live", timeout=15_000)
         with closing(writer_of(served)) as writer:
             since = served.site.now
-            writer.alert(
-                served.site.robin, None, "q9newTest", since, explanation_of(since.date())
-            )
+            writer.alert(served.site.robin, None, "q9newTest", since, explanation_of(since.date()))
         expect(page.locator("a[href='/a/q9newTest']")).to_be_visible(timeout=15_000)
         expect(page.locator("[data-live-news]")).to_contain_text("1 new alert")
         assert page.evaluate("document.activeElement === document.body")
@@ -100,6 +98,7 @@ def test_a_half_filled_form_is_never_replaced(browser: Browser, served: ServedSi
         sign_in(page, served.url, "jo", PASSWORD)
         page.click("text=Sam")
         page.click("text=I'm on it")
+        expect(page.locator("text=Saving")).to_be_visible()
         writer.fold_in()
         expect(page.locator("#note")).to_be_visible(timeout=15_000)
         page.fill("#note", "half a sentence")

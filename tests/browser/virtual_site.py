@@ -1,8 +1,8 @@
-"""A small site in a test's database: virtual people, staff, days, readings and alerts, by real inserts.
+"""A small site in a test's database: virtual people, staff, days, readings and alerts.
 
-Everything is written through SQL as the owner, in the shapes that ingest and alerts write. `fold_in`
-does to waiting actions what the alerts process does, in the same tables, so that the pages can be
-tested without starting it.
+Everything is written through SQL as the owner, in the shapes that ingest and alerts write.
+`fold_in` does to waiting actions what the alerts process does, in the same tables, so that the
+pages can be tested without starting it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SiteWriter:
     def close(self) -> None:
         self.connection.close()
 
-    def one(self, statement: str, *values: object) -> Any:
+    def one(self, statement: str, *values: object) -> Any:  # noqa: ANN401 -- whatever the first column is
         row = self.connection.execute(statement.encode(), values).fetchone()
         return row[0] if row else None
 
@@ -105,7 +105,8 @@ class SiteWriter:
 
     def assign(self, staff_id: int, person_id: int, kind: str) -> None:
         self.run(
-            "INSERT INTO assignment (staff_id, person_id, kind, valid_from) VALUES (%s, %s, %s, %s)",
+            "INSERT INTO assignment (staff_id, person_id, kind, valid_from)"
+            " VALUES (%s, %s, %s, %s)",
             staff_id,
             person_id,
             kind,
@@ -147,8 +148,8 @@ class SiteWriter:
         usual: dict[str, list[float]] | None = None,
     ) -> None:
         self.run(
-            "INSERT INTO daily_feature (person_id, day, night_heart_rate, steps, worn_minutes, usual,"
-            " detector_version) VALUES (%s, %s, %s, %s, %s, %s, 'test')",
+            "INSERT INTO daily_feature (person_id, day, night_heart_rate, steps, worn_minutes,"
+            " usual, detector_version) VALUES (%s, %s, %s, %s, %s, %s, 'test')",
             person_id,
             day,
             night_heart_rate,
@@ -198,8 +199,8 @@ class SiteWriter:
         alert_id = int(
             self.one(
                 "INSERT INTO alert (public_id, episode_id, person_id, cause, level, state, since,"
-                " raised_at, explanation, policy) VALUES (%s, %s, %s, 'illness', %s, 'notified', %s,"
-                " %s, %s, '{}') RETURNING alert_id",
+                " raised_at, explanation, policy) VALUES (%s, %s, %s, 'illness', %s, 'notified',"
+                " %s, %s, %s, '{}') RETURNING alert_id",
                 public_id,
                 episode_id,
                 person_id,
@@ -238,7 +239,8 @@ class SiteWriter:
     def fold_in(self) -> int:
         """Do what the alerts process does with waiting actions; return how many there were."""
         waiting = self.connection.execute(
-            "SELECT alert_action_id, alert_id, staff_id, kind, outcome, note, at FROM alert_action a"
+            "SELECT alert_action_id, alert_id, staff_id, kind, outcome, note, at"
+            " FROM alert_action a"
             " WHERE NOT EXISTS (SELECT FROM alert_event e"
             " WHERE e.alert_action_id = a.alert_action_id) ORDER BY 1"
         ).fetchall()
@@ -253,8 +255,8 @@ class SiteWriter:
                 )
             else:
                 self.run(
-                    "UPDATE alert SET state = 'closed', closed_by = %s, closed_at = %s, outcome = %s,"
-                    " note = %s WHERE alert_id = %s",
+                    "UPDATE alert SET state = 'closed', closed_by = %s, closed_at = %s,"
+                    " outcome = %s, note = %s WHERE alert_id = %s",
                     staff_id,
                     at,
                     outcome,
@@ -367,4 +369,6 @@ def _write_sam(writer: SiteWriter, sam: int) -> int:
 
 def _write_usual_days(writer: SiteWriter, person_id: int, now: datetime) -> None:
     for ago in range(40, 0, -1):
-        writer.day(person_id, now.date() - timedelta(days=ago), 55 + ago % 3, 8000 + 100 * (ago % 9))
+        writer.day(
+            person_id, now.date() - timedelta(days=ago), 55 + ago % 3, 8000 + 100 * (ago % 9)
+        )

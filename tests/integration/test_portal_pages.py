@@ -11,7 +11,7 @@ from html import unescape
 
 import psycopg
 import pytest
-from aiohttp import ClientResponse, CookieJar
+from aiohttp import ClientResponse, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
@@ -30,7 +30,7 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 class Pages:
     """A client, its site and its clock."""
 
-    client: TestClient  # type: ignore[type-arg] -- generic only for type checkers of the server
+    client: TestClient[web.Request, web.Application]
     site: Site
     url: str
     clock: list[datetime] = field(default_factory=lambda: [NOW])
@@ -83,9 +83,12 @@ async def test_a_page_that_needs_somebody_leads_to_the_sign_in_and_back(pages: P
 async def test_signing_in_keeps_only_the_hash_of_the_token(pages: Pages) -> None:
     answer = await pages.sign_in("jo")
     cookie = answer.cookies["tidewell"]
-    assert cookie["httponly"] and cookie["samesite"] == "Lax" and cookie["path"] == "/"
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["path"] == "/"
     [(stored,)] = pages.ask("SELECT token_hash FROM session")
-    assert isinstance(stored, bytes) and len(stored) == 32
+    assert isinstance(stored, bytes)
+    assert len(stored) == 32
     assert cookie.value.encode() not in stored
 
 
@@ -163,7 +166,9 @@ async def test_a_page_opens_for_its_audience_only(pages: Pages, username: str) -
 async def test_the_list_shows_need_first_then_no_data_then_the_rest(pages: Pages) -> None:
     await pages.sign_in("jo")
     text = await pages.text("/alerts")
-    places = [text.index(word) for word in ("Sam", "No data lately", "Alex", "Nothing open", "Robin")]
+    places = [
+        text.index(word) for word in ("Sam", "No data lately", "Alex", "No open alert", "Robin")
+    ]
     assert places == sorted(places)
     assert "Check today" in text
     assert "Nobody is on it yet" in text
@@ -208,11 +213,14 @@ async def test_accepting_is_sent_first_and_saved_only_when_folded_in(pages: Page
     answer = await pages.post("/a/q7K2Qtest/accept")
     assert (answer.status, answer.headers["Location"]) == (303, "/a/q7K2Qtest")
     text = await pages.text("/a/q7K2Qtest")
-    assert "Saving" in text and "You are on it" not in text
+    assert "Saving" in text
+    assert "You are on it" not in text
     assert "Sent, being saved" in await pages.text("/alerts")
     assert pages.fold_in() == 1
     text = await pages.text("/a/q7K2Qtest")
-    assert "Saving" not in text and "You are on it" in text and "Jo Virtual is on it" in text
+    assert "Saving" not in text
+    assert "You are on it" in text
+    assert "Jo Virtual is on it" in text
 
 
 async def test_asking_twice_before_it_is_saved_writes_one_action(pages: Pages) -> None:
@@ -247,18 +255,17 @@ async def test_an_action_wakes_the_alerts_process(pages: Pages) -> None:
         {"note": "no outcome"},
         {"outcome": "whatever", "note": ""},
         {"outcome": "all_fine", "note": "x" * 501},
-        {"outcome": "all_fine"},
     ],
 )
-async def test_closing_needs_one_of_the_five_outcomes(
-    pages: Pages, fields: dict[str, str]
-) -> None:
+async def test_closing_needs_one_of_the_five_outcomes(pages: Pages, fields: dict[str, str]) -> None:
     await pages.sign_in("jo")
     await pages.post("/a/q7K2Qtest/accept")
     pages.fold_in()
     answer = await pages.post("/a/q7K2Qtest/close", fields)
     assert answer.status == 422
-    assert "It is not closed yet" in await answer.text()
+    text = await answer.text()
+    assert "It is not closed yet" in text
+    assert fields["note"] in text
     assert pages.ask("SELECT count(*) FROM alert_action WHERE kind = 'close'") == [(0,)]
 
 
@@ -272,7 +279,8 @@ async def test_a_closed_alert_shows_its_outcome_and_leaves_the_list(pages: Pages
     text = await pages.text("/a/q7K2Qtest")
     assert "Checked in, support needed" in text
     raw = await (await pages.client.get("/a/q7K2Qtest")).text()
-    assert "&lt;b&gt;Better&lt;/b&gt;" in raw and "<b>Better" not in raw
+    assert "&lt;b&gt;Better&lt;/b&gt;" in raw
+    assert "<b>Better" not in raw
     assert "q7K2Qtest" not in await pages.text("/alerts")
 
 
@@ -292,8 +300,8 @@ async def test_every_look_is_recorded_and_the_young_person_can_read_it(pages: Pa
     await pages.text("/alerts")
     await pages.text("/alerts")
     looks = pages.ask(
-        f"SELECT looked_at, count(*) FROM access_log WHERE person_id = {pages.site.sam}"
-        " GROUP BY 1 ORDER BY 1"
+        "SELECT looked_at, count(*) FROM access_log JOIN person USING (person_id)"
+        " WHERE label = 'p-sam' GROUP BY 1 ORDER BY 1"
     )
     assert looks == [("alert", 1), ("list", 1), ("trends", 2)]
     await pages.sign_in("sam")
@@ -361,7 +369,8 @@ async def test_a_young_persons_pages_are_kind_and_without_scores(pages: Pages) -
 async def test_the_administrator_sees_numbers_and_nobody(pages: Pages) -> None:
     await pages.sign_in("ade")
     text = await pages.text("/service")
-    assert "Frames committed" in text and "nobody" in text
+    assert "Frames committed" in text
+    assert "nobody" in text
     for name in ("Sam", "Robin", "Alex", "p-sam", "d-sam"):
         assert name not in text
 
@@ -384,7 +393,8 @@ async def test_every_answer_carries_its_headers(pages: Pages) -> None:
     for path in ("/sign-in", "/nowhere", "/static/tidewell.css", "/help", "/health"):
         answer = await pages.client.get(path)
         policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         expected = "no-cache" if path.startswith("/static/") else "no-store"
         assert answer.headers["Cache-Control"] == expected
@@ -410,7 +420,7 @@ async def test_a_null_character_does_not_reach_the_database(pages: Pages) -> Non
     await pages.post("/a/q7K2Qtest/accept")
     pages.fold_in()
     answer = await pages.post("/a/q7K2Qtest/close", {"outcome": "all_fine", "note": "a\0b"})
-    assert answer.status == 422
+    assert answer.status == 400
 
 
 async def test_health_follows_the_database(pages: Pages) -> None:

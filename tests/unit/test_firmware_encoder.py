@@ -15,6 +15,7 @@ from firmware_sim.encoder import (
     HEAD_BYTES_MAX,
     NUMBER_MAX,
     Ack,
+    Config,
     TopicKind,
     decode_ack,
     decode_config,
@@ -140,4 +141,4 @@ def test_a_config_that_makes_no_sense_is_ignored(payload: bytes) -> None:
 def test_a_config_says_what_to_measure_and_until_when_to_pause() -> None:
     config = decode_config(b'{"period":60,"channels":["steps"],"paused_until":9}')
     assert config is not None
-    assert (config.period_s, config.channels, config.paused_until_ms) == (60, {"steps"}, 9)
+    assert config == Config(60, frozenset({"steps"}), 9)

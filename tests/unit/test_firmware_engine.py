@@ -71,6 +71,10 @@ def sent(device: Firmware, at_s: float, at_most: int = 100) -> list[tuple[Publis
     ]
 
 
+def wants_more(device: Firmware) -> bool:
+    return device.wants_more
+
+
 def seqs(device: Firmware, at_s: float, at_most: int = 100) -> list[int]:
     return [frame["seq"] for _, frame in sent(device, at_s, at_most)]
 
@@ -209,13 +213,13 @@ def test_a_full_replay_lets_its_source_wait_and_drops_nothing() -> None:
     device = firmware(FullPolicy.HOLD_SOURCE, capacity=3)
     device.connected(T0, 0.0)
     device.take(scattered(5))
-    assert not device.wants_more
+    assert not wants_more(device)
     assert seqs(device, 0.0) == [0, 1, 2]
     device.answered(ack(0), T0, 1.0)
-    assert not device.wants_more
+    assert not wants_more(device)
     device.answered(ack(2), T0, 2.0)
     assert seqs(device, 2.0) == [3, 4]
-    assert device.wants_more
+    assert wants_more(device)
     assert device.counts.frames_dropped == 0
 
 

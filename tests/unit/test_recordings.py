@@ -111,7 +111,7 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
         load_recordings([tmp_path])
 
 
-@pytest.mark.parametrize("moved_min", [0, 1, 719, 1_439, 1_440, 400_000])
+@pytest.mark.parametrize("moved_min", [0, 1, 154, 719, 1_439, 1_440, 400_000])
 def test_history_ends_within_the_last_day_and_never_in_the_future(moved_min: int) -> None:
     time_ms = np.array([0, 5, 900]) * MINUTE_MS
     old = Recording("a", time_ms, np.ones((3, len(CHANNELS)), dtype=np.float32))

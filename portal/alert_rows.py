@@ -1,0 +1,122 @@
+"""Alerts as the database gives them to the pages, each with its words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from portal.alert_words import AlertState, action_words, event_words, level_shape
+from portal.explanation import read_explanation
+
+SLOW_AFTER: Final = timedelta(seconds=60)
+"""The alerts process looks every few seconds; after a minute the page says that it is slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlertRow:
+    """An open alert in the list."""
+
+    alert_id: int
+    public_id: str
+    person_id: int
+    level: str
+    state: str
+    cause: str
+    since: datetime
+    raised_at: datetime
+    back_to_usual_at: datetime | None
+    accepted_by: int | None
+    accepted_at: datetime | None
+    explanation: object
+    timezone: str
+    name: str
+    accepted_by_name: str | None
+    has_waiting_action: bool
+
+    @property
+    def shape(self) -> str:
+        """Return the sign of the level."""
+        return level_shape(self.level)
+
+    @property
+    def sentence(self) -> str:
+        """Return what changed."""
+        return read_explanation(self.explanation).sentence
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert with everything that its page says."""
+
+    alert_id: int
+    public_id: str
+    person_id: int
+    level: str
+    state: str
+    cause: str
+    since: datetime
+    raised_at: datetime
+    back_to_usual_at: datetime | None
+    accepted_by: int | None
+    accepted_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+    note: str | None
+    explanation: object
+    timezone: str
+    name: str
+    accepted_by_name: str | None
+    closed_by_name: str | None
+
+    @property
+    def shape(self) -> str:
+        """Return the sign of the level."""
+        return level_shape(self.level)
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the work is done."""
+        return self.state == AlertState.CLOSED
+
+    @property
+    def is_accepted(self) -> bool:
+        """Return whether somebody is on it."""
+        return self.state == AlertState.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAction:
+    """Something that was asked of an alert and is not folded in yet."""
+
+    alert_action_id: int
+    staff_id: int
+    kind: str
+    outcome: str | None
+    at: datetime
+    staff_name: str
+
+    @property
+    def words(self) -> str:
+        """Return what was asked."""
+        return action_words(self.kind, self.outcome)
+
+    def is_slow(self, now: datetime) -> bool:
+        """Return whether this takes longer than it should."""
+        return now - self.at > SLOW_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRow:
+    """One line of an alert's history."""
+
+    at: datetime
+    kind: str
+    reason: str
+    staff_id: int | None
+    staff_name: str | None
+
+    @property
+    def words(self) -> str:
+        """Return the line as people read it."""
+        return event_words(self.kind, self.reason, self.staff_name)

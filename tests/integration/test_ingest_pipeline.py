@@ -1,0 +1,134 @@
+"""From a device through a real broker into a real database, with ingest killed in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from firmware_sim.service import FleetProgress
+from tests.integration.pipeline import (
+    DAYS,
+    EPISODE_EVENTS,
+    EPISODES,
+    READINGS,
+    ingest_process,
+    invented_recordings,
+    own_broker,
+    play,
+    rows,
+)
+from tidewell.embedded.postgres import PostgresServer
+from tidewell.vocabulary import CHANNEL_NAMES
+
+RECORDINGS = invented_recordings(people=3, days=45, seed=11)
+
+
+async def everything(database_url: str) -> dict[str, list[tuple[object, ...]]]:
+    queries = {"readings": READINGS, "days": DAYS, "episodes": EPISODES, "events": EPISODE_EVENTS}
+    return {name: await rows(database_url, query) for name, query in queries.items()}
+
+
+@pytest.fixture
+async def undisturbed(database_url: str, tmp_path: Path) -> dict[str, list[tuple[object, ...]]]:
+    with own_broker(tmp_path / "calm") as broker, ingest_process(database_url, broker):
+        await play(database_url, broker, RECORDINGS, boot=1_000)
+    return await everything(database_url)
+
+
+@pytest.fixture
+def second_database(postgres: PostgresServer, database_url: str) -> str:
+    """Another fresh database, beside `database_url`."""
+    name = "second_" + database_url.rsplit("_", 1)[1]
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_tidewell".encode())
+    return database_url.rsplit("/", 1)[0] + "/" + name
+
+
+async def test_every_reading_is_stored_once_and_scored(
+    undisturbed: dict[str, list[tuple[object, ...]]], database_url: str
+) -> None:
+    assert len(undisturbed["readings"]) == sum(len(one.time_ms) for one in RECORDINGS)
+    assert [row[1] for row in undisturbed["episodes"]] == ["illness"]
+    counts = await rows(
+        database_url,
+        "SELECT sum(frames_committed), sum(frames_dead_lettered), min(upto = highest AND upto = scored_upto) "
+        "FROM (SELECT *, (upto = highest AND scored_upto = upto)::int AS done FROM device_cursor) AS one".replace(
+            "min(upto = highest AND upto = scored_upto)", "min(done)"
+        ),
+    )
+    assert counts[0][1:] == (0, 1)
+
+
+async def test_ingest_killed_in_mid_replay_leaves_the_rows_and_episodes_of_an_undisturbed_run(
+    undisturbed: dict[str, list[tuple[object, ...]]], second_database: str, tmp_path: Path
+) -> None:
+    progress: list[FleetProgress] = []
+    with (
+        own_broker(tmp_path / "rough") as broker,
+        ingest_process(second_database, broker) as ingest,
+    ):
+        playing = asyncio.create_task(
+            play(second_database, broker, RECORDINGS, boot=1_000, on_progress=progress)
+        )
+        kills = 0
+        for wanted in (200, 900, 1_800):
+            while not playing.done() and (
+                not progress or progress[-1].frames_acknowledged < wanted
+            ):
+                await asyncio.sleep(0.02)
+            if not playing.done():
+                ingest.kill()
+                kills += 1
+                ingest.start()
+        report = await playing
+        assert kills == 3, f"only {kills} kills: the replay was over too soon"
+        assert report.totals.frames_acknowledged == report.totals.frames_published
+    disturbed = await everything(second_database)
+    for name, expected in undisturbed.items():
+        assert disturbed[name] == expected, name
+
+
+async def test_a_second_replay_adds_no_row(
+    undisturbed: dict[str, list[tuple[object, ...]]], database_url: str, tmp_path: Path
+) -> None:
+    with own_broker(tmp_path / "again") as broker, ingest_process(database_url, broker):
+        await play(database_url, broker, RECORDINGS, boot=2_000)
+    assert await everything(database_url) == undisturbed
+    assert await rows(database_url, "SELECT reason, detail FROM dead_letter") == []
+
+
+async def test_score_on_files_equals_what_the_live_path_stored(
+    undisturbed: dict[str, list[tuple[object, ...]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "minutes"
+    folder.mkdir()
+    for one in RECORDINGS:
+        with (folder / f"{one.person_label}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time", *CHANNEL_NAMES])
+            times = one.time_ms.astype("datetime64[ms]").astype("datetime64[s]").astype(str)
+            for time, values in zip(times, one.values, strict=True):
+                writer.writerow(
+                    [time, *("" if np.isnan(value) else str(value) for value in values)]
+                )
+    out = tmp_path / "scores.csv"
+    subprocess.run(
+        [sys.executable, "-m", "tidewell", "score", "--minutes", str(folder), "--out", str(out)],
+        check=True,
+    )
+    with out.open(newline="") as file:
+        scored = [tuple(row.values()) for row in csv.DictReader(file)]
+    stored = [
+        (label, str(day), f"{score:.6g}", family or "", level)
+        for label, day, *_, score, family, level in undisturbed["days"]
+        if score is not None
+    ]
+    assert scored == stored
+    assert len(scored) > 60

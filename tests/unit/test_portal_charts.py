@@ -1,0 +1,113 @@
+"""Charts: gaps stay open, bands follow what is usual, labels fit."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.charts import SPAN, Chart, daily_chart, hourly_chart, runs
+from portal.words import number_words
+
+NOTHING = float("nan")
+FIRST = date(2026, 11, 1)
+
+maybe_value = st.one_of(st.just(NOTHING), st.floats(-1e6, 1e6))
+
+
+def chart_of(values: list[float], marked: list[str] | None = None) -> Chart | None:
+    days = [FIRST + timedelta(days=index) for index in range(len(values))]
+    column = np.array(values)
+    return daily_chart(
+        days,
+        column,
+        column - 1,
+        column + 1,
+        marked or [""] * len(values),
+        write=number_words,
+    )
+
+
+def test_a_gap_in_the_days_is_a_gap_in_the_line() -> None:
+    chart = chart_of([5, 6, NOTHING, 7, 8])
+    assert chart is not None
+    assert chart.line.count("M") == 2
+    assert chart.line.count("L") == 2
+
+
+def test_a_day_alone_is_a_dot() -> None:
+    chart = chart_of([NOTHING, 6, NOTHING])
+    assert chart is not None
+    assert (chart.line, len(chart.dots)) == ("", 1)
+    assert chart.dots[0].across_percent == 50
+
+
+def test_the_band_is_absent_where_nothing_is_learned() -> None:
+    days = [FIRST + timedelta(days=index) for index in range(3)]
+    low = np.array([1.0, NOTHING, NOTHING])
+    chart = daily_chart(
+        days, np.array([2.0, 2.0, 2.0]), low, low + 2, ["", "", ""], write=number_words
+    )
+    assert chart is not None
+    across = [float(point.split(" ")[0]) for point in chart.band.strip("MZ").split("L")]
+    assert max(across) == pytest.approx(SPAN / 3, abs=0.1)
+
+
+def test_nothing_measured_draws_nothing() -> None:
+    assert chart_of([NOTHING, NOTHING]) is None
+    hours = np.full(3, NOTHING)
+    first = datetime(2026, 11, 1, tzinfo=UTC)
+    assert hourly_chart(first, hours, hours, hours, "UTC", number_words) is None
+
+
+def test_higher_values_are_higher_on_the_screen() -> None:
+    chart = chart_of([5, 9])
+    assert chart is not None
+    first, last = (float(point.split(" ")[1]) for point in chart.line.strip("M").split("L"))
+    assert last < first
+
+
+def test_marked_days_have_a_word_and_a_width() -> None:
+    chart = chart_of([5.0] * 10, ["", "", "changed", "changed", *[""] * 6])
+    assert chart is not None
+    [mark] = chart.marks
+    assert (mark.first_percent, mark.width_percent, mark.text) == (20, 20, "changed")
+
+
+def test_midnights_are_labelled_on_the_clock_of_the_person() -> None:
+    first = datetime(2026, 7, 1, 20, tzinfo=UTC)
+    column = np.arange(10.0)
+    chart = hourly_chart(first, column, column, column, "Europe/London", number_words)
+    assert chart is not None
+    assert [(tick.at, tick.text) for tick in chart.across] == [(30.0, "2 Jul")]
+
+
+@given(st.lists(maybe_value, min_size=1, max_size=90))
+def test_every_value_is_drawn_once_inside_the_picture(values: list[float]) -> None:
+    chart = chart_of(values)
+    finite = np.isfinite(values).sum()
+    if chart is None:
+        assert finite == 0
+        return
+    points = chart.line.count("M") + chart.line.count("L") + len(chart.dots)
+    assert points == finite
+    drawn = [part for part in chart.line.replace("M", "L").split("L") if part]
+    for point in drawn:
+        across, down = map(float, point.split(" "))
+        assert 0 <= across <= SPAN
+        assert 0 <= down <= chart.height
+    assert 1 <= len(chart.up) <= 6
+    assert "nan" not in chart.line + chart.band
+
+
+@given(st.lists(st.booleans(), max_size=50))
+def test_runs_cover_exactly_what_is_present(present: list[bool]) -> None:
+    covered = [False] * len(present)
+    for start, end in runs(np.array(present, dtype=np.bool_)):
+        assert start < end
+        for index in range(start, end):
+            covered[index] = True
+    assert covered == present
