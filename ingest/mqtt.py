@@ -30,6 +30,7 @@ KEEP_ALIVE_S: Final = 30
 NEVER_RECONNECT: Final = -2
 """gmqtt reads -1 as "for ever" and 0 as "once"; any other negative number is "no"."""
 ACCEPTED: Final = 0
+AT_LEAST_ONCE: Final = 1
 DEFAULT_PORT: Final = 1883
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
@@ -76,12 +77,14 @@ class IngestConnection:
     def __init__(self, client_id: str, handler: Handler) -> None:
         self._handler = handler
         self._lost = asyncio.Event()
+        self._subscribed = asyncio.Event()
         self._client = gmqtt.Client(
             client_id, clean_session=False, optimistic_acknowledgement=False
         )
         self._client.set_config({"reconnect_retries": NEVER_RECONNECT})
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
 
     async def open(
         self, address: BrokerAddress, wanted: Sequence[str], unwanted: Sequence[str]
@@ -107,6 +110,14 @@ class IngestConnection:
         if unwanted:
             self._client.unsubscribe(list(unwanted))
         self._client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in wanted])
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._subscribed.wait()
+        except TimeoutError as error:
+            await self.close()
+            raise ServerUnavailableError(
+                "the broker did not grant the subscription to frames"
+            ) from error
 
     async def wait_lost(self) -> None:
         """Wait until the connection is gone."""
@@ -132,15 +143,27 @@ class IngestConnection:
         await self._handler(Arrival(topic, bytes(payload)))
         return ACCEPTED
 
+    def _on_subscribe(
+        self, _client: object, _mid: int, granted: Sequence[int], _more: object
+    ) -> None:
+        if all(quality == AT_LEAST_ONCE for quality in granted):
+            self._subscribed.set()
+
     def _on_disconnect(self, *_: object) -> None:
         self._lost.set()
 
 
 class Listener:
-    """Keeps one connection to the broker for the shards of a worker, a new client for each try."""
+    """Keeps one connection to the broker for the shards of a worker, a new client for each try.
 
-    def __init__(self, address: BrokerAddress, client_id: str, handler: Handler) -> None:
+    Sets `heard` once frames reach the handler.
+    """
+
+    def __init__(
+        self, address: BrokerAddress, client_id: str, handler: Handler, heard: asyncio.Event
+    ) -> None:
         self._address = address
+        self._heard = heard
         self._client_id = client_id
         self._handler = handler
         self._connection: IngestConnection | None = None
@@ -164,6 +187,7 @@ class Listener:
             try:
                 await connection.open(self._address, wanted, unwanted)
                 self._connection, wait_s = connection, RETRY_FIRST_S
+                self._heard.set()
                 await connection.wait_lost()
                 log.warning("the broker is gone; connecting again")
             except ServerUnavailableError as error:

@@ -136,10 +136,10 @@ class _Ingest:
             worker = Worker(store, scoring)
             await worker.recover(_utc(now_ms()))
             self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
-            self._listener = Listener(self._broker, self._client_id, self._take_in)
+            heard = asyncio.Event()
+            self._listener = Listener(self._broker, self._client_id, self._take_in, heard)
             listening = asyncio.create_task(self._listener.run(sorted(store.epochs)))
-            self._on_ready()
-            await self._serve(worker)
+            await self._serve(worker, heard, store)
             await self._leave(worker, store)
         finally:
             if listening is not None:
@@ -161,9 +161,14 @@ class _Ingest:
         await self._waiting.put(waiting)
         await waiting.committed
 
-    async def _serve(self, worker: Worker) -> None:
+    async def _serve(self, worker: Worker, heard: asyncio.Event, store: Store) -> None:
+        is_ready = False
         tick_at_s, snapshot_at_s = monotonic_s() + TICK_S, monotonic_s() + SNAPSHOT_S
         while not self.stopping:
+            if heard.is_set() and not is_ready:
+                await store.say_listening(_utc(now_ms()))
+                self._on_ready()
+                is_ready = True
             if await self._gather():
                 await self._commit(worker)
             if monotonic_s() >= tick_at_s:

@@ -77,6 +77,10 @@ class Store:
         self.epochs = {int(shard): int(epoch) for shard, epoch in rows}
         return self.epochs
 
+    async def say_listening(self, now: datetime) -> None:
+        """Note that frames of the held shards are heard from now on."""
+        await self._connection.execute(QUERIES["say_listening"], {"owner": self._owner, "now": now})
+
     async def give_back_shards(self) -> None:
         """Let the next worker start at once instead of waiting for the lease to run out."""
         await self._connection.execute(QUERIES["give_back_shards"], {"owner": self._owner})

@@ -1,7 +1,7 @@
 -- Everything that ingest asks of the database. `now` is always a parameter.
 
 -- name: take_shards
-UPDATE shard SET owner = %(owner)s, epoch = epoch + 1, lease_until = %(until)s
+UPDATE shard SET owner = %(owner)s, epoch = epoch + 1, lease_until = %(until)s, listening_since = NULL
 WHERE shard IN (
     SELECT shard FROM shard
     WHERE owner IS NULL OR owner = %(owner)s OR lease_until < %(now)s
@@ -14,8 +14,11 @@ UPDATE shard SET lease_until = %(until)s
 FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)
 WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(owner)s;
 
+-- name: say_listening
+UPDATE shard SET listening_since = %(now)s WHERE owner = %(owner)s AND listening_since IS NULL;
+
 -- name: give_back_shards
-UPDATE shard SET owner = NULL, lease_until = NULL
+UPDATE shard SET owner = NULL, lease_until = NULL, listening_since = NULL
 WHERE owner = %(owner)s;
 
 -- name: devices

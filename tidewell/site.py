@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,6 +37,8 @@ from tidewell.vocabulary import SHARD_COUNT
 STAGES: Final = ("ingest", "alerts", "portal")
 READY_WITHIN_S: Final = 120.0
 """Stages start in seconds; a detector that catches up with months of readings takes longer."""
+LOG_LOOK_S: Final = 60.0
+"""How often the logs of the servers are looked at; they grow by lines, not by megabytes."""
 NOTE_NAME: Final = "running.json"
 PRIVATE_FOLDER: Final = "stages"
 
@@ -95,9 +97,7 @@ def find_site(settings: Settings) -> Addresses:
 
 
 @asynccontextmanager
-async def running_site(
-    settings: Settings, data_dir: Path, stop: asyncio.Event
-) -> AsyncIterator[RunningSite]:
+async def running_site(settings: Settings, data_dir: Path) -> AsyncIterator[RunningSite]:
     """Start a site, hand it over when every stage is ready, and stop all of it afterwards.
 
     Raises:
@@ -112,9 +112,8 @@ async def running_site(
             portal_port = settings.portal_port or _free_port(settings.portal_host)
             portal_url = f"http://{settings.portal_host}:{portal_port}"
             addresses = Addresses(str(data_dir), database_url, broker_url, device_url, portal_url)
-            site = RunningSite(
-                addresses, _stage_environment(settings, addresses, data_dir, portal_port)
-            )
+            environment = _stage_environment(settings, addresses, data_dir, portal_port)
+            site = RunningSite(addresses, environment, servers.keep_logs_short)
             _write_note(data_dir, addresses)
             try:
                 yield site
@@ -128,8 +127,14 @@ async def running_site(
 class RunningSite:
     """A site whose servers run; `start_stages` starts the rest."""
 
-    def __init__(self, addresses: Addresses, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        addresses: Addresses,
+        environment: Mapping[str, str],
+        keep_logs_short: Callable[[], None],
+    ) -> None:
         self.addresses = addresses
+        self._keep_logs_short = keep_logs_short
         self._environment = environment
         self._stop = asyncio.Event()
         self._children: list[asyncio.Task[object]] = []
@@ -153,7 +158,12 @@ class RunningSite:
     async def watch(self, stop: asyncio.Event) -> None:
         """Wait until `stop` is set, or raise the error of a stage that gave up."""
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, *self._children}, return_when=asyncio.FIRST_COMPLETED)
+        done: set[asyncio.Task[object]] = set()
+        while not done:
+            done, _ = await asyncio.wait(
+                {stopping, *self._children}, timeout=LOG_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            await asyncio.to_thread(self._keep_logs_short)
         stopping.cancel()
         if not stop.is_set():
             self.raise_if_a_stage_ended()
@@ -172,7 +182,7 @@ class RunningSite:
     async def _wait_ready(self) -> None:
         until_s = monotonic_s() + READY_WITHIN_S
         while monotonic_s() < until_s:
-            if await self._portal_answers() and await self._shards_are_held():
+            if await self._portal_answers() and await self._shards_are_heard():
                 return
             await asyncio.sleep(0.1)
         raise ServerError(
@@ -189,11 +199,11 @@ class RunningSite:
         except (aiohttp.ClientError, OSError):
             return False
 
-    async def _shards_are_held(self) -> bool:
+    async def _shards_are_heard(self) -> bool:
         async with await connect(
             self.addresses.database_url, Role.INGEST, "tidewell up"
         ) as connection:
-            row = await (await connection.execute(_QUERIES["held_shards"])).fetchone()
+            row = await (await connection.execute(_QUERIES["heard_shards"])).fetchone()
         return row is not None and row[0] == SHARD_COUNT
 
 
@@ -212,6 +222,12 @@ class _Servers:
         if self._nats:
             self._nats.start()
         return self._database_url(), *self._broker_urls()
+
+    def keep_logs_short(self) -> None:
+        """Cut the logs of our servers where they have grown too long."""
+        for server in (self._nats, self._postgres):
+            if server:
+                server.keep_log_short()
 
     def stop(self) -> None:
         """Stop what is ours."""

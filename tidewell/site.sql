@@ -1,7 +1,7 @@
 -- What the process that runs a site asks.
 
--- name: held_shards
-SELECT count(*) FROM shard WHERE owner IS NOT NULL;
+-- name: heard_shards
+SELECT count(*) FROM shard WHERE listening_since IS NOT NULL;
 
 -- name: handed_over
 SELECT count(*) FILTER (WHERE state = 'handed_over') FROM delivery;

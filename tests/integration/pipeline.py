@@ -173,10 +173,10 @@ async def rows(database_url: str, query: str) -> list[tuple[object, ...]]:
 
 
 async def wait_until_ready(database_url: str) -> None:
-    """Wait until ingest holds the shards."""
+    """Wait until ingest hears frames."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(30):
-            while await rows(database_url, "SELECT 1 FROM shard WHERE owner IS NULL"):
+            while await rows(database_url, "SELECT 1 FROM shard WHERE listening_since IS NULL"):
                 await asyncio.sleep(0.05)
             return
-    raise AssertionError("ingest did not take the shards within 30 s")
+    raise AssertionError("ingest did not hear frames within 30 s")

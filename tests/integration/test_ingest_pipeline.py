@@ -23,6 +23,7 @@ from tests.integration.pipeline import (
     own_broker,
     play,
     rows,
+    wait_until_ready,
 )
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.vocabulary import CHANNEL_NAMES
@@ -38,6 +39,7 @@ async def everything(database_url: str) -> dict[str, list[tuple[object, ...]]]:
 @pytest.fixture
 async def undisturbed(database_url: str, tmp_path: Path) -> dict[str, list[tuple[object, ...]]]:
     with own_broker(tmp_path / "calm") as broker, ingest_process(database_url, broker):
+        await wait_until_ready(database_url)
         await play(database_url, broker, RECORDINGS, boot=1_000)
     return await everything(database_url)
 
@@ -74,6 +76,7 @@ async def test_ingest_killed_in_mid_replay_leaves_the_rows_and_episodes_of_an_un
         own_broker(tmp_path / "rough") as broker,
         ingest_process(second_database, broker) as ingest,
     ):
+        await wait_until_ready(second_database)
         playing = asyncio.create_task(
             play(second_database, broker, RECORDINGS, boot=1_000, on_progress=progress)
         )
@@ -99,6 +102,7 @@ async def test_a_second_replay_adds_no_row(
     undisturbed: dict[str, list[tuple[object, ...]]], database_url: str, tmp_path: Path
 ) -> None:
     with own_broker(tmp_path / "again") as broker, ingest_process(database_url, broker):
+        await wait_until_ready(database_url)
         await play(database_url, broker, RECORDINGS, boot=2_000)
     assert await everything(database_url) == undisturbed
     assert await rows(database_url, "SELECT reason, detail FROM dead_letter") == []
@@ -126,7 +130,7 @@ async def test_score_on_files_equals_what_the_live_path_stored(
     with out.open(newline="") as file:
         scored = [tuple(row.values()) for row in csv.DictReader(file)]
     stored = [
-        (label, str(day), f"{score:.6g}", family or "", level)
+        (label, str(day), str(np.float32(score)), family or "", level)
         for label, day, *_, score, family, level in undisturbed["days"]
         if score is not None
     ]

@@ -51,6 +51,9 @@ MINUTES_A_DAY: Final = 1_440
 ALERT_WITHIN_S: Final = 300.0
 """From servers up to the first alert; far above what it takes, so that a slow machine still ends."""
 
+PASSABLE: Final = 0o711
+"""As root the database works as another account, which has to pass through the folder."""
+
 _QUERIES: Final = Queries("tidewell", "site.sql")
 
 
@@ -72,6 +75,7 @@ def demo(
 
     async def work(stop: asyncio.Event) -> dict[str, object] | None:
         with tempfile.TemporaryDirectory(prefix="tidewell-demo-") as folder:
+            Path(folder).chmod(PASSABLE)
             return await _play(settings, Path(folder), stop, until_alert=until_alert)
 
     outcome = run_until_stopped(work)
@@ -83,7 +87,7 @@ async def _play(
     settings: Settings, folder: Path, stop: asyncio.Event, *, until_alert: bool
 ) -> dict[str, object] | None:
     console.print("Starting the database and the broker")
-    async with running_site(settings, folder, stop) as site:
+    async with running_site(settings, folder) as site:
         servers_up_s = monotonic_s()
         shards = await _enrol_everybody(site.addresses.database_url)
         console.print("Starting ingest, alerts and the pages")

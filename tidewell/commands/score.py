@@ -110,7 +110,7 @@ def _rows(labels: Iterable[str], days: object) -> Iterator[Row]:
         yield (
             names[int(days.person_id[place])],
             day_date(int(days.day[place])).isoformat(),
-            f"{days.score[place]:.6g}",
+            str(days.score[place]),
             "" if family == NO_FAMILY else FAMILIES[family].value,
             LEVELS[int(days.level[place])].value,
         )

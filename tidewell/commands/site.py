@@ -47,7 +47,7 @@ def up(
     folder = (settings.data_dir or default_data_dir()).absolute()
 
     async def work(stop: asyncio.Event) -> None:
-        async with running_site(settings, folder, stop) as site:
+        async with running_site(settings, folder) as site:
             new_sign_ins = await first_sign_ins(site.addresses.database_url, folder)
             await site.start_stages()
             _introduce(site, folder, new_sign_ins)

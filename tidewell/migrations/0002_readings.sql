@@ -78,8 +78,10 @@ CREATE TABLE shard (
     shard smallint PRIMARY KEY CHECK (shard BETWEEN 0 AND 63),
     owner text,
     epoch bigint NOT NULL,
-    lease_until timestamptz
+    lease_until timestamptz,
+    listening_since timestamptz
 );
+COMMENT ON COLUMN shard.listening_since IS 'When its owner began to hear frames; NULL while it does not';
 INSERT INTO shard (shard, epoch) SELECT generate_series(0, 63), 0;
 
 CREATE TABLE detector_snapshot (
