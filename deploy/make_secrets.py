@@ -4,10 +4,12 @@
     python3 deploy/make_secrets.py --device NAME    a device of this name may sign in at the broker
     python3 deploy/make_secrets.py --revoke NAME    it may not any more
 
-It needs nothing but Python. It never overwrites a secret, and prints one only when a device gets it:
-the broker keeps a salted hash. After a change of devices, tell the broker to read again with
+It needs nothing but Python. It never overwrites a secret, and prints one only when a device gets
+it: the broker keeps a salted hash. After a change of devices, tell the broker to read again with
 `docker compose kill --signal HUP broker`.
 """
+
+# ruff: noqa: INP001 -- run by its path, on machines where Tidewell is not installed
 
 from __future__ import annotations
 
@@ -57,6 +59,7 @@ def main() -> None:
 def make_all(folder: Path) -> None:
     """Make every secret that is not there yet."""
     folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    keep(folder / ".gitignore", "*\n")
     owner = keep(folder / "database_password_owner", secret())
     keep(folder / "database_url_owner", database_url("tidewell", owner))
     for process in PROCESSES:

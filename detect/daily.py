@@ -147,14 +147,12 @@ def _skip_missing_days(state: State, rows: NDArray[np.int64], day: NDArray[np.in
     last = state.last_closed_day[rows]
     skipped = np.where(last == NEVER, 0, day - last - 1)
     for place in np.flatnonzero(skipped > 0).tolist():
-        row, missing = int(rows[place]), min(int(skipped[place]), RING_DAYS)
-        slots = (int(last[place]) + 1 + np.arange(missing)) % RING_DAYS
-        if missing == RING_DAYS:
-            slots = np.arange(RING_DAYS)
+        row, missing = int(rows[place]), int(skipped[place])
+        slots = (int(last[place]) + 1 + np.arange(min(missing, RING_DAYS))) % RING_DAYS
         state.ring[row][:, slots] = np.nan
-        for _ in range(missing):
-            state.smoothed[row] *= DECAY_PER_MISSING_DAY
-            state.smoothed_feature[row] *= DECAY_PER_MISSING_DAY
+        left = DECAY_PER_MISSING_DAY**missing
+        state.smoothed[row] *= left
+        state.smoothed_feature[row] *= left
 
 
 def _smooth(

@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     WRONG_SHARD = "wrong_shard"
     PAUSED = "paused"
     EPOCH_CONFLICT = "epoch_conflict"
+    COULD_NOT_BE_STORED = "could_not_be_stored"
 
 
 class Progress(StrEnum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,11 +24,13 @@ from ingest.acks import AckBook
 from ingest.batch import Arrival, Decoded, decode_arrival
 from ingest.committing.scoring import EpisodeRow, Found, ScoringError
 from ingest.committing.service import Counts, Worker
+from ingest.decode import LONGEST_DETAIL, Refused
 from ingest.mqtt import BrokerAddress, Listener, parse_broker_url
+from ingest.reasons import Refusal
 from ingest.rows import Rows
 from ingest.store import Store
 from tidewell.clock import monotonic_s, now_ms
-from tidewell.errors import LeaseLostError, ServerUnavailableError
+from tidewell.errors import LeaseLostError, ServerUnavailableError, TidewellError
 from tidewell.local_time import ZoneTable
 from tidewell.logs import get_logger
 from tidewell.settings import Settings
@@ -42,6 +44,12 @@ SNAPSHOT_S: Final = 3_600.0
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
 """A restart of a database or broker takes seconds; asking more often would only slow it down."""
+
+
+class BatchRefusedError(TidewellError):
+    """A batch holds something that cannot be stored; it is taken again in smaller parts."""
+
+    worth_a_retry = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ class _Ingest:
         self._acks = AckBook()
         self._started_s = monotonic_s()
         self._one_by_one = False
+        self._most_at_once = settings.batch_frames
         self.counts = Counts()
         self.stopping = False
         self.wake = asyncio.Event()
@@ -116,10 +125,12 @@ class _Ingest:
             try:
                 await self._hold_shards()
                 wait_s = RETRY_FIRST_S
-            except ScoringError as error:
-                self._one_by_one = True
-                self._log.error("the detector failed; taking people one by one", why=str(error))
-            except (psycopg.OperationalError, ServerUnavailableError, LeaseLostError) as error:
+            except (
+                psycopg.OperationalError,
+                psycopg.InterfaceError,
+                ServerUnavailableError,
+                LeaseLostError,
+            ) as error:
                 self._log.warning("beginning again", why=str(error).strip(), after_s=wait_s)
             if not self.stopping:
                 await _sleep_or(self.wake, wait_s)
@@ -132,14 +143,12 @@ class _Ingest:
         try:
             if not await self._take_shards(store):
                 return
-            scoring = DetectorScoring(self._settings.silence_after_s, one_by_one=self._one_by_one)
-            worker = Worker(store, scoring)
-            await worker.recover(_utc(now_ms()))
-            self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
+            worker = await self._new_worker(store)
             heard = asyncio.Event()
             self._listener = Listener(self._broker, self._client_id, self._take_in, heard)
             listening = asyncio.create_task(self._listener.run(sorted(store.epochs)))
-            await self._serve(worker, heard, store)
+            while not await self._serve(worker, heard, store):
+                worker = await self._new_worker(store)
             await self._leave(worker, store)
         finally:
             if listening is not None:
@@ -155,13 +164,41 @@ class _Ingest:
                 return False
         return True
 
+    async def _new_worker(self, store: Store) -> Worker:
+        """Return a worker whose memory is what is stored."""
+        while True:
+            scoring = DetectorScoring(self._settings.silence_after_s, one_by_one=self._one_by_one)
+            worker = Worker(store, scoring)
+            try:
+                await worker.recover(_utc(now_ms()))
+            except ScoringError as error:
+                assert not self._one_by_one  # one by one, a failure is an answer and not an error
+                self._take_one_by_one(error)
+                continue
+            self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
+            return worker
+
+    def _take_one_by_one(self, error: ScoringError) -> None:
+        self._one_by_one = True
+        self._log.error("the detector failed; taking people one by one", why=str(error))
+
     async def _take_in(self, arrival: Arrival) -> None:
         """Hand a message to the worker and wait until it is committed."""
         waiting = Waiting(decode_arrival(arrival), asyncio.get_running_loop().create_future())
         await self._waiting.put(waiting)
         await waiting.committed
 
-    async def _serve(self, worker: Worker, heard: asyncio.Event, store: Store) -> None:
+    async def _serve(self, worker: Worker, heard: asyncio.Event, store: Store) -> bool:
+        """Commit batches until told to stop (True), or until the worker must be replaced (False)."""
+        try:
+            await self._serve_with(worker, heard, store)
+        except ScoringError as error:
+            self._take_one_by_one(error)
+        except BatchRefusedError as error:
+            self._log.error("a batch cannot be stored; taking smaller ones", why=str(error))
+        return self.stopping
+
+    async def _serve_with(self, worker: Worker, heard: asyncio.Event, store: Store) -> None:
         is_ready = False
         tick_at_s, snapshot_at_s = monotonic_s() + TICK_S, monotonic_s() + SNAPSHOT_S
         while not self.stopping:
@@ -201,14 +238,37 @@ class _Ingest:
 
     async def _commit(self, worker: Worker) -> None:
         """Commit what was taken; only then is anything confirmed. A failure leaves it taken."""
-        made = await worker.commit([one.decoded for one in self._taken], self.counts)
-        for one in self._taken:
+        batch = self._taken[: self._most_at_once]
+        try:
+            made = await worker.commit([one.decoded for one in batch], self.counts)
+        except (psycopg.OperationalError, psycopg.InterfaceError, TidewellError):
+            raise
+        except Exception as error:
+            self._suspect(len(batch), error)
+            raise BatchRefusedError(f"{type(error).__name__}: {error}") from error
+        self._most_at_once = min(self._settings.batch_frames, 2 * self._most_at_once)
+        for one in batch:
             if not one.committed.done():
                 one.committed.set_result(None)
-        self._taken = []
+        self._taken = self._taken[len(batch) :]
         for key, address in made.told.items():
             self._acks.note(address, key[1], made.cursors[key])
         await asyncio.sleep(0)
+
+    def _suspect(self, frames: int, error: Exception) -> None:
+        """Narrow down which frame of a batch cannot be stored; the last one left is set aside."""
+        if frames > 1:
+            self._most_at_once = frames // 2
+            return
+        guilty = self._taken[0]
+        refused = Refused(
+            Refusal.COULD_NOT_BE_STORED,
+            f"a fault of ours: {type(error).__name__}"[:LONGEST_DETAIL],
+            guilty.decoded.content.boot,
+            guilty.decoded.content.seq,
+        )
+        decoded = replace(guilty.decoded, content=refused)
+        self._taken[0] = replace(guilty, decoded=decoded)
 
     def _send_acks(self) -> None:
         if self._listener is None or not self._listener.is_connected:

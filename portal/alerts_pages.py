@@ -152,6 +152,7 @@ async def _alert_page(
         request,
         "alert.jinja",
         {
+            "own_address": f"/a/{alert.public_id}",
             "alert": alert,
             "view": view,
             "explanation": view.explanation,

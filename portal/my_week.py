@@ -55,7 +55,7 @@ _INTRODUCTIONS: Final[dict[str, str]] = {
     "12-15": "Your device measures things like your heart rate and how much you move. "
     "“Your usual” is made only from your own days. Nobody compares you with anybody else.",
     "16-18": "Your device measures things like heart rate and movement. “Your usual” is learned "
-    "from your own days only. It is not a diagnosis and not a grade.",
+    "from your own days only. It is not a grade, and nobody is compared with you.",
 }
 
 

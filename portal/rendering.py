@@ -67,6 +67,7 @@ def page(
         "Audience": Audience,
         "now": now_of(request),
         "path": request.path,
+        "own_address": request.path_qs,
         "events_before": request.get(EVENTS_BEFORE, -1),
         "help_lines": request.app[HELP_LINES],
     }

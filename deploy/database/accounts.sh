@@ -5,13 +5,14 @@
 # what that process reaches. `tidewell migrate` signs in as the owner and finds the roles here.
 set -euo pipefail
 
+export process
 for process in ingest alerts portal; do
-    password=$(cat "/run/secrets/database_password_$process")
-    # The text is quoted, because psql fills in variables in what it reads, not in what it is given by -c.
-    psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=role="tidewell_$process" --set=password="$password" \
+    # psql reads the password itself: an option would show it in the list of processes.
+    psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=role="tidewell_$process" \
+        --set=account="tidewell_${process}_account" \
         --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" <<'SQL'
+\set password `cat "/run/secrets/database_password_$process"`
 CREATE ROLE :"role" NOLOGIN;
-SELECT :'role' || '_account' AS account \gset
 CREATE ROLE :"account" LOGIN NOINHERIT PASSWORD :'password' IN ROLE :"role";
 SQL
 done

@@ -76,6 +76,8 @@ class Worker:
             if people:
                 await self._recover_shard(people, snapshots.get(shard))
                 await self._score_left_over(people, now)
+                async with self._store.transaction(_utc(now_ms())):
+                    pass  # only renews the leases: catching up may take longer than they last
         self._add_people()
 
     async def commit(self, messages: Sequence[Decoded], counts: Counts) -> Plan:

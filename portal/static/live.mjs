@@ -88,7 +88,7 @@ class LivePage {
     const region = document.querySelector('[data-live-region]')
     if (!region || this.isInUse(region)) return this.offer('This page has changed, show')
     try {
-      const answer = await fetch(location.href, { headers: { 'X-Tidewell-Refresh': '1' } })
+      const answer = await fetch(this.refreshLink.href, { headers: { 'X-Tidewell-Refresh': '1' } })
       if (answer.redirected) return this.showSignedOut()
       if (!answer.ok) return this.showReconnecting()
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
@@ -126,7 +126,7 @@ class LivePage {
 
   offer(words) {
     const link = document.createElement('a')
-    link.href = words.includes('alert') ? '/' : location.href
+    link.href = words.includes('alert') ? '/' : this.refreshLink.href
     link.textContent = words
     this.news.replaceChildren(link)
   }

@@ -266,6 +266,7 @@ async def test_closing_needs_one_of_the_five_outcomes(pages: Pages, fields: dict
     text = await answer.text()
     assert "It is not closed yet" in text
     assert fields["note"] in text
+    assert 'href="/a/q7K2Qtest" data-live-refresh' in text
     assert pages.ask("SELECT count(*) FROM alert_action WHERE kind = 'close'") == [(0,)]
 
 

@@ -1,0 +1,233 @@
+"""The files of a larger site name only what exists. No container is started here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.strict_yaml import Node, NotInTheSubsetError, read_yaml
+from tidewell.commands import app
+from tidewell.settings import FILE_SUFFIX, PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = Path(__file__).parents[2]
+COMPOSE = read_yaml((TOP / "docker-compose.yml").read_text(encoding="utf-8"))
+DOCKERFILE = (TOP / "Dockerfile").read_text(encoding="utf-8")
+STAGES = ("ingest", "alerts", "portal")
+OURS = (*STAGES, "migrate")
+
+
+def mapping(node: Node) -> dict[str, Node]:
+    assert isinstance(node, dict)
+    return node
+
+
+def items(node: Node) -> list[str]:
+    assert isinstance(node, list)
+    return node
+
+
+SERVICES = {name: mapping(node) for name, node in mapping(COMPOSE["services"]).items()}
+
+
+def texts(node: Node) -> Iterator[str]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from texts(value)
+    elif isinstance(node, list):
+        yield from node
+    elif node is not None:
+        yield node
+
+
+def command_names() -> set[str]:
+    return {one.name for one in app.registered_commands if one.name}
+
+
+def test_there_is_one_service_for_each_process_and_server() -> None:
+    assert set(SERVICES) == {"database", "broker", *OURS}
+    assert set(OURS) <= command_names()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_a_command_of_tidewell(name: str) -> None:
+    assert items(SERVICES[name]["command"]) == [name]
+    assert re.findall(r"^ENTRYPOINT (.*)$", DOCKERFILE, re.MULTILINE) == ['["tidewell"]']
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_settings_of_a_service_exist_and_are_valid(name: str, tmp_path: Path) -> None:
+    environment = {}
+    for key, value in mapping(SERVICES[name]["environment"]).items():
+        assert isinstance(value, str)
+        setting = key.removesuffix(FILE_SUFFIX).removeprefix(PREFIX).lower()
+        assert setting in Settings.model_fields, key
+        if key.endswith(FILE_SUFFIX):
+            secret = value.removeprefix("/run/secrets/")
+            assert secret in items(SERVICES[name]["secrets"])
+            path = tmp_path / secret
+            path.write_text("a secret")
+            environment[key] = str(path)
+        else:
+            environment[key] = value
+    load_settings(environment)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_secret_is_given_in_clear(name: str) -> None:
+    hidden = {
+        field
+        for field, info in Settings.model_fields.items()
+        if "SecretStr" in str(info.annotation)
+    }
+    assert len(hidden) == 5
+    given = {key.removeprefix(PREFIX).lower() for key in mapping(SERVICES[name]["environment"])}
+    assert given.isdisjoint(hidden)
+
+
+def test_every_secret_is_made_by_the_recipe(tmp_path: Path) -> None:
+    made = tmp_path / "secrets"
+    recipe = [sys.executable, str(TOP / "deploy" / "make_secrets.py"), "--folder", str(made)]
+    subprocess.run(recipe, check=True, capture_output=True)
+    files = {str(mapping(one)["file"]) for one in mapping(COMPOSE["secrets"]).values()}
+    mounted = {text.split(":")[0] for text in texts(SERVICES["broker"]) if "/secrets/" in text}
+    for name in files | mounted:
+        assert name.startswith("./deploy/secrets/")
+        assert (made / Path(name).name).is_file()
+    assert (made.stat().st_mode & 0o777) == 0o700
+
+
+def test_every_secret_that_a_service_takes_is_declared() -> None:
+    declared = mapping(COMPOSE["secrets"])
+    taken = {one for service in SERVICES.values() for one in items(service.get("secrets", []))}
+    assert taken == set(declared)
+
+
+def test_every_file_that_a_container_mounts_exists() -> None:
+    mounts = [one for service in SERVICES.values() for one in items(service.get("volumes", []))]
+    volumes = mapping(COMPOSE["volumes"])
+    for mount in mounts:
+        source = mount.split(":")[0]
+        if source.startswith("./deploy/secrets/"):
+            continue  # made by the recipe, which has a test of its own
+        assert source in volumes or (TOP / source).is_file(), mount
+    assert len(mounts) == 6
+
+
+def test_every_file_that_the_image_copies_exists_and_is_sent_to_the_build() -> None:
+    ignored = (TOP / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in ignored
+    sent = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = [source for line in copies for source in line.split()]
+    assert len(sources) >= 12
+    for source in sources:
+        assert (TOP / source).exists(), source
+        assert source in sent or source.split("/")[0] in sent, source
+    assert all((TOP / one).exists() for one in sent)
+    assert not any("secret" in one for one in sent)
+
+
+def test_every_package_is_in_the_image() -> None:
+    packages = {path.parent.name for path in TOP.glob("*/__init__.py")} - {"tests"}
+    assert len(packages) == 6
+    for package in packages:
+        assert f"COPY {package} {package}\n" in DOCKERFILE
+
+
+def test_what_is_published_is_reached_from_this_machine_only() -> None:
+    ports = [one for service in SERVICES.values() for one in items(service.get("ports", []))]
+    assert sorted(ports) == ["127.0.0.1:1883:1883", "127.0.0.1:8470:8470"]
+
+
+def test_the_port_of_the_pages_is_the_same_everywhere() -> None:
+    port = str(Settings.model_fields["portal_port"].default)
+    assert f"\nEXPOSE {port}\n" in DOCKERFILE
+    assert mapping(SERVICES["portal"]["environment"])["TIDEWELL_PORTAL_PORT"] == port
+    assert items(SERVICES["portal"]["ports"]) == [f"127.0.0.1:{port}:{port}"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_cannot_change_its_own_programs(name: str) -> None:
+    assert SERVICES[name]["read_only"] == "true"
+
+
+@pytest.mark.parametrize("name", [*OURS, "broker"])
+def test_a_process_has_no_rights_of_the_machine(name: str) -> None:
+    assert items(SERVICES[name]["cap_drop"]) == ["ALL"]
+    assert items(SERVICES[name]["security_opt"]) == ["no-new-privileges:true"]
+
+
+def test_the_image_runs_as_an_ordinary_account() -> None:
+    assert re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE) == ["10001"]
+
+
+def test_every_image_has_a_fixed_version() -> None:
+    images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images += [str(SERVICES[name]["image"]) for name in ("database", "broker")]
+    assert len(images) == 5
+    for image in images:
+        assert re.fullmatch(r"[a-z/-]+:\d+[a-z0-9.-]+", image), image
+
+
+@pytest.mark.parametrize("name", [*STAGES, "database", "broker"])
+def test_what_runs_for_long_is_restarted_and_watched(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    check = items(mapping(SERVICES[name]["healthcheck"])["test"])
+    assert check[0] == "CMD"
+    if name in STAGES:
+        assert check[1:] == ["python", "/opt/tidewell/lib/healthy.py", name]
+        assert "COPY deploy/healthy.py deploy/healthy.sql /opt/tidewell/lib/\n" in DOCKERFILE
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_waits_for_the_schema(name: str) -> None:
+    waits = mapping(SERVICES[name]["depends_on"])
+    assert mapping(waits["migrate"])["condition"] == "service_completed_successfully"
+
+
+def test_dependencies_are_installed_by_hash_and_without_scripts() -> None:
+    installs = re.findall(r"pip install .*", DOCKERFILE)
+    assert len(installs) == 3
+    assert sum("--require-hashes" in one for one in installs) == 2
+    assert "--no-deps /wheel" in installs[2]
+    assert "npm ci --omit=dev --ignore-scripts" in DOCKERFILE
+
+
+def test_the_broker_keeps_less_unconfirmed_than_ingest_takes() -> None:
+    from ingest.service import MOST_WAITING
+
+    said = dict(
+        line.split(None, 1)
+        for line in (TOP / "deploy/mosquitto/mosquitto.conf").read_text().splitlines()
+        if line and not line.startswith("#") and not line.startswith("log_type")
+    )
+    batch_frames = Settings.model_fields["batch_frames"].default
+    assert batch_frames < int(said["max_inflight_messages"]) <= MOST_WAITING
+    assert int(said["max_queued_messages"]) > int(said["max_inflight_messages"])
+    assert said["allow_anonymous"] == "false"
+    assert said["per_listener_settings"] == "false"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &b c\n",
+        "a: {b: c}\n",
+        "a:\n - b\n",
+        "a: b\na: c\n",
+        "a:\n  - b: c\n  d: e\n",
+        "- a\n",
+        "a: *b\n",
+    ],
+)
+def test_the_reader_refuses_what_it_does_not_understand(text: str) -> None:
+    with pytest.raises((NotInTheSubsetError, ValueError)):
+        read_yaml(text)
