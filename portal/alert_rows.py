@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from portal.alert_words import AlertState, action_words, event_words, level_shape
-from portal.explanation import read_explanation
+from portal.explanation import first_changed_day, read_explanation
 
 SLOW_AFTER: Final = timedelta(seconds=60)
 """The alerts process looks every few seconds; after a minute the page says that it is slow."""
@@ -38,6 +38,11 @@ class OpenAlertRow:
     def shape(self) -> str:
         """Return the sign of the level."""
         return level_shape(self.level)
+
+    @property
+    def first_day(self) -> date:
+        """Return the day since when the change has lasted."""
+        return first_changed_day(self.explanation, self.since, self.timezone)
 
     @property
     def sentence(self) -> str:
@@ -73,6 +78,11 @@ class AlertRow:
     def shape(self) -> str:
         """Return the sign of the level."""
         return level_shape(self.level)
+
+    @property
+    def first_day(self) -> date:
+        """Return the day since when the change has lasted."""
+        return first_changed_day(self.explanation, self.since, self.timezone)
 
     @property
     def is_closed(self) -> bool:

@@ -221,7 +221,7 @@ async def _sparkline(
 
 def _changed_days(alert: AlertRow, first_day: date, last_day: date) -> set[date]:
     """Return the days since when the change has lasted, as far as they are in the picture."""
-    start = max(first_day, local_day(alert.since, alert.timezone))
+    start = max(first_day, alert.first_day)
     end = last_day
     if alert.back_to_usual_at is not None:
         end = min(end, local_day(alert.back_to_usual_at, alert.timezone))

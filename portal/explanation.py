@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from portal.words import counted, feature_words, listed, minutes_words
+from portal.words import counted, feature_words, listed, local_day, minutes_words
 
 NO_SENTENCE: Final = "Something has changed."
 
@@ -97,6 +97,18 @@ class Explanation(BaseModel):
 def _all_words(measured: int) -> str:
     which = "Both" if measured == 2 else f"All {measured}"
     return f"{which} measures are outside what is usual."
+
+
+def first_changed_day(raw: object, began: datetime, timezone: str) -> date:
+    """Return the day since when a change has lasted, by the finding or by when it was noticed.
+
+    A change is noticed when a day is over, so it began before that.
+    """
+    noticed = local_day(began, timezone)
+    since = read_explanation(raw).since
+    if isinstance(since, datetime):
+        since = since.date()
+    return noticed if since is None else min(since, noticed)
 
 
 def read_explanation(raw: object) -> Explanation:

@@ -16,7 +16,7 @@ from aiohttp import web
 from portal.alert_words import level_shape, outcome_words
 from portal.context import SETTINGS, first_row, now_of, rows, transaction, viewer_of
 from portal.daily import DayRow, FeatureTrend, all_trends
-from portal.explanation import read_explanation
+from portal.explanation import first_changed_day, read_explanation
 from portal.hourly import HourlyTrend, HourRow, hourly_trend
 from portal.people import LookedAt, PersonRow, log_look, people_of_staff, person_card
 from portal.rendering import page
@@ -53,6 +53,10 @@ class EpisodeRow:
     def sentence(self) -> str:
         """Return what changed."""
         return read_explanation(self.explanation).sentence
+
+    def first_day(self, zone: str) -> date:
+        """Return the day since when the change lasted."""
+        return first_changed_day(self.explanation, self.opened_at, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def changed_days(episodes: list[EpisodeRow], window: Window, zone: str, now: dat
     """Return the days of the window on which an episode was open."""
     changed: set[date] = set()
     for episode in episodes:
-        day = max(window.first_day, local_day(episode.opened_at, zone))
+        day = max(window.first_day, episode.first_day(zone))
         last = min(window.last_day, local_day(episode.closed_at or now, zone))
         while day <= last:
             changed.add(day)

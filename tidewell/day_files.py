@@ -32,6 +32,7 @@ class _CsvReader(Protocol):
 
 MOST_ROWS: Final = 20_000_000
 """Fifty years of a thousand people; a file beyond that is something else."""
+_NUMBER_CHARACTERS: Final = frozenset("0123456789+-.eE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,27 @@ def read_days(path: Path) -> DayTable:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read_rows(path.name, csv.reader(file))
+            rows = csv.reader(file, strict=True)
+            try:
+                return _read_rows(path.name, rows)
+            except csv.Error as error:
+                place = f"{path.name}, line {rows.line_num}"
+                raise UsageError(f"{place}: expected comma separated values: {error}") from None
+    except UnicodeDecodeError:
+        line = _first_line_not_utf8(path)
+        raise UsageError(f"{path.name}, line {line}: expected text in UTF-8") from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path.name} is not a CSV file in UTF-8: {error}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from None
+
+
+def _first_line_not_utf8(path: Path) -> int:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    raise AssertionError("every line is UTF-8, though the whole was not")
 
 
 def _read_rows(name: str, rows: _CsvReader) -> DayTable:
@@ -110,7 +127,8 @@ def _number(place: str, column: str, cell: str) -> float:
     if not cell:
         return math.nan
     try:
-        value = float(cell)
+        # float() alone would also take `1_000`, and digits of other scripts.
+        value = float(cell) if _NUMBER_CHARACTERS.issuperset(cell) else math.inf
     except ValueError:
         value = math.inf
     if not math.isfinite(value) or abs(value) > 1e9 or value < 0:

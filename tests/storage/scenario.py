@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ENROLMENT: Final = Queries("tidewell", "enrolment.sql")
 INGEST: Final = Queries("ingest", "store.sql")
-SITE: Final = Queries("tidewell", "site.sql")
+SITE: Final = Queries("tidewell", "small_site.sql")
 PERSON_PAGE: Final = Queries("portal", "person_page.sql")
 
 MINUTE_MS: Final = 60_000
@@ -189,7 +189,7 @@ def every_query() -> Iterator[Step]:
         for file in _sql_files(package):
             yield from _plans(package, file, role)
     yield from _plans("tidewell", "enrolment.sql", Role.ENROL)
-    yield from _plans("tidewell", "site.sql", None)
+    yield from _plans("tidewell", "small_site.sql", None)
 
 
 def _sql_files(package: str) -> list[str]:

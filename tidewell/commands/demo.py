@@ -40,7 +40,7 @@ from tidewell.enrolment import (
 )
 from tidewell.errors import ServerError
 from tidewell.settings import Settings
-from tidewell.site import Addresses, RunningSite, running_site
+from tidewell.small_site import Addresses, RunningSite, running_site
 
 if TYPE_CHECKING:
     from firmware_sim.scenarios import Scenario
@@ -54,7 +54,7 @@ ALERT_WITHIN_S: Final = 300.0
 PASSABLE: Final = 0o711
 """As root the database works as another account, which has to pass through the folder."""
 
-_QUERIES: Final = Queries("tidewell", "site.sql")
+_QUERIES: Final = Queries("tidewell", "small_site.sql")
 
 
 def register(app: typer.Typer) -> None:

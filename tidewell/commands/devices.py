@@ -23,7 +23,7 @@ from tidewell.enrolment import (
 )
 from tidewell.errors import ServerUnavailableError, UsageError
 from tidewell.local_time import zone_table
-from tidewell.site import find_site
+from tidewell.small_site import find_site
 
 if TYPE_CHECKING:
     from firmware_sim.blocks import Source

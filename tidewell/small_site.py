@@ -42,7 +42,7 @@ LOG_LOOK_S: Final = 60.0
 NOTE_NAME: Final = "running.json"
 PRIVATE_FOLDER: Final = "stages"
 
-_QUERIES: Final = Queries("tidewell", "site.sql")
+_QUERIES: Final = Queries("tidewell", "small_site.sql")
 
 
 @dataclass(frozen=True, slots=True)

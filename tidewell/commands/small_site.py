@@ -19,7 +19,7 @@ from tidewell.enrolment import add_sign_in, add_staff, add_team, has_sign_ins
 from tidewell.errors import TidewellError
 from tidewell.schema import storage_mode
 from tidewell.settings import PREFIX, Settings
-from tidewell.site import RunningSite, default_data_dir, find_site, running_site
+from tidewell.small_site import RunningSite, default_data_dir, find_site, running_site
 
 FIRST_STAFF: Final = (
     ("worker", "practitioner", "First key worker"),
