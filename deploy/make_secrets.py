@@ -37,6 +37,7 @@ SALT_BYTES: Final = 12
 HASH_BYTES: Final = 64
 
 FOLDER_MODE: Final = 0o700
+WRITING_MODE: Final = 0o600
 FILE_MODE: Final = 0o444
 """Containers read these files as accounts of their own. The folder keeps everybody else out."""
 
@@ -111,19 +112,15 @@ def read_users(folder: Path) -> dict[str, str]:
 
 
 def write_users(folder: Path, users: dict[str, str]) -> None:
-    """Write the broker's users in one step: the old file or the whole new one."""
-    draft = folder / f"{PASSWORDS}.draft"
-    draft.write_text("".join(f"{user}:{value}\n" for user, value in users.items()), "ascii")
-    draft.chmod(FILE_MODE)
-    # The container holds on to this very file, so its content changes and not its place.
+    """Write the broker's users; it reads them only when it is told to.
+
+    The file keeps its place on the disk: the container holds on to that one, not to its name.
+    """
     target = folder / PASSWORDS
     if target.exists():
-        target.chmod(0o644)
-        target.write_bytes(draft.read_bytes())
-        target.chmod(FILE_MODE)
-        draft.unlink()
-    else:
-        draft.rename(target)
+        target.chmod(WRITING_MODE)
+    target.write_text("".join(f"{user}:{value}\n" for user, value in users.items()), "ascii")
+    target.chmod(FILE_MODE)
 
 
 def keep(path: Path, value: str) -> str:

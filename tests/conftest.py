@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.tidy.skips import pytest_make_collect_report as pytest_make_collect_report
+from tests.tidy.skips import pytest_runtest_makereport as pytest_runtest_makereport
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.schema import migrate

@@ -57,7 +57,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 async def stored(owner: Owner) -> list[tuple[object, ...]]:
     names = ", ".join(CHANNEL_NAMES)
-    cursor = await owner.execute(f"SELECT {names} FROM reading ORDER BY person_id, time, device_id")  # type: ignore[arg-type] # noqa: S608 -- names of our own table
+    cursor = await owner.execute(f"SELECT {names} FROM reading ORDER BY person_id, time, device_id")  # noqa: S608 -- names of our own table
     return await cursor.fetchall()
 
 
@@ -100,7 +100,8 @@ async def test_times_and_numbers_are_stored_to_their_limits(store: Store, owner:
     await add(store, rows)
     cursor = await owner.execute(
         "SELECT person_id, device_id, boot, seq, period_s, "
-        "(extract(epoch FROM time) * 1000)::bigint, (extract(epoch FROM received_at) * 1000)::bigint "
+        "(extract(epoch FROM time) * 1000)::bigint, "
+        "(extract(epoch FROM received_at) * 1000)::bigint "
         "FROM reading"
     )
     highest = 2**31 - 1
@@ -185,10 +186,13 @@ async def test_two_devices_of_a_person_may_report_the_same_minute(store: Store) 
 async def test_readings_of_a_transaction_that_fails_are_not_there(
     store: Store, owner: Owner
 ) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail() -> None:
         async with store.transaction(NOW) as transaction:
             await transaction.add_readings(some_rows(heart_rates(60)))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     assert await stored(owner) == []
     fresh, _ = await add(store, some_rows(heart_rates(60)))
     assert len(fresh) == 1

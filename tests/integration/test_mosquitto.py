@@ -40,6 +40,7 @@ SERVICE = "tidewell_ingest"
 DEVICES = ("band-a", "band-b", "band-c")
 DAY_MS = 86_400_000
 BOOT = 1_700_000_000
+UNUSED_PORT = 1
 START_WITHIN_S = 20.0
 SILENCE_S = 1.0
 """How long nothing has to be heard to count as nothing; what is allowed arrives in milliseconds."""
@@ -164,7 +165,7 @@ async def test_nobody_gets_in_without_a_password(mosquitto: Mosquitto, user: str
 async def test_a_device_reaches_the_service_and_hears_it(mosquitto: Mosquitto, device: str) -> None:
     async with mosquitto.client(SERVICE) as service, mosquitto.client(device) as own:
         for kind in ("frame", "status"):
-            await service.subscribe(f"tidewell/v1/+/+/{kind}", qos=1)
+            await service.subscribe(f"tidewell/v1/4/+/{kind}", qos=1)
             await own.publish(f"tidewell/v1/4/{device}/{kind}", b"{}", qos=1)
             assert await heard(service) == f"tidewell/v1/4/{device}/{kind}"
         for kind in ("ack", "config"):
@@ -176,8 +177,8 @@ async def test_a_device_reaches_the_service_and_hears_it(mosquitto: Mosquitto, d
 @pytest.mark.parametrize("kind", ["frame", "status", "ack", "config"])
 async def test_a_device_cannot_speak_as_another_one(mosquitto: Mosquitto, kind: str) -> None:
     async with mosquitto.client(SERVICE) as service, mosquitto.client("band-a") as intruder:
-        await service.subscribe("tidewell/v1/+/+/frame", qos=1)
-        await service.subscribe("tidewell/v1/+/+/status", qos=1)
+        await service.subscribe("tidewell/v1/4/+/frame", qos=1)
+        await service.subscribe("tidewell/v1/4/+/status", qos=1)
         # The broker confirms it all the same, which is why a device never trusts that.
         await intruder.publish(f"tidewell/v1/4/band-b/{kind}", b"{}", qos=1)
         await intruder.publish("tidewell/v1/4/band-a/frame", b"{}", qos=1)
@@ -200,7 +201,7 @@ async def test_a_device_hears_nothing_that_is_for_another_one(
 
 async def test_a_device_cannot_take_over_the_session_of_ingest(mosquitto: Mosquitto) -> None:
     async with mosquitto.client(SERVICE, "the-secret-id") as service:
-        await service.subscribe("tidewell/v1/+/+/frame", qos=1)
+        await service.subscribe("tidewell/v1/4/+/frame", qos=1)
         async with mosquitto.client("band-a", "the-secret-id") as intruder:
             await intruder.publish("tidewell/v1/4/band-a/frame", b"{}", qos=1)
             assert await heard(service) == "tidewell/v1/4/band-a/frame"
@@ -244,7 +245,7 @@ async def healthy(process: str, database_url: str) -> bool:
         sys.executable,
         str(DEPLOY / "healthy.py"),
         process,
-        env={"TIDEWELL_DATABASE_URL": database_url},
+        env={"TIDEWELL_DATABASE_URL": database_url, "TIDEWELL_PORTAL_PORT": str(UNUSED_PORT)},
     )
     return await ended.wait() == 0
 
@@ -277,6 +278,7 @@ async def test_every_frame_is_committed_through_this_broker(
     run_the_service: Callable[[asyncio.Event, asyncio.Event], asyncio.Task[Counts]],
 ) -> None:
     shards = await enrol(database_url)
+    assert 4 not in shards.values(), "what stays retained there would be heard by other tests"
     stop, ready = asyncio.Event(), asyncio.Event()
     assert not await healthy("ingest", database_url)
     ingest = run_the_service(stop, ready)
@@ -295,6 +297,21 @@ async def test_every_frame_is_committed_through_this_broker(
             "SELECT count(*), count(DISTINCT person_id) FROM reading"
         ).fetchone()
     assert stored == (sum(one.totals.readings for one in reports), len(DEVICES))
+
+
+async def test_alerts_are_healthy_while_their_auditor_looks(database_url: str) -> None:
+    assert not await healthy("alerts", database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO auditor_run (at, alerts_checked, violations, repaired) "
+            "VALUES (%s, 0, 0, 0)",
+            [now_utc()],
+        )
+    assert await healthy("alerts", database_url)
+
+
+async def test_pages_that_nobody_serves_are_not_healthy(database_url: str) -> None:
+    assert not await healthy("portal", database_url)
 
 
 def test_the_accounts_of_the_database_reach_their_own_tables_only(

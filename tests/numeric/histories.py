@@ -68,10 +68,10 @@ def constant(rng: np.random.Generator, start: datetime, days: int) -> Stream:
 
 
 def with_gaps(rng: np.random.Generator, start: datetime, days: int) -> Stream:
-    """Four days, then more days without anything than the detector remembers."""
+    """Four days without anything, then a hundred: the slots of old days come round again."""
     stream = usual_life(rng, start, days, change_from=days // 2 - 3)
     day = (stream.time_ms - stream.time_ms[0]) // DAY_MS
-    moved = stream.time_ms + (day >= 8) * 4 * DAY_MS + (day >= days // 2) * 131 * DAY_MS
+    moved = stream.time_ms + (day >= 8) * 4 * DAY_MS + (day >= days // 2) * 100 * DAY_MS
     return Stream(moved, stream.delay_ms, stream.values)
 
 
@@ -106,7 +106,7 @@ def two_devices(rng: np.random.Generator, start: datetime, days: int) -> Stream:
     one = usual_life(rng, start, days, change_from=days - 6)
     other = usual_life(rng, start, days, change_from=days - 6)
     held_ms = 36 * 3_600_000
-    first_ms = other.time_ms[0]
+    first_ms = int(other.time_ms[0])
     sent_ms = first_ms + -(-(other.time_ms - first_ms) // held_ms) * held_ms
     return Stream(
         np.concatenate([one.time_ms, other.time_ms + 123]),
@@ -156,7 +156,7 @@ def merged(streams: dict[int, Stream]) -> ReadingBatch:
 
 def one_by_one(batch: ReadingBatch) -> list[Reading]:
     """Return a batch as readings of the naive twin."""
-    columns = (batch.person_id, batch.time_ms, batch.received_ms, batch.period_s)
-    values = (batch.values[:, channel] for channel in (HEART_RATE, STEPS, WORN))
-    rows = zip(*(one.tolist() for one in (*columns, *values)), strict=True)
-    return [Reading(*row) for row in rows]
+    columns = [batch.person_id, batch.time_ms, batch.received_ms, batch.period_s]
+    integers = [column.tolist() for column in columns]
+    values = [batch.values[:, channel].tolist() for channel in (HEART_RATE, STEPS, WORN)]
+    return [Reading(*row) for row in zip(*integers, *values, strict=True)]

@@ -48,7 +48,7 @@ def new_detector(zones: dict[int, str] = ZONES) -> Detector:
 
 
 def flat_days(days: list[Day]) -> dict[tuple[int, int], tuple[object, ...]]:
-    found = {}
+    found: dict[tuple[int, int], tuple[object, ...]] = {}
     for one in days:
         decided = (one.worn_minutes, one.family, one.level)
         found[one.person, day_number(one.day)] = decided
@@ -122,7 +122,7 @@ def test_the_detector_equals_its_naive_twin(seed: int, start: datetime, days: in
 
 
 def test_the_histories_are_hard_enough() -> None:
-    """Every kind of change, late readings, days that cannot be scored: or the twin proves little."""
+    """Every kind of change, late readings, days without a score: or the twin proves little."""
     slow = NaiveDetector(SILENCE_S, ZONES)
     slow.update(one_by_one(a_history(1, SPRING, 58)))
     kinds = Counter((one.family, one.kind) for one in slow.changes)
@@ -134,6 +134,21 @@ def test_the_histories_are_hard_enough() -> None:
     scored = [not np.isnan(one.score) for one in slow.days]
     assert sum(scored) > 200
     assert scored.count(False) > 100
+
+
+def test_a_change_soon_after_another_opens_nothing_before_a_week_has_passed() -> None:
+    stream = usual_life(np.random.default_rng(4), SPRING, 58, change_from=35, length=5)
+    day = (stream.time_ms - stream.time_ms[0]) // DAY_MS
+    stream.values[day >= 47, 0] += 8
+    stream.values[day >= 47, 1] /= 4
+    batch = merged({1: stream})
+    slow = NaiveDetector(SILENCE_S, ZONES)
+    slow.update(one_by_one(batch))
+    changes = [plain(one) for one in new_detector().update(batch).changes]
+    assert_same_changes(changes, slow.changes)
+    opened, closed, again = [one for one in changes if one.kind in {"opened", "closed"}][:3]
+    assert (opened.kind, closed.kind, again.kind) == ("opened", "closed", "opened")
+    assert again.at_ms - closed.at_ms == pytest.approx(8 * DAY_MS, abs=3_600_000)
 
 
 def test_batches_of_any_size_equal_the_twin_too() -> None:

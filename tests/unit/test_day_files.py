@@ -109,7 +109,7 @@ def test_a_file_with_nothing_below_its_header_is_refused(file: Path) -> None:
 
 def test_a_file_that_is_not_there_and_a_folder_are_named(file: Path) -> None:
     for path in (file, file.parent):
-        with pytest.raises(UsageError, match="cannot read .*; check the path"):
+        with pytest.raises(UsageError, match=r"^cannot read .*; check the path$"):
             read_days(path)
 
 

@@ -104,6 +104,47 @@ def test_every_secret_is_made_by_the_recipe(tmp_path: Path) -> None:
     assert (made.stat().st_mode & 0o777) == 0o700
 
 
+def run_recipe(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    recipe = [sys.executable, str(TOP / "deploy" / "make_secrets.py"), "--folder", str(folder)]
+    return subprocess.run([*recipe, *options], check=False, capture_output=True, text=True)
+
+
+def test_a_second_run_of_the_recipe_changes_nothing(tmp_path: Path) -> None:
+    assert run_recipe(tmp_path).returncode == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len({path for path in before.values() if len(path) > 40}) == len(before) - 1
+    assert run_recipe(tmp_path).returncode == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_device_gets_its_password_once_and_loses_it_again(tmp_path: Path) -> None:
+    run_recipe(tmp_path)
+    users, place = tmp_path / "broker_passwords", (tmp_path / "broker_passwords").stat().st_ino
+    given = run_recipe(tmp_path, "--device", "band-a")
+    name, password = given.stdout.split()
+    assert name == "band-a"
+    assert password not in users.read_text()
+    assert [line.split(":")[0] for line in users.read_text().splitlines()] == [
+        "tidewell_ingest",
+        "band-a",
+    ]
+    again = run_recipe(tmp_path, "--device", "band-a")
+    assert again.returncode == 1
+    assert "has a password already" in again.stderr
+    assert run_recipe(tmp_path, "--revoke", "band-a").returncode == 0
+    assert "band-a" not in users.read_text()
+    assert users.stat().st_ino == place, "a container that mounts the file would not see a new one"
+
+
+@pytest.mark.parametrize("name", ["Band", "tidewell_ingest", "a/b", "a:b", "", "x" * 64])
+def test_what_cannot_be_a_device_gets_no_password(tmp_path: Path, name: str) -> None:
+    run_recipe(tmp_path)
+    before = (tmp_path / "broker_passwords").read_text()
+    run_recipe(tmp_path, f"--device={name}")
+    assert run_recipe(tmp_path, f"--revoke={name}").returncode in {0, 1}
+    assert (tmp_path / "broker_passwords").read_text() == before
+
+
 def test_every_secret_that_a_service_takes_is_declared() -> None:
     declared = mapping(COMPOSE["secrets"])
     taken = {one for service in SERVICES.values() for one in items(service.get("secrets", []))}

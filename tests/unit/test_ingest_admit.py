@@ -1,4 +1,4 @@
-"""Whose is a frame, and may it be stored: every refusal, and the edges of pauses and assignments."""
+"""Whose is a frame, and may it be stored: every refusal, the edges of pauses and assignments."""
 
 from __future__ import annotations
 

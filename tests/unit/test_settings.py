@@ -102,7 +102,12 @@ def test_a_secret_comes_from_a_file_without_its_last_line_end(tmp_path: Path, na
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_is_never_shown(name: str) -> None:
     settings = load_settings({PREFIX + name.upper(): "hunter2"})
-    shown = [repr(settings), str(settings), repr(getattr(settings, name)), f"{settings.model_dump()}"]
+    shown = [
+        repr(settings),
+        str(settings),
+        repr(getattr(settings, name)),
+        f"{settings.model_dump()}",
+    ]
     shown.append(settings.model_dump_json())
     for text in shown:
         assert "hunter2" not in text

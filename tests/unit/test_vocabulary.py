@@ -26,7 +26,9 @@ WIRE_FORMAT = Path(__file__).parents[2] / "docs" / "wire-format.md"
 
 def table_of_the_document() -> dict[str, tuple[str, float, float]]:
     """Return unit and bounds of each channel as `docs/wire-format.md` has them."""
-    row = re.compile(r"^\| `(\w+)` \| `([^`]+)` \| ([\d,]+) \| ([\d,]+)( a minute)? \|", re.MULTILINE)
+    row = re.compile(
+        r"^\| `(\w+)` \| `([^`]+)` \| ([\d,]+) \| ([\d,]+)( a minute)? \|", re.MULTILINE
+    )
     found = row.findall(WIRE_FORMAT.read_text(encoding="utf-8"))
     return {
         name: (unit, float(low.replace(",", "")), float(high.replace(",", "")))
