@@ -3,8 +3,8 @@
 For each feature, z = direction * (value - centre) / spread, clipped to +-4, against the lagged
 median and MAD of `detect.baseline`. The features that are present are combined as
 sum(w z) / sqrt(sum(w^2)), so that a missing one neither hides nor inflates a change, and smoothed:
-score = 0.6 * yesterday's score + 0.4 * today. A day without any feature decays the score by a tenth and
-is not scored itself; nothing is ever filled in.
+score = 0.6 * yesterday's score + 0.4 * today. A day without any feature decays the score by a tenth
+and is not scored itself; nothing is ever filled in.
 
 What it costs: see `detect.episodes` for the alert rates of its thresholds. What it cannot see: a
 change slower than the reference window; that needs a reference further back.
@@ -76,7 +76,8 @@ class ScoredDays:
 
     Attributes:
         score: float64[n], smoothed; NaN where the day could not be scored.
-        today: float64[n], the same before smoothing. contribution: float64[n, features], NaN = absent.
+        today: float64[n], the same before smoothing.
+        contribution: float64[n, features], NaN = absent.
         usual: float64[n, features, 3] centre, low, high, in the feature's own unit.
     """
 
@@ -131,7 +132,7 @@ def score_day(
 
 
 def _night_heart_rate(histogram: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Return the 10th percentile of resting night heart rate, within its half-bpm bin by its rank."""
+    """Return the 10th percentile of resting night heart rate, by rank within its half-bpm bin."""
     upto = np.cumsum(histogram, axis=1, dtype=np.int64)
     count = upto[:, -1]
     wanted = NIGHT_QUANTILE * count

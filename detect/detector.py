@@ -10,7 +10,8 @@ Example:
     >>> detector.add_person(1, zone_table("Europe/London"))
     >>> values = np.full((1, 10), np.nan, np.float32); values[0, 0] = 61
     >>> time_ms = np.array([1_762_000_000_000])
-    >>> findings = detector.update(ReadingBatch(np.array([1]), time_ms, time_ms, np.array([60]), values))
+    >>> batch = ReadingBatch(np.array([1]), time_ms, time_ms, np.array([60]), values)
+    >>> findings = detector.update(batch)
     >>> len(findings.days), findings.changes
     (0, ())
 """
@@ -28,13 +29,16 @@ from detect.daily import ScoredDays, day_features, score_day
 from detect.episodes import Turn, families_and_levels, turn_episodes
 from detect.explain import explain_day, explain_end
 from detect.findings import DayResults, EpisodeChange, EpisodeKind, Findings
-from detect.minutes import Placed, accumulate, clear_day, place
+from detect.minutes import Placed, accumulate, clear_day, person_rows, place
 from detect.readings import ReadingBatch
 from detect.state import NEVER, State
 from tidewell.local_time import DAY_MS, ZoneTable
 
 VERSION: Final = "1"
-"""Raised whenever the same readings may give other findings; a snapshot of another version is not used."""
+"""Raised whenever the same readings may give other findings.
+
+A snapshot of another version is not used.
+"""
 
 
 class Detector:
@@ -63,18 +67,20 @@ class Detector:
         state = self._state
         placed = place(state, batch)
         received_ms, time_ms = batch.received_ms[placed.position], batch.time_ms[placed.position]
-        found = device.receive(
+        events = device.receive(
             state, placed.row, placed.position, time_ms, received_ms, self._silence_after_ms
         )
+        found: list[device.Placed] = []
         days: list[tuple[NDArray[np.int64], DayResults]] = []
         for chosen in _rounds(placed):
             closing, next_day, trigger = self._turn_pages(placed, chosen)
             if len(closing):
+                events += self._days_closed(closing, trigger)
                 results, changes = self._close(closing, next_day)
                 days.append((trigger, results))
                 found += [device.Placed(int(trigger[at]), change) for at, change in changes]
             accumulate(state, batch, placed, chosen)
-        found.sort(key=lambda one: one.position)
+        found = sorted(device.turn(state, events) + found, key=lambda one: one.position)
         late = int(np.count_nonzero(placed.round < 0))
         return Findings(_in_order(days), tuple(one.change for one in found), late)
 
@@ -87,8 +93,14 @@ class Detector:
     def score_days(
         self, person_id: NDArray[np.int64], day: NDArray[np.int64], features: NDArray[np.float32]
     ) -> Findings:
-        """Score days whose features are known already: one day of each person, later than their last."""
-        rows = np.array([self._state.row_of[person] for person in person_id.tolist()], np.int64)
+        """Score days whose features are known: one day of each person, later than their last.
+
+        Raises:
+            ValueError: a person was never added, or a day is not later than their last one.
+        """
+        rows = person_rows(self._state, person_id)
+        if len(np.unique(rows)) != len(rows) or (day <= self._state.last_closed_day[rows]).any():
+            raise ValueError("the days of a person come one by one, each later than the one before")
         results, changes = self._score(rows, day, features, np.zeros(len(rows), np.int32))
         return Findings(results, tuple(change for _, change in changes))
 
@@ -105,7 +117,8 @@ class Detector:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Open the day of the chosen readings for people who had none.
 
-        Returns the rows whose earlier day closes, the day that follows, and the reading that did it.
+        Returns the rows whose earlier day closes, the day that follows, and the reading that
+        did it.
         """
         first = chosen[np.flatnonzero(np.diff(placed.row[chosen], prepend=-1))]
         rows, day = placed.row[first], placed.day[first]
@@ -122,12 +135,19 @@ class Detector:
         day = state.open_day[rows].copy()
         worn_minutes = (state.worn_s[rows] // 60).astype(np.int32)
         results, changes = self._score(rows, day, day_features(state, rows), worn_minutes)
-        for at, row in enumerate(rows.tolist()):
-            change = device.close_day(state, row, int(day[at]), self._day_end_ms(row, int(day[at])))
-            changes += [(at, change)] if change else []
         clear_day(state, rows)
         state.open_day[rows] = next_day
-        return results, sorted(changes, key=lambda one: one[0])
+        return results, changes
+
+    def _days_closed(
+        self, rows: NDArray[np.int64], trigger: NDArray[np.int64]
+    ) -> list[device.Event]:
+        """Return what the days that close now say about wearing."""
+        events: list[device.Event] = []
+        for row, position in zip(rows.tolist(), trigger.tolist(), strict=True):
+            day = int(self._state.open_day[row])
+            events += device.close_day(self._state, position, row, day, self._day_end_ms(row, day))
+        return events
 
     def _score(
         self,

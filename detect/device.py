@@ -3,10 +3,14 @@
 Silence counts from when the service last *received* a reading, so that a device which delivers last
 week's buffer is not silent. A silence begins at its deadline, whether a tick or the next reading
 brings it to light: the same readings give the same episodes however often `tick` is called.
+
+Only one thing is open about a device at a time, so what opens first holds. Silences and closed days
+are therefore gathered over a batch and take effect together, in the order of the readings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -40,6 +44,31 @@ class Placed:
     change: EpisodeChange
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceEnded:
+    """A reading came after more than the allowed time without any."""
+
+    position: int
+    row: int
+    deadline_ms: int
+    received_ms: int
+    latest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayClosed:
+    """A day closed on which the device was worn, or was on for long without being worn."""
+
+    position: int
+    row: int
+    day: int
+    at_ms: int
+    was_worn: bool
+
+
+Event = SilenceEnded | DayClosed
+
+
 def receive(
     state: State,
     row: NDArray[np.int64],
@@ -47,7 +76,7 @@ def receive(
     time_ms: NDArray[np.int64],
     received_ms: NDArray[np.int64],
     silence_after_ms: int,
-) -> list[Placed]:
+) -> list[Event]:
     """Note when readings came in; return silences that they end. Arguments are sorted by person."""
     first = np.flatnonzero(np.diff(row, prepend=-1))
     before = np.append(received_ms[:1], received_ms[:-1])
@@ -55,23 +84,24 @@ def receive(
     waited = (before != NEVER) & (received_ms - before > silence_after_ms)
     ends_silence = waited.copy()
     ends_silence[first] |= state.device_state[row[first]] == DeviceState.SILENT
-    changes: list[Placed] = []
+    events: list[Event] = []
     for place in np.flatnonzero(ends_silence).tolist():
         latest = state.last_reading_ms[row[place]] if place in first else time_ms[place - 1]
-        changes += _end_silence(
-            state,
-            int(row[place]),
-            int(position[place]),
-            int(before[place]) + silence_after_ms,
-            int(received_ms[place]),
-            int(latest),
+        events.append(
+            SilenceEnded(
+                int(position[place]),
+                int(row[place]),
+                int(before[place]) + silence_after_ms,
+                int(received_ms[place]),
+                int(latest),
+            )
         )
     ends = np.append(first[1:], len(row)) - 1
     state.last_received_ms[row[ends]] = np.maximum(
         state.last_received_ms[row[ends]], received_ms[ends]
     )
     state.last_reading_ms[row[ends]] = time_ms[ends]
-    return changes
+    return events
 
 
 def tick(state: State, now_ms: int, silence_after_ms: int) -> list[EpisodeChange]:
@@ -88,26 +118,47 @@ def tick(state: State, now_ms: int, silence_after_ms: int) -> list[EpisodeChange
     ]
 
 
-def close_day(state: State, row: int, day: int, at_ms: int) -> EpisodeChange | None:
+def close_day(state: State, position: int, row: int, day: int, at_ms: int) -> list[Event]:
     """Return what a closed day says about wearing, from the sums of the open day."""
-    worn = int(state.worn_s[row])
-    if state.device_state[row] == DeviceState.NOT_WORN and worn > 0:
-        return _close(state, row, at_ms, explain_not_worn(day))
-    unworn = worn == 0 and state.reported_s[row] >= LEAST_REPORTED_S
-    if unworn and state.device_state[row] == DeviceState.NOTHING:
-        return _open(state, row, at_ms, DeviceState.NOT_WORN, explain_not_worn(day))
-    return None
+    was_worn = int(state.worn_s[row]) > 0
+    if not was_worn and state.reported_s[row] < LEAST_REPORTED_S:
+        return []
+    return [DayClosed(position, row, day, at_ms, was_worn)]
 
 
-def _end_silence(
-    state: State, row: int, position: int, deadline_ms: int, received_ms: int, latest_ms: int
-) -> list[Placed]:
-    changes = []
-    why = _silence_since(state, row, latest_ms)
+def turn(state: State, events: Sequence[Event]) -> list[Placed]:
+    """Let the events of a batch take effect, reading by reading, and return what changed.
+
+    A reading is heard before it closes a day.
+    """
+    ordered = sorted(events, key=lambda one: (one.position, isinstance(one, DayClosed)))
+    return [
+        Placed(event.position, change)
+        for event in ordered
+        for change in (
+            _end_silence(state, event)
+            if isinstance(event, SilenceEnded)
+            else _turn_wear(state, event)
+        )
+    ]
+
+
+def _turn_wear(state: State, event: DayClosed) -> list[EpisodeChange]:
+    row, why = event.row, explain_not_worn(event.day)
+    if event.was_worn and state.device_state[row] == DeviceState.NOT_WORN:
+        return [_close(state, row, event.at_ms, why)]
+    if not event.was_worn and state.device_state[row] == DeviceState.NOTHING:
+        return [_open(state, row, event.at_ms, DeviceState.NOT_WORN, why)]
+    return []
+
+
+def _end_silence(state: State, event: SilenceEnded) -> list[EpisodeChange]:
+    row, changes = event.row, []
+    why = _silence_since(state, row, event.latest_ms)
     if state.device_state[row] == DeviceState.NOTHING:
-        changes.append(Placed(position, _open(state, row, deadline_ms, DeviceState.SILENT, why)))
+        changes.append(_open(state, row, event.deadline_ms, DeviceState.SILENT, why))
     if state.device_state[row] == DeviceState.SILENT:
-        changes.append(Placed(position, _close(state, row, received_ms, why)))
+        changes.append(_close(state, row, event.received_ms, why))
     return changes
 
 

@@ -1,12 +1,12 @@
 """From scores to episodes: when a change begins to matter, grows, and ends.
 
-Opens at a score of 1.6, in two of whose last three days something could be compared. Its level is *check
-today* from 2.4, and never falls while it is open. Closes after two scored days below 0.6 of the opening
-score (hysteresis: a score that wavers about one line must not ring twice). After closing, seven days pass
-before the next one opens.
+Opens at a score of 1.6, in two of whose last three days something could be compared. Its level is
+*check today* from 2.4, and never falls while it is open. Closes after two scored days below 0.6 of
+the opening score (hysteresis: a score that wavers about one line must not ring twice). After
+closing, seven days pass before the next one opens.
 
-What it costs and finds is in `docs/decisions/0003-detector-first-shape.md`. Never: opens for a day without
-data, or closes because data stopped.
+What it costs and finds is in `docs/decisions/0003-detector-first-shape.md`. Never: opens for a day
+without data, or closes because data stopped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REST_DAYS: Final = 7
 UNUSUAL_DAY_FROM: Final = 1.0
 """A day from which "since" counts: one spread away from usual in the bad direction."""
 PHYSIOLOGY_FROM: Final = 0.5
-"""Without this much change in the body itself, a change is one of behaviour: withdrawal, not illness."""
+"""With less change than this in the body, a change is one of behaviour: withdrawal, not illness."""
 
 assert CLOSES_BELOW < FOR_REVIEW_FROM < CHECK_TODAY_FROM
 
@@ -98,7 +98,7 @@ def _remember_since(
     usable: NDArray[np.bool_],
     unusual: NDArray[np.bool_],
 ) -> None:
-    """Keep the first day of the present run of unusual days; a day without data does not end a run."""
+    """Keep the first day of the present run of unusual days; a day without data ends no run."""
     since = state.unusual_since_day[rows]
     since = np.where(unusual & (since == NEVER), day, since)
     state.unusual_since_day[rows] = np.where(usable & ~unusual, NEVER, since)

@@ -49,7 +49,9 @@ def explain_day(
         "contributions": parts,
         "worn_minutes": worn_minutes,
         "missing": _missing(features),
-        "clears_when": "It ends by itself after two days near usual; it stays on your list until you close it.",
+        "clears_when": (
+            "It ends by itself after two days near usual; it stays on your list until you close it."
+        ),
     }
 
 
@@ -77,7 +79,7 @@ def explain_end(
 
 def explain_silence(last_reading: datetime) -> dict[str, Any]:
     """Explain that a device sent nothing for a while."""
-    when = last_reading.strftime("%A %d %B, %H:%M").replace(" 0", " ")
+    when = f"{last_reading:%A} {last_reading.day} {last_reading:%B, %H:%M}"
     return _device(
         last_reading.date().isoformat(),
         f"No readings have come since {when}. The device may be off, flat or out of reach.",
@@ -87,7 +89,7 @@ def explain_silence(last_reading: datetime) -> dict[str, Any]:
 
 def explain_not_worn(day: int) -> dict[str, Any]:
     """Explain that a device sent readings for a whole day, but not from a body."""
-    when = day_date(day).strftime("%A %d %B").replace(" 0", " ")
+    when = f"{day_date(day):%A} {day_date(day).day} {day_date(day):%B}"
     return _device(
         day_date(day).isoformat(),
         f"The device was on but not worn on {when}.",

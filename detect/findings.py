@@ -81,7 +81,7 @@ class DayResults:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeChange:
-    """One change of one episode; `at_ms` is the moment that decided it, never the time of computing."""
+    """One change of one episode; `at_ms` is the moment that decided it, never that of computing."""
 
     person_id: int
     family: Family
@@ -105,8 +105,8 @@ class Findings:
 def day_records(days: DayResults) -> list[dict[str, Any]]:
     """Return days as plain records, with None for what is absent; floats are those of the columns.
 
-    Keys: person_id, day (date), every feature, worn_minutes, usual (feature to [centre, low, high]),
-    score, family, level.
+    Keys: person_id, day (date), every feature, worn_minutes, usual (feature to
+    [centre, low, high]), score, family, level.
     """
     return [_day_record(days, place) for place in range(len(days))]
 

@@ -25,7 +25,10 @@ LOWEST_BPM: Final = CHANNELS[HEART_RATE].low
 NIGHT_ENDS_MS: Final = 7 * 3_600_000
 """The night is 00:00 to 07:00 local, the hours in which nearly every young person sleeps."""
 STILL_BEFORE_REST_MS: Final = 12 * 60_000
-"""Heart rate counts as resting 12 minutes after the last step (as in Mishra et al., Nat Biomed Eng 4, 2020)."""
+"""Heart rate counts as resting 12 minutes after the last step.
+
+As in Mishra et al., Nat Biomed Eng 4, 2020.
+"""
 
 _LIFT: Final = 2**43
 """Above any time in ms until the year 2248; leaves room for a million people in one batch."""
@@ -50,7 +53,7 @@ class Placed:
 
 
 def place(state: State, batch: ReadingBatch) -> Placed:
-    """Sort a batch by person, find its local days and resting minutes, and move the step memory on."""
+    """Sort a batch by person, find its local days and resting minutes, move the step memory on."""
     rows_unsorted = person_rows(state, batch.person_id)
     position = np.argsort(rows_unsorted, kind="stable")
     row = rows_unsorted[position]

@@ -58,7 +58,8 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
 class State:
     """The columns, and which row belongs to whom.
 
-    A column is an attribute: `state.open_day` is int64[capacity]. Rows above `len(state)` are spare.
+    A column is an attribute: `state.open_day` is int64[capacity]. Rows above `len(state)` are
+    spare.
     """
 
     open_day: NDArray[np.int64]
@@ -98,7 +99,7 @@ class State:
         return len(self.row_of)
 
     def add(self, person_id: int, zone: ZoneTable) -> int:
-        """Give a person a row of first values, or return the row that they have (with this zone)."""
+        """Give a person a row of first values, or return the one they have (with this zone)."""
         row = self.row_of.setdefault(person_id, len(self.row_of))
         if row == len(self.person_id):
             self._grow(max(8, 2 * row))

@@ -28,7 +28,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The progress of one boot of a device. `gaps` are in order and lie between upto and highest."""
+    """The progress of one boot of a device.
+
+    `gaps` are in order and lie between upto and highest.
+    """
 
     upto: int = -1
     highest: int = -1
@@ -52,7 +55,8 @@ def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
     """Move a cursor by one frame.
 
     Args:
-        seq: the number of the frame. oldest: the lowest number that the device still holds, if it said so.
+        seq: the number of the frame.
+        oldest: the lowest number that the device still holds, if it said so.
 
     Example:
         >>> advance(Cursor(upto=4, highest=4), seq=7, oldest=5).cursor

@@ -17,7 +17,7 @@ from ingest.reasons import Refusal
 from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS
 
 LARGEST_FRAME_BYTES: Final = 16_384
-"""A day of two channels or an hour of all of them; far above what a device sends, far below harm."""
+"""A day of two channels or an hour of all; far above what a device sends, far below harm."""
 MOST_EPOCHS: Final = 1_440
 """A day of minutes."""
 LONGEST_DETAIL: Final = 200

@@ -89,7 +89,7 @@ class IngestConnection:
     async def open(
         self, address: BrokerAddress, wanted: Sequence[str], unwanted: Sequence[str]
     ) -> None:
-        """Connect, subscribe to `wanted` and drop what an earlier session may have left in `unwanted`.
+        """Connect, subscribe to `wanted` and drop what an earlier session left in `unwanted`.
 
         Raises:
             ServerUnavailableError: the broker did not let us in.
@@ -138,8 +138,13 @@ class IngestConnection:
             return  # never connected, or gone already: there is nothing to leave
 
     async def _on_message(
-        self, _client: object, topic: str, payload: bytes, _qos: int, _more: Any
-    ) -> int:  # noqa: ANN401 -- gmqtt's callback
+        self,
+        _client: object,
+        topic: str,
+        payload: bytes,
+        _qos: int,
+        _more: Any,  # noqa: ANN401 -- gmqtt's callback
+    ) -> int:
         await self._handler(Arrival(topic, bytes(payload)))
         return ACCEPTED
 

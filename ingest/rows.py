@@ -113,7 +113,7 @@ def copy_bytes(rows: Rows) -> bytes:
 
 
 def parse_copy(data: bytes) -> Rows:
-    """Return the rows of `COPY … TO STDOUT (FORMAT binary)` that has the same columns and no NULL."""
+    """Return the rows of a `COPY … TO STDOUT (FORMAT binary)` with the same columns and no NULL."""
     body = data[len(COPY_HEADER) : -len(COPY_TRAILER)]
     table = np.frombuffer(body, _COPY_ROW)
     columns = {

@@ -10,7 +10,7 @@ Never: drops a frame for being slow. The un-confirmed window of the broker is th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -36,10 +36,10 @@ from tidewell.logs import get_logger
 from tidewell.settings import Settings
 
 MOST_WAITING: Final = 16_384
-"""Frames in memory: twice what the embedded broker hands out unconfirmed; at 16 KiB each, 256 MiB."""
+"""Frames in memory: twice what the embedded broker sends unconfirmed; at 16 KiB each, 256 MiB."""
 TICK_S: Final = 5.0
 SILENCE_GRACE_S: Final = 300.0
-"""After our own start nobody is called silent for this long: what waited at the broker comes first."""
+"""So long after our own start nobody is called silent: what waited at the broker comes first."""
 SNAPSHOT_S: Final = 3_600.0
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
@@ -189,7 +189,7 @@ class _Ingest:
         await waiting.committed
 
     async def _serve(self, worker: Worker, heard: asyncio.Event, store: Store) -> bool:
-        """Commit batches until told to stop (True), or until the worker must be replaced (False)."""
+        """Commit batches until told to stop (True) or the worker must be replaced (False)."""
         try:
             await self._serve_with(worker, heard, store)
         except ScoringError as error:

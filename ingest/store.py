@@ -93,6 +93,7 @@ class Store:
             LeaseLostError: another worker has taken a shard.
         """
         held = sorted(self.epochs)
+        assert held  # a worker without shards has nothing to write, and nothing would fence it
         async with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
             await cursor.execute(
                 QUERIES["renew_shards"],
@@ -105,8 +106,8 @@ class Store:
             )
             if cursor.rowcount != len(held):
                 raise LeaseLostError(
-                    f"{len(held) - cursor.rowcount} of {len(held)} shards were taken by another worker; "
-                    "starting again with what is free"
+                    f"{len(held) - cursor.rowcount} of {len(held)} shards were taken "
+                    "by another worker; starting again with what is free"
                 )
             yield Transaction(cursor, now)
 
@@ -141,7 +142,7 @@ class Store:
         }
 
     async def snapshots(self, detector_version: str) -> list[Snapshot]:
-        """Return the snapshots of the shards that are held, made by this version of the detector."""
+        """Return the snapshots of the held shards that this version of the detector made."""
         rows = await self._all(
             "load_snapshots", shards=sorted(self.epochs), detector_version=detector_version
         )
@@ -182,18 +183,16 @@ class Store:
         )
 
     async def unscored(self, people: Sequence[int]) -> list[tuple[DeviceBoot, int, int]]:
-        """Return the boots of these people with readings that were stored but not scored: after, upto."""
+        """Return the boots of these people with readings stored but not scored: after, upto."""
         rows = await self._all("unscored", people=list(people))
         return [((device_id, boot), after, upto) for device_id, boot, after, upto in rows]
 
     async def _copy_out(self, name: str, **parameters: object) -> Rows:
-        parts = []
         async with (
             self._connection.cursor() as cursor,
             cursor.copy(QUERIES[name], parameters) as copy,
         ):
-            async for part in copy:
-                parts.append(bytes(part))
+            parts = [bytes(part) async for part in copy]
         return parse_copy(b"".join(parts))
 
     async def _all(self, name: str, **parameters: object) -> list[TupleRow]:
@@ -212,7 +211,7 @@ class Transaction:
         self._now = now
 
     async def add_readings(self, rows: Rows) -> tuple[Rows, dict[tuple[int, int, int], int]]:
-        """Store readings; return those that are new, and how many of each frame contradict stored ones.
+        """Store readings; return the new ones, and how many of each frame contradict stored ones.
 
         The frames of the second answer are (device, boot, seq).
         """
@@ -357,7 +356,7 @@ def _devices(rows: Sequence[TupleRow]) -> dict[str, Device]:
 def _split_known(
     rows: Rows, known: Sequence[TupleRow]
 ) -> tuple[Rows, dict[tuple[int, int, int], int]]:
-    """Take out the rows whose epoch was there before, and count the contradictions of each frame."""
+    """Take out the rows whose epoch was there before, and count each frame's contradictions."""
     taken = {(device, boot, seq, time_ms) for device, boot, seq, time_ms, _ in known}
     keys = zip(
         rows.device_id.tolist(),

@@ -76,12 +76,12 @@ ON CONFLICT DO NOTHING;
 -- name: rows_not_inserted
 SELECT staging.device_id, staging.boot, staging.seq,
        (extract(epoch FROM staging.time) * 1000)::bigint,
-       (coalesce(reading.heart_rate, 'NaN'), coalesce(reading.hrv_rmssd, 'NaN'),
+       (reading.period_s, coalesce(reading.heart_rate, 'NaN'), coalesce(reading.hrv_rmssd, 'NaN'),
         coalesce(reading.skin_temperature, 'NaN'), coalesce(reading.eda, 'NaN'), coalesce(reading.steps, 'NaN'),
         coalesce(reading.spo2, 'NaN'), coalesce(reading.respiratory_rate, 'NaN'),
         coalesce(reading.motion, 'NaN'), coalesce(reading.sleep_state, 'NaN'), coalesce(reading.worn, 'NaN'))
        IS DISTINCT FROM
-       (staging.heart_rate, staging.hrv_rmssd, staging.skin_temperature, staging.eda, staging.steps,
+       (staging.period_s, staging.heart_rate, staging.hrv_rmssd, staging.skin_temperature, staging.eda, staging.steps,
         staging.spo2, staging.respiratory_rate, staging.motion, staging.sleep_state, staging.worn) AS differs
 FROM staging JOIN reading USING (person_id, time, device_id)
 WHERE (reading.boot, reading.seq) <> (staging.boot, staging.seq);

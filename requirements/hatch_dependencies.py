@@ -1,4 +1,4 @@
-"""Gives the wheel the very list of dependencies that `runtime.in` holds, so that there is one list."""
+"""Gives the wheel the very dependencies that `runtime.in` holds, so that there is one list."""
 
 from __future__ import annotations
 

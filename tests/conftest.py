@@ -1,4 +1,7 @@
-"""What all rings of tests share: one real PostgreSQL and one real broker, a fresh database for each test."""
+"""What all rings of tests share: one real PostgreSQL and one real broker.
+
+Each test has a fresh database.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.tidy.skips import pytest_make_collect_report as pytest_make_collect_report
-from tests.tidy.skips import pytest_runtest_makereport as pytest_runtest_makereport
+from tests.tidy.skips import pytest_make_collect_report, pytest_runtest_makereport
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.schema import migrate
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # pytest calls them by name
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")

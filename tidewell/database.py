@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 from tidewell.errors import ServerUnavailableError
 
 CONNECT_TIMEOUT_S: Final = 10
-"""A server on the same network answers in milliseconds; ten seconds outlast a restart of a proxy."""
+"""A server on the same network answers in milliseconds; ten seconds outlast a proxy's restart."""
 
 _QUERY_NAME: Final = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
 

@@ -36,7 +36,7 @@ DEMO_SIGN_INS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """Something that happens in a story: a scenario of `firmware_sim`, days before now, days long."""
+    """What happens in a story: a scenario of `firmware_sim`, days before now, days long."""
 
     scenario: str
     days_ago: float

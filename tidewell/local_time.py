@@ -39,7 +39,8 @@ class ZoneTable:
 
         Example:
             >>> table = zone_table("Europe/London")
-            >>> int(table.local_ms(np.array([1_750_000_000_000]))[0] - 1_750_000_000_000) // 3_600_000
+            >>> time_ms = np.array([1_750_000_000_000])
+            >>> int(table.local_ms(time_ms)[0] - time_ms[0]) // 3_600_000
             1
         """
         rank = np.searchsorted(self.starts_ms, time_ms, side="right") - 1

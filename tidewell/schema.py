@@ -96,7 +96,8 @@ async def _choose_mode(connection: Connection, wanted: str) -> StorageMode:
     applied = await storage_mode(connection)
     if applied and wanted not in ("auto", applied.value):
         raise ServerError(
-            f"this database keeps readings as {applied}; it cannot turn to {wanted}: start an empty one"
+            f"this database keeps readings as {applied}; it cannot turn to {wanted}: "
+            "start an empty one"
         )
     if applied:
         return applied
@@ -107,7 +108,8 @@ async def _choose_mode(connection: Connection, wanted: str) -> StorageMode:
         return StorageMode.TIMESCALE
     if wanted == "timescale":
         raise ServerError(
-            "the database has no TimescaleDB under its Timescale licence; install it or set TIDEWELL_STORAGE_MODE=plain"
+            "the database has no TimescaleDB under its Timescale licence; "
+            "install it or set TIDEWELL_STORAGE_MODE=plain"
         )
     return StorageMode.PLAIN
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidewell.errors import SettingsError
 
@@ -25,6 +25,18 @@ class Settings(BaseSettings):
     """What a site can set; `tidewell doctor` prints it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load_settings` read and nothing else, so that there is one way in."""
+        return (init_settings,)
 
     data_dir: Path | None = Field(
         default=None, description="Folder of a small site's own servers and secrets."
@@ -133,6 +145,12 @@ def _with_files_read(values: Mapping[str, str]) -> dict[str, str]:
             raise SettingsError(f"{PREFIX}{target} and {PREFIX}{name} are both set; keep one")
         try:
             read[target] = Path(value).read_text(encoding="utf-8").rstrip("\n")
-        except OSError as error:
-            raise SettingsError(f"{PREFIX}{name}: cannot read {value}: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            # Never the value: somebody may have put the secret itself there.
+            why = (
+                error.strerror if isinstance(error, OSError) else None
+            ) or "it is not text in UTF-8"
+            raise SettingsError(
+                f"{PREFIX}{name}: the file that it names cannot be read: {why}"
+            ) from None
     return read

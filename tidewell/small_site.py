@@ -63,7 +63,7 @@ def default_data_dir() -> Path:
 
 
 def find_site(settings: Settings) -> Addresses:
-    """Return the site that a command is to work with: the one of the settings, or the one that runs.
+    """Return the site that a command is to work with: that of the settings, or the one that runs.
 
     Raises:
         UsageError: none runs, or several do; the message says what to do.
@@ -103,7 +103,7 @@ async def running_site(settings: Settings, data_dir: Path) -> AsyncIterator[Runn
     Raises:
         TidewellError: it could not start; whatever had started is stopped again.
     """
-    data_dir = data_dir.absolute()
+    data_dir = data_dir.absolute()  # noqa: ASYNC240 -- joins names, reads no disk
     with DataFolderLock(data_dir):
         servers = _Servers(settings, data_dir)
         try:
@@ -216,7 +216,7 @@ class _Servers:
         self._nats = None if settings.broker_url else NatsServer(data_dir / "nats")
 
     def start(self) -> tuple[str, str, str]:
-        """Start what is ours and return the addresses of database, broker and broker for devices."""
+        """Start what is ours; return the addresses of database, broker and broker for devices."""
         if self._postgres:
             self._postgres.start()
         if self._nats:

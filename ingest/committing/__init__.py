@@ -1,1 +1,1 @@
-"""One batch, one transaction: what a worker holds in memory, and how it stays true to what is stored."""
+"""One batch, one transaction: what a worker remembers, and how it stays true to what is stored."""

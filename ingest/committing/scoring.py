@@ -16,7 +16,10 @@ from tidewell.local_time import ZoneTable
 
 
 class ScoringError(TidewellError):
-    """The detector failed on a batch; it is taken again person by person, to find whose readings did it."""
+    """The detector failed on a batch.
+
+    The batch is taken again person by person, to find whose readings did it.
+    """
 
     worth_a_retry = True
 
@@ -40,7 +43,8 @@ class EpisodeRow:
 class Found:
     """What scoring brought to light: days as rows of `daily_feature`, and changes of episodes.
 
-    `failed` are people whose readings could not be scored; theirs wait until somebody has mended that.
+    `failed` are people whose readings could not be scored; theirs wait until somebody has mended
+    that.
     """
 
     days: Sequence[Mapping[str, Any]] = ()

@@ -63,7 +63,7 @@ class Worker:
         self.registry = Registry()
 
     async def recover(self, now: datetime) -> None:
-        """Bring the detector to where the stored readings left it, then score what was never scored.
+        """Bring the detector to where the stored readings left it, then score what never was.
 
         Raises:
             ScoringError: the detector failed on stored readings.
@@ -154,7 +154,7 @@ class Worker:
                 await transaction.mark_scored(key, upto)
 
     async def _refresh(self, messages: Sequence[Decoded], now: datetime) -> None:
-        """Read the registry again when it is old, or when a message names a device that it lacks."""
+        """Read the registry again when it is old, or a message names a device that it lacks."""
         names = {one.address.device for one in messages if one.address}
         stale = monotonic_s() - self._registry_read_s > REGISTRY_AGE_S
         if stale or names - self.registry.devices.keys():
@@ -216,7 +216,7 @@ class Worker:
         return kept
 
     async def _in_order(self, made: Plan, rows: Rows | None) -> Rows | None:
-        """Return the readings that may be scored now: all up to `upto`, in the order of the devices."""
+        """Return the readings that may be scored now: all up to `upto`, in the devices' order."""
         parts = [] if rows is None else [rows.take(_scorable(rows, made.cursors))]
         for key, cursor in made.cursors.items():
             before = made.before[key]
@@ -231,7 +231,10 @@ class Worker:
     async def _held_before(
         self, made: Plan, key: DeviceBoot, cursor: Cursor, before: Cursor
     ) -> Rows:
-        """Return stored readings that waited for a hole below them; those of this batch are in hand."""
+        """Return stored readings that waited for a hole below them.
+
+        Those of this batch are in hand.
+        """
         stored = await self._store.held_readings(
             sorted(self._people_of(key[0])), key, before.upto, cursor.upto
         )
@@ -276,7 +279,14 @@ def _conflict_letters(
             detail = f"{count} of {one.frame.epochs} epochs were claimed before, with other values"
             refused = Refused(Refusal.EPOCH_CONFLICT, detail, one.frame.boot, one.frame.seq)
             came = messages[place].arrival
-            letter = DeadLetter(came.topic, one.device_id, refused, came.payload, whole_frame=False)
+            letter = DeadLetter(
+                came.topic,
+                one.device_id,
+                refused,
+                came.payload,
+                whole_frame=False,
+                may_be_paused=one.paused_epochs > 0,
+            )
             letters.append(letter)
     return letters
 

@@ -18,11 +18,11 @@ import psycopg
 
 from firmware_sim.intentions import FullPolicy
 from firmware_sim.people import build_virtual_people
+from firmware_sim.physiology import generate
 from firmware_sim.recordings import Recording
 from firmware_sim.scenarios import Scenario, ScenarioName
 from firmware_sim.service import DevicePlan, FleetOutcome, FleetProgress, FleetReport, run_devices
 from firmware_sim.sources import Life, RecordingSource
-from firmware_sim.physiology import generate
 from tidewell.clock import now_ms, now_utc
 from tidewell.database import Role, connect
 from tidewell.embedded.nats import NatsServer
@@ -47,7 +47,8 @@ EPISODE_EVENTS = (
     "JOIN person USING (person_id) WHERE family <> 'device' ORDER BY 1, 2, 4, 3"
 )
 DAYS = (
-    "SELECT person.label, day, night_heart_rate, steps, worn_minutes, usual::text, score, family, level "
+    "SELECT person.label, day, night_heart_rate, steps, worn_minutes, usual::text, "
+    "score, family, level "
     "FROM daily_feature JOIN person USING (person_id) ORDER BY 1, 2"
 )
 

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 import ingest.committing.service as committing
-import ingest.service as service
 from detect import Detector, Findings, ReadingBatch
 from firmware_sim.recordings import Recording
+from ingest import service
 from ingest.admit import Admitted
 from ingest.rows import Rows, assemble
 from ingest.service import run_ingest
@@ -229,7 +229,8 @@ async def test_readings_of_a_pause_are_not_kept_anywhere(
     start_ms = now_ms() // MINUTE_MS * MINUTE_MS - 60 * MINUTE_MS
     pause = (
         "INSERT INTO pause (person_id, paused_from, paused_until) SELECT person_id, "
-        f"to_timestamp({(start_ms + 10 * MINUTE_MS) / 1000}), to_timestamp({(start_ms + 40 * MINUTE_MS) / 1000}) "
+        f"to_timestamp({(start_ms + 10 * MINUTE_MS) / 1000}), "
+        f"to_timestamp({(start_ms + 40 * MINUTE_MS) / 1000}) "
         "FROM person RETURNING pause_id"
     )
     await _write(database_url, pause)
@@ -327,8 +328,8 @@ async def _fresh_run(
     """Forget all that was found, and let a sound ingest find it again from the devices' frames."""
     await _write(
         database_url,
-        "TRUNCATE reading, dead_letter, device_cursor, frame_gap, detector_snapshot, daily_feature, "
-        "episode, episode_event",
+        "TRUNCATE reading, dead_letter, device_cursor, frame_gap, detector_snapshot, "
+        "daily_feature, episode, episode_event",
     )
     async with running_ingest(database_url, broker):
         await play(database_url, broker, recordings, boot=2)

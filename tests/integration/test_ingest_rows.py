@@ -57,7 +57,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 async def stored(owner: Owner) -> list[tuple[object, ...]]:
     names = ", ".join(CHANNEL_NAMES)
-    cursor = await owner.execute(f"SELECT {names} FROM reading ORDER BY person_id, time, device_id")  # noqa: S608 -- names of our own table
+    cursor = await owner.execute(f"SELECT {names} FROM reading ORDER BY person_id, time, device_id")
     return await cursor.fetchall()
 
 

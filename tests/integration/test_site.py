@@ -110,7 +110,7 @@ def signed_in(home: Path, address: str, username: str) -> urllib.request.OpenerD
 
 
 def minutes_in_files(person: str) -> set[str]:
-    """Return the minutes for which the files of a person have a value, read in the most obvious way."""
+    """Return the minutes for which a person's files have a value, read in the most obvious way."""
     minutes = set()
     for path in stanford_folder().glob(f"{person}_*.zip"):
         with zipfile.ZipFile(path) as archive:
@@ -131,8 +131,8 @@ def test_a_recorded_person_is_replayed_once_and_seen_on_their_page(home: Path) -
             assert replay.returncode == 0, replay.stderr
         with psycopg.connect(database_of(home)) as connection:
             rows = connection.execute(
-                "SELECT to_char(time, 'YYYY-MM-DD HH24:MI') FROM reading JOIN person USING (person_id)"
-                " WHERE label = %s",
+                "SELECT to_char(time, 'YYYY-MM-DD HH24:MI') FROM reading "
+                "JOIN person USING (person_id) WHERE label = %s",
                 [person],
             ).fetchall()
             row = connection.execute(
@@ -161,6 +161,31 @@ def test_a_second_site_on_the_same_folder_says_who_holds_it(home: Path) -> None:
         assert "Traceback" not in again.stderr
 
 
+def test_staff_and_people_are_added_while_the_site_runs(home: Path) -> None:
+    with site(home) as address:
+        added = tidewell(
+            home, "staff", "second", "--role", "practitioner", "--name", "Second worker"
+        )
+        assert added.returncode == 0, added.stderr
+        username, password = added.stdout.split()
+        assert username == "second"
+        assert len(password) == 20
+        again = tidewell(
+            home, "staff", "second", "--role", "practitioner", "--name", "Second worker"
+        )
+        assert again.returncode == 2
+        assert "already" in again.stderr
+        who = ("--name", "Sky", "--key-worker", "second")
+        enrolled = tidewell(home, "enrol", "P-7", *who)
+        assert enrolled.returncode == 0, enrolled.stderr
+        assert "/band-p-7/frame" in enrolled.stdout
+        assert tidewell(home, "enrol", "P-7", *who).returncode == 2
+        with (home / "site" / "first-sign-ins.txt").open("a") as file:
+            file.write(added.stdout)
+        with signed_in(home, address, "second").open(f"{address}/") as answer:
+            assert "Sky" in answer.read().decode()
+
+
 def test_an_ingest_that_is_killed_is_started_again(home: Path) -> None:
     recording = home / "walk.csv"
     lines = [
@@ -184,7 +209,7 @@ def test_an_ingest_that_is_killed_is_started_again(home: Path) -> None:
 
 
 def _parent_serves(process: str, home: Path) -> bool:
-    environment = Path(f"/proc/{process.split()[0]}/environ").read_bytes()
+    environment = Path(f"/proc/{process.split(maxsplit=1)[0]}/environ").read_bytes()
     return str(home).encode() in environment
 
 

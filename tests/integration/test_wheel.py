@@ -1,4 +1,4 @@
-"""The wheel holds all that is needed: built, installed into a clean environment, started from `/`."""
+"""The wheel holds all that is needed: built, installed into a clean environment, run from `/`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "up",
+    "staff",
+    "enrol",
     "demo",
     "doctor",
     "ingest",

@@ -1,7 +1,7 @@
 """The command line: every process of Tidewell starts here, and nothing else lives here.
 
 The only place of the shared ground that imports stages. An error of ours is one line that a person
-can act on, never a traceback; its exit status is 2 where only a person can put it right, and 1 else.
+can act on, never a traceback; its exit status is 2 where only a person can put it right, else 1.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tidewell.commands import demo, devices, score, small_site, stages
+from tidewell.commands import demo, devices, people, score, small_site, stages
 from tidewell.errors import TidewellError, UsageError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (small_site, stages, demo, devices, score):
+for module in (small_site, stages, demo, people, devices, score):
     module.register(app)
 
 

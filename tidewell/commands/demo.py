@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 DAY_MS: Final = 86_400_000
 MINUTES_A_DAY: Final = 1_440
 ALERT_WITHIN_S: Final = 300.0
-"""From servers up to the first alert; far above what it takes, so that a slow machine still ends."""
+"""From servers up to the first alert; far above what it takes, so a slow machine still ends."""
 
 PASSABLE: Final = 0o711
 """As root the database works as another account, which has to pass through the folder."""
@@ -75,7 +75,7 @@ def demo(
 
     async def work(stop: asyncio.Event) -> dict[str, object] | None:
         with tempfile.TemporaryDirectory(prefix="tidewell-demo-") as folder:
-            Path(folder).chmod(PASSABLE)
+            Path(folder).chmod(PASSABLE)  # noqa: ASYNC240 -- one call, before anything else runs
             return await _play(settings, Path(folder), stop, until_alert=until_alert)
 
     outcome = run_until_stopped(work)

@@ -1,4 +1,4 @@
-"""What several commands need: settings with options laid over them, logs, one way to run async code."""
+"""What several commands need: settings with options over them, logs, one way to run async code."""
 
 from __future__ import annotations
 

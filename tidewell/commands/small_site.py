@@ -1,33 +1,22 @@
-"""`tidewell up` and `tidewell doctor`: a small site on one machine, and what is the matter with it."""
+"""`tidewell up` and `tidewell doctor`: a small site on one machine, and what is wrong with it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from psycopg import OperationalError
 from pydantic import SecretStr
 
-from tidewell.clock import now_utc
+from tidewell.commands.people import first_sign_ins
 from tidewell.commands.shared import DataDir, run_until_stopped, say, start_command
-from tidewell.database import Connection, Role, connect
-from tidewell.enrolment import add_sign_in, add_staff, add_team, has_sign_ins
+from tidewell.database import connect
 from tidewell.errors import TidewellError
 from tidewell.schema import storage_mode
 from tidewell.settings import PREFIX, Settings
 from tidewell.small_site import RunningSite, default_data_dir, find_site, running_site
-
-FIRST_STAFF: Final = (
-    ("worker", "practitioner", "First key worker"),
-    ("clinician", "clinician", "First clinician"),
-    ("admin", "admin", "Administrator"),
-)
-PASSWORD_BYTES: Final = 15
-"""120 random bits: 20 characters to type once."""
 
 
 def register(app: typer.Typer) -> None:
@@ -78,39 +67,6 @@ def doctor(
         asyncio.run(_examine(settings))
 
 
-async def first_sign_ins(database_url: str, folder: Path) -> Path | None:
-    """Make the first sign-ins of an empty site; return the private file that holds their passwords."""
-    from portal.passwords import hash_password  # noqa: PLC0415 -- argon2 is only needed here
-
-    async with await connect(database_url, Role.ENROL, "tidewell up") as connection:
-        if await has_sign_ins(connection):
-            return None
-        path = folder / "first-sign-ins.txt"
-        lines = [
-            await _add_first(connection, *one, hash_password=hash_password) for one in FIRST_STAFF
-        ]
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(
-                "Sign-ins of this site; keep this file private, and delete it once they are known.\n"
-            )
-            file.writelines(lines)
-        return path
-
-
-async def _add_first(
-    connection: Connection, username: str, role: str, name: str, *, hash_password: object
-) -> str:
-    assert callable(hash_password)  # given by the one caller above
-    now = now_utc()
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    team_id = await add_team(connection, "First team", now)
-    staff_id = await add_staff(connection, role, name, team_id, now)
-    await add_sign_in(connection, username, hash_password(password), now, staff_id=staff_id)
-    return f"{username}  {password}\n"
-
-
 def _introduce(site: RunningSite, folder: Path, new_sign_ins: Path | None) -> None:
     say(f"Tidewell is up: {site.addresses.portal_url}")
     say(f"Data folder: {folder}")
@@ -125,7 +81,8 @@ async def _examine(settings: Settings) -> None:
         async with await connect(site.database_url, None, "tidewell doctor") as connection:
             mode = await storage_mode(connection)
         say(
-            f"The database answers; readings are kept as {mode.value if mode else '(no schema yet)'}."
+            "The database answers; "
+            f"readings are kept as {mode.value if mode else '(no schema yet)'}."
         )
     except (TidewellError, OperationalError) as error:
         say(f"No database: {error}")

@@ -1,4 +1,4 @@
-"""One command for each stage, and for the schema: what `tidewell up` starts, and what a larger site runs."""
+"""One command for each stage and the schema: what `tidewell up` starts and a larger site runs."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def run_ingest_stage() -> None:
     client_id = settings.ingest_client_id
     if client_id is None or len(client_id.get_secret_value()) < SHORTEST_CLIENT_ID:
         raise SettingsError(
-            f"TIDEWELL_INGEST_CLIENT_ID must be a secret of {SHORTEST_CLIENT_ID} characters or more: "
-            "whoever knows it can take the broker's session over"
+            f"TIDEWELL_INGEST_CLIENT_ID must be a secret of {SHORTEST_CLIENT_ID} characters "
+            "or more: whoever knows it can take the broker's session over"
         )
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 

@@ -1,0 +1,168 @@
+"""`tidewell staff` and `tidewell enrol`: who works here, and who wears a device.
+
+A password is made here, shown once, and kept only as a hash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from psycopg.errors import UniqueViolation
+
+from tidewell.clock import now_utc
+from tidewell.commands.shared import DataDir, say, start_command
+from tidewell.database import Connection, Role, connect
+from tidewell.enrolment import (
+    add_sign_in,
+    add_staff,
+    add_team,
+    assign,
+    device_name_of,
+    enrol_device,
+    enrol_person,
+    has_sign_ins,
+    staff_members,
+)
+from tidewell.errors import UsageError
+from tidewell.small_site import find_site
+
+FIRST_TEAM: Final = "First team"
+FIRST_STAFF: Final = (
+    ("worker", "practitioner", "First key worker"),
+    ("clinician", "clinician", "First clinician"),
+    ("admin", "admin", "Administrator"),
+)
+ROLES: Final = ("practitioner", "clinician", "admin")
+PASSWORD_BYTES: Final = 15
+"""120 random bits: 20 characters to type once."""
+
+HashPassword = Callable[[str], str]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("staff")(staff)
+    app.command("enrol")(enrol)
+
+
+def staff(
+    username: Annotated[str, typer.Argument(help="What they sign in with.")],
+    role: Annotated[str, typer.Option(help="practitioner, clinician or admin.")],
+    name: Annotated[str, typer.Option(help="What people call them.")],
+    team: Annotated[
+        str, typer.Option(help="Their team; it is made where it is not there.")
+    ] = FIRST_TEAM,
+    data_dir: DataDir = None,
+) -> None:
+    """Let a member of staff sign in, and print their password once."""
+    from portal.passwords import hash_password  # noqa: PLC0415 -- argon2 is only needed here
+
+    settings = start_command("staff", data_dir)
+    if role not in ROLES:
+        raise UsageError(f"unknown role {role!r}; choose one of {', '.join(ROLES)}")
+    url = find_site(settings).database_url
+    say(asyncio.run(_add_one(url, username, role, name, team, hash_password)))
+
+
+def enrol(
+    label: Annotated[str, typer.Argument(help="A code for the person that is not their name.")],
+    name: Annotated[str, typer.Option(help="What the person likes to be called.")],
+    key_worker: Annotated[str, typer.Option(help="User name of their key worker.")],
+    timezone: Annotated[str, typer.Option(help="Where they live.")] = "Europe/London",
+    reading_level: Annotated[str, typer.Option(help="8-11, 12-15 or 16-18.")] = "12-15",
+    device: Annotated[str | None, typer.Option(help="Name of their device in topics.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Enrol a young person with a device and a key worker, and say where the device sends."""
+    settings = start_command("enrol", data_dir)
+    if reading_level not in ("8-11", "12-15", "16-18"):
+        raise UsageError(f"unknown reading level {reading_level!r}; choose 8-11, 12-15 or 16-18")
+    device_name = device or device_name_of(label)
+
+    async def work() -> int:
+        now = now_utc()
+        async with await connect(
+            find_site(settings).database_url, Role.ENROL, "tidewell enrol"
+        ) as connection:
+            known = {one.username: one for one in await staff_members(connection)}
+            if key_worker not in known or known[key_worker].role != "practitioner":
+                raise UsageError(f"no practitioner signs in as {key_worker!r}")
+            person = await enrol_person(
+                connection,
+                label,
+                now,
+                preferred_name=name,
+                timezone=timezone,
+                reading_level=reading_level,
+            )
+            if not person.is_new:
+                raise UsageError(f"{label!r} is enrolled already; choose another label")
+            await enrol_device(connection, device_name, person.person_id, now, model="unknown")
+            await assign(
+                connection, known[key_worker].staff_id, person.person_id, "key_worker", now
+            )
+            return person.shard
+
+    shard = asyncio.run(work())
+    say(f"{label} is enrolled. Their device publishes to tidewell/v1/{shard}/{device_name}/frame")
+
+
+async def first_sign_ins(database_url: str, folder: Path) -> Path | None:
+    """Make the first sign-ins of an empty site; return the private file with their passwords."""
+    from portal.passwords import hash_password  # noqa: PLC0415 -- argon2 is only needed here
+
+    async with await connect(database_url, Role.ENROL, "tidewell up") as connection:
+        if await has_sign_ins(connection):
+            return None
+        path = folder / "first-sign-ins.txt"
+        lines = [
+            await _add(connection, username, role, name, FIRST_TEAM, hash_password)
+            for username, role, name in FIRST_STAFF
+        ]
+        _write_private(
+            path,
+            "Sign-ins of this site; keep this file private, and delete it once they are known.\n",
+            lines,
+        )
+        return path
+
+
+def _write_private(path: Path, heading: str, lines: list[str]) -> None:
+    private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(private, "w", encoding="utf-8") as file:
+        file.write(heading)
+        file.writelines(f"{line}\n" for line in lines)
+
+
+async def _add_one(
+    url: str, username: str, role: str, name: str, team: str, hash_password: HashPassword
+) -> str:
+    try:
+        async with await connect(url, Role.ENROL, "tidewell staff") as connection:
+            return await _add(connection, username, role, name, team, hash_password)
+    except UniqueViolation:
+        raise UsageError(
+            f"somebody signs in as {username!r} already; choose another name"
+        ) from None
+
+
+async def _add(
+    connection: Connection,
+    username: str,
+    role: str,
+    name: str,
+    team: str,
+    hash_password: HashPassword,
+) -> str:
+    now = now_utc()
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    team_id = await add_team(connection, team, now)
+    staff_id = await add_staff(connection, role, name, team_id, now)
+    await add_sign_in(connection, username, hash_password(password), now, staff_id=staff_id)
+    return f"{username}  {password}"
