@@ -1,4 +1,4 @@
-"""`python -m bench detect` and `python -m bench write`: figures to quote, with what they were measured against.
+"""`python -m bench detect` and `python -m bench write`: figures, and what they stand beside.
 
 A figure of one machine says little, so each is also given as a ratio to a plain piece of work that
 was timed in the same run. Nothing here is a test: a slow machine is no defect.
@@ -34,10 +34,7 @@ PASSABLE: Final = 0o711
 
 def main() -> None:
     """Run one benchmark and print its figures as one JSON object."""
-    benches: dict[str, Callable[[], dict[str, float]]] = {
-        "detect": bench_detect,
-        "write": bench_write,
-    }
+    benches = {"detect": bench_detect, "write": bench_write}
     if len(sys.argv) != 2 or sys.argv[1] not in benches:
         sys.exit(f"usage: python -m bench {' | '.join(benches)}")
     print(json.dumps(benches[sys.argv[1]](), indent=2))
@@ -66,7 +63,7 @@ def bench_detect() -> dict[str, float]:
 
 
 def bench_write() -> dict[str, float]:
-    """Time what a batch writes, against a bare binary COPY of the same rows into an unindexed table."""
+    """Time what a batch writes, against a bare binary COPY of the same rows."""
     with tempfile.TemporaryDirectory(prefix="tidewell-bench-") as folder:
         Path(folder).chmod(PASSABLE)
         server = PostgresServer(Path(folder) / "postgres")

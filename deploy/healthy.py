@@ -5,8 +5,6 @@ asks what the process has done, not whether it exists: one that hangs is not hea
 only, and never says anything about a person.
 """
 
-# ruff: noqa: INP001 -- run by its path, beside an installed Tidewell
-
 from __future__ import annotations
 
 import asyncio

@@ -9,8 +9,6 @@ it: the broker keeps a salted hash. After a change of devices, tell the broker t
 `docker compose kill --signal HUP broker`.
 """
 
-# ruff: noqa: INP001 -- run by its path, on machines where Tidewell is not installed
-
 from __future__ import annotations
 
 import argparse

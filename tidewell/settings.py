@@ -36,6 +36,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what `load_settings` read and nothing else, so that there is one way in."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
     data_dir: Path | None = Field(
@@ -51,11 +52,11 @@ class Settings(BaseSettings):
     )
     device_broker_url: SecretStr | None = Field(
         default=None,
-        description="The same broker as virtual devices reach it, with their own user and password.",
+        description="The same broker as virtual devices reach it, with their own account.",
     )
     ingest_client_id: SecretStr | None = Field(
         default=None,
-        description="The MQTT client id of ingest. A secret: who knows it can take the session over.",
+        description="The MQTT client id of ingest. Secret: who knows it can take the session.",
     )
     storage_mode: Literal["auto", "plain", "timescale"] = Field(
         default="auto",

@@ -169,7 +169,7 @@ async def send_all(connection: Connection, now: datetime = NOW) -> list[messages
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
     async with asyncio.timeout(GIVE_UP_S):
-        while not await condition():  # noqa: ASYNC110 -- a row in the database sets no event of ours
+        while not await condition():
             await asyncio.sleep(0.02)
 
 

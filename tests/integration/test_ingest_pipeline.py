@@ -129,7 +129,7 @@ async def test_score_on_files_equals_what_the_live_path_stored(
     with out.open(newline="") as file:
         scored = [tuple(row.values()) for row in csv.DictReader(file)]
     stored = [
-        (label, str(day), str(np.float32(score)), family or "", level)
+        (label, str(day), str(np.float32(str(score))), family or "", level)
         for label, day, *_, score, family, level in undisturbed["days"]
         if score is not None
     ]

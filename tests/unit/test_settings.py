@@ -132,7 +132,8 @@ def test_a_secret_and_its_file_together_are_refused_by_name(tmp_path: Path) -> N
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         message = said({"TIDEWELL_BROKER_URL_FILE": str(path)})
-        assert message.startswith(f"TIDEWELL_BROKER_URL_FILE: cannot read {path}: ")
+        assert "TIDEWELL_BROKER_URL_FILE: the file that it names cannot be read" in message
+        assert str(path) not in message
 
 
 def test_settings_do_not_change_once_they_are_read() -> None:
