@@ -37,6 +37,11 @@ RETRY_MOST_S: Final = 15.0
 """A restart of a broker takes seconds; asking more often would only slow it down."""
 WILDCARD: Final = "tidewell/v1/+/+/frame"
 
+
+class AbandonedError(Exception):
+    """A frame will not be committed on this connection; the broker hands it out again."""
+
+
 Handler = Callable[[Arrival], Awaitable[None]]
 
 logging.getLogger("gmqtt").setLevel(
@@ -145,7 +150,12 @@ class IngestConnection:
         _qos: int,
         _more: Any,  # noqa: ANN401 -- gmqtt's callback
     ) -> int:
-        await self._handler(Arrival(topic, bytes(payload)))
+        try:
+            await self._handler(Arrival(topic, bytes(payload)))
+        except AbandonedError:
+            await (
+                self.close()
+            )  # gmqtt confirms whatever happens; on a closed connection nobody hears it
         return ACCEPTED
 
     def _on_subscribe(

@@ -10,7 +10,7 @@ Never: drops a frame for being slow. The un-confirmed window of the broker is th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -25,7 +25,7 @@ from ingest.batch import Arrival, Decoded, decode_arrival
 from ingest.committing.scoring import EpisodeRow, Found, ScoringError
 from ingest.committing.service import Counts, Worker
 from ingest.decode import LONGEST_DETAIL, Refused
-from ingest.mqtt import BrokerAddress, Listener, parse_broker_url
+from ingest.mqtt import AbandonedError, BrokerAddress, Listener, parse_broker_url
 from ingest.reasons import Refusal
 from ingest.rows import Rows
 from ingest.store import Store
@@ -37,6 +37,8 @@ from tidewell.settings import Settings
 
 MOST_WAITING: Final = 16_384
 """Frames in memory: twice what the embedded broker sends unconfirmed; at 16 KiB each, 256 MiB."""
+HEARD_WITHOUT_DATABASE_S: Final = 5.0
+"""Shorter than the broker waits before it sends again; a restart of a database takes less."""
 TICK_S: Final = 5.0
 SILENCE_GRACE_S: Final = 300.0
 """So long after our own start nobody is called silent: what waited at the broker comes first."""
@@ -110,6 +112,10 @@ class _Ingest:
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MOST_WAITING)
         self._taken: list[Waiting] = []
         self._listener: Listener | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._failing_since_s: float | None = None
+        self._heard = asyncio.Event()
+        self._heard_shards: list[int] = []
         self._acks = AckBook()
         self._started_s = monotonic_s()
         self._one_by_one = False
@@ -132,29 +138,54 @@ class _Ingest:
                 LeaseLostError,
             ) as error:
                 self._log.warning("beginning again", why=str(error).strip(), after_s=wait_s)
+                await self._after_failure(error)
             if not self.stopping:
                 await _sleep_or(self.wake, wait_s)
                 wait_s = min(RETRY_MOST_S, 2 * wait_s)
+        await self._stop_listening()
         self._abandon()
+
+    async def _after_failure(self, error: Exception) -> None:
+        """Stop hearing frames that cannot be stored for a while: the broker would send them again."""
+        now_s = monotonic_s()
+        self._failing_since_s = self._failing_since_s or now_s
+        too_long = now_s - self._failing_since_s > HEARD_WITHOUT_DATABASE_S
+        if too_long or isinstance(error, LeaseLostError):
+            await self._stop_listening()
+            self._abandon()
 
     async def _hold_shards(self) -> None:
         store = await Store.open(self._database_url, self._owner, self._settings.lease_s)
-        listening: asyncio.Task[None] | None = None
         try:
             if not await self._take_shards(store):
                 return
             worker = await self._new_worker(store)
-            heard = asyncio.Event()
-            self._listener = Listener(self._broker, self._client_id, self._take_in, heard)
-            listening = asyncio.create_task(self._listener.run(sorted(store.epochs)))
-            while not await self._serve(worker, heard, store):
+            self._failing_since_s = None
+            await self._listen_to(sorted(store.epochs))
+            while not await self._serve(worker, store):
                 worker = await self._new_worker(store)
             await self._leave(worker, store)
         finally:
-            if listening is not None:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
             await store.close()
+
+    async def _listen_to(self, shards: Sequence[int]) -> None:
+        """Hear the frames of these shards; a connection that hears just them already is kept.
+
+        Frames that it took in wait unconfirmed while the database is away, and need not come again.
+        """
+        if self._listening is not None and shards == self._heard_shards:
+            return
+        await self._stop_listening()
+        self._heard.clear()
+        self._heard_shards = list(shards)
+        self._listener = Listener(self._broker, self._client_id, self._take_in, self._heard)
+        self._listening = asyncio.create_task(self._listener.run(shards))
+
+    async def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        self._listening, self._listener = None, None
 
     async def _take_shards(self, store: Store) -> bool:
         while not await store.take_shards(_utc(now_ms())):
@@ -188,21 +219,21 @@ class _Ingest:
         await self._waiting.put(waiting)
         await waiting.committed
 
-    async def _serve(self, worker: Worker, heard: asyncio.Event, store: Store) -> bool:
+    async def _serve(self, worker: Worker, store: Store) -> bool:
         """Commit batches until told to stop (True) or the worker must be replaced (False)."""
         try:
-            await self._serve_with(worker, heard, store)
+            await self._serve_with(worker, store)
         except ScoringError as error:
             self._take_one_by_one(error)
         except BatchRefusedError as error:
             self._log.error("a batch cannot be stored; taking smaller ones", why=str(error))
         return self.stopping
 
-    async def _serve_with(self, worker: Worker, heard: asyncio.Event, store: Store) -> None:
+    async def _serve_with(self, worker: Worker, store: Store) -> None:
         is_ready = False
         tick_at_s, snapshot_at_s = monotonic_s() + TICK_S, monotonic_s() + SNAPSHOT_S
         while not self.stopping:
-            if heard.is_set() and not is_ready:
+            if self._heard.is_set() and not is_ready:
                 await store.say_listening(_utc(now_ms()))
                 self._on_ready()
                 is_ready = True
@@ -280,6 +311,7 @@ class _Ingest:
         """End in order: say what is committed, remember the detector, give the shards back."""
         self._send_acks()
         await worker.save_snapshots(_utc(now_ms()))
+        await self._stop_listening()
         await store.give_back_shards()
 
     def _abandon(self) -> None:
@@ -287,7 +319,9 @@ class _Ingest:
         while not self._waiting.empty():
             self._taken.append(self._waiting.get_nowait())
         for one in self._taken:
-            one.committed.cancel()
+            if not one.committed.done():
+                one.committed.set_exception(AbandonedError())
+        self._taken = []
 
 
 class DetectorScoring:

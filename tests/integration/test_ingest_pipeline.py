@@ -12,7 +12,6 @@ import numpy as np
 import psycopg
 import pytest
 
-from firmware_sim.service import FleetProgress
 from tests.integration.pipeline import (
     DAYS,
     EPISODE_EVENTS,
@@ -70,31 +69,36 @@ async def test_every_reading_is_stored_once_and_scored(
 async def test_ingest_killed_in_mid_replay_leaves_the_rows_and_episodes_of_an_undisturbed_run(
     undisturbed: dict[str, list[tuple[object, ...]]], second_database: str, tmp_path: Path
 ) -> None:
-    progress: list[FleetProgress] = []
+    small_batches = {"TIDEWELL_BATCH_FRAMES": "20", "TIDEWELL_BATCH_WAIT_MS": "1"}
     with (
         own_broker(tmp_path / "rough") as broker,
-        ingest_process(second_database, broker) as ingest,
+        ingest_process(second_database, broker, **small_batches) as ingest,
     ):
         await wait_until_ready(second_database)
-        playing = asyncio.create_task(
-            play(second_database, broker, RECORDINGS, boot=1_000, on_progress=progress)
-        )
-        kills = 0
+        playing = asyncio.create_task(play(second_database, broker, RECORDINGS, boot=1_000))
+        killed_at = []
         for wanted in (200, 900, 1_800):
-            while not playing.done() and (
-                not progress or progress[-1].frames_acknowledged < wanted
-            ):
-                await asyncio.sleep(0.02)
-            if not playing.done():
-                ingest.kill()
-                kills += 1
-                ingest.start()
+            while not playing.done() and await committed_frames(second_database) < wanted:
+                await asyncio.sleep(0.005)
+            ingest.kill()
+            killed_at.append(await committed_frames(second_database))
+            ingest.start()
         report = await playing
-        assert kills == 3, f"only {kills} kills: the replay was over too soon"
-        assert report.totals.frames_acknowledged == report.totals.frames_published
+    frames = report.totals.frames_published
+    assert max(killed_at) < frames, (
+        f"a kill came too late to be in the middle: {killed_at} of {frames}"
+    )
+    assert report.totals.frames_acknowledged == frames
     disturbed = await everything(second_database)
     for name, expected in undisturbed.items():
         assert disturbed[name] == expected, name
+
+
+async def committed_frames(database_url: str) -> int:
+    answer = await rows(
+        database_url, "SELECT coalesce(sum(frames_committed), 0) FROM device_cursor"
+    )
+    return int(str(answer[0][0]))
 
 
 async def test_a_second_replay_adds_no_row(

@@ -27,7 +27,7 @@ from tidewell.errors import ServerError
 SERVICE: Final = "service"
 DEVICE: Final = "device"
 
-ACK_WAIT: Final = "30s"
+ACK_WAIT: Final = "10s"
 """Longer than the slowest commit; a shorter one sends again what is just being committed."""
 
 ACK_PENDING: Final = 8_192
