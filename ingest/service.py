@@ -146,7 +146,7 @@ class _Ingest:
         self._abandon()
 
     async def _after_failure(self, error: Exception) -> None:
-        """Stop hearing frames that cannot be stored for a while: the broker would send them again."""
+        """Stop hearing frames that cannot be stored for a while: the broker sends them again."""
         now_s = monotonic_s()
         self._failing_since_s = self._failing_since_s or now_s
         too_long = now_s - self._failing_since_s > HEARD_WITHOUT_DATABASE_S

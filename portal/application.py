@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -161,12 +160,17 @@ def _add_routes(application: web.Application) -> None:
     application[AUDIENCES] = audiences
 
 
+FEED_END_S: Final = 1.0
+"""How long a cancelled feed may take before it is asked again; it has nothing to finish."""
+
+
 async def _run_feed(application: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(application[FEED].run(), name="live feed")
     yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    # A driver may swallow a cancellation that meets an answer; asked again, it ends.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=FEED_END_S)
 
 
 async def _close_streams(application: web.Application) -> None:

@@ -119,7 +119,7 @@ class LiveFeed:
         while True:
             try:
                 await self._follow()
-            except (psycopg.Error, ServerUnavailableError, OSError) as error:
+            except (psycopg.Error, ServerUnavailableError, OSError, TimeoutError) as error:
                 get_logger().warning("live feed lost the database", error=str(error).strip())
             self._set_state(FeedState.BEHIND)
             await asyncio.sleep(RECONNECT_S)
@@ -133,7 +133,9 @@ class LiveFeed:
                 self._newest = await _newest_event(connection)
                 await self._unseen(connection)
             while True:
-                for event in await asyncio.wait_for(self._unseen(connection), timeout=POLL_S):
+                async with asyncio.timeout(POLL_S):
+                    unseen = await self._unseen(connection)
+                for event in unseen:
                     self._give(event)
                 self._set_state(FeedState.LIVE)
                 async for _ in connection.notifies(timeout=POLL_S, stop_after=1):
