@@ -3,7 +3,8 @@
 Opens at a score of 1.6, in two of whose last three days something could be compared. Its level is
 *check today* from 2.4, and never falls while it is open. Closes after two scored days below 0.6 of
 the opening score (hysteresis: a score that wavers about one line must not ring twice). After
-closing, seven days pass before the next one opens.
+closing, seven days pass before the next one opens, unless a day asks for *check today*: a rest must
+not hide something worse.
 
 What it costs and finds is in `docs/decisions/0003-detector-first-shape.md`. Never: opens for a day
 without data, or closes because data stopped.
@@ -28,6 +29,7 @@ CHECK_TODAY_FROM: Final = 2.4
 CLOSES_BELOW: Final = 0.6 * FOR_REVIEW_FROM
 DAYS_BELOW_TO_CLOSE: Final = 2
 REST_DAYS: Final = 7
+CHECK_TODAY_PLACE: Final = LEVELS.index(Level.CHECK_TODAY)
 UNUSUAL_DAY_FROM: Final = 1.0
 """A day from which "since" counts: one spread away from usual in the bad direction."""
 PHYSIOLOGY_FROM: Final = 0.5
@@ -75,7 +77,7 @@ def turn_episodes(
         usable
         & ~is_open
         & (level > 0)
-        & (day > state.rest_until_day[rows])
+        & ((day > state.rest_until_day[rows]) | (level >= CHECK_TODAY_PLACE))
         & _two_of_three(state, rows, day)
     )
     turns = [

@@ -175,6 +175,7 @@ ON CONFLICT (person_id, day) DO UPDATE SET
 UPDATE episode SET closed_at = greatest(opened_at, %(opened_at)s)
 WHERE person_id = %(person_id)s AND family = %(family)s AND closed_at IS NULL AND opened_at <> %(opened_at)s;
 
+-- An episode keeps the words and the score of its last open day; its end is told by its last event.
 -- name: save_episode
 INSERT INTO episode (person_id, family, opened_at, closed_at, level, score, explanation, detector_version)
 VALUES (
@@ -182,7 +183,8 @@ VALUES (
     %(detector_version)s
 )
 ON CONFLICT (person_id, family, opened_at) DO UPDATE SET
-    closed_at = excluded.closed_at, level = excluded.level, score = excluded.score,
+    closed_at = excluded.closed_at, level = excluded.level,
+    score = CASE WHEN excluded.closed_at IS NULL THEN excluded.score ELSE episode.score END,
     explanation = CASE WHEN excluded.closed_at IS NULL THEN excluded.explanation ELSE episode.explanation END
 RETURNING episode_id;
 

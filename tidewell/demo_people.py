@@ -54,7 +54,7 @@ class Story:
 
 
 STORIES: Final = (
-    Story("Sam", "12-15", (Chapter("illness", days_ago=3.2, days_long=7, strength=1.3),)),
+    Story("Sam", "12-15", (Chapter("illness", days_ago=4.2, days_long=8, strength=1.7),)),
     Story("Robin", "16-18", ()),
     Story("Kit", "12-15", (Chapter("illness", days_ago=24, days_long=6, strength=1.2),)),
     Story("Ash", "12-15", (Chapter("withdrawal", days_ago=20, days_long=9, strength=1.2),)),

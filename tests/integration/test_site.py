@@ -230,7 +230,7 @@ def test_the_demo_goes_from_a_device_to_a_persons_alert(home: Path) -> None:
         outcome["frames_published"] == outcome["frames_committed"] + outcome["frames_dead_lettered"]
     )
     assert outcome["readings"] > 600_000
-    assert outcome["alerts"] == 1
+    assert outcome["alerts"] >= 1
     assert outcome["frames_per_second"] > 0
     assert time.monotonic() - started > outcome["seconds_to_first_alert"]
     assert processes_with(str(home)) == []

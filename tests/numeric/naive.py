@@ -196,7 +196,9 @@ class NaiveDetector:
         at_ms = midnight_ms(person.zone, day + timedelta(days=1))
         if person.episode:
             kind = self.go_on(person, day, score, level)
-        elif level and day > person.rest_until and compared_days(person, day, 3) >= 2:
+        elif (
+            level and (day > person.rest_until or level >= 2) and compared_days(person, day, 3) >= 2
+        ):
             person.episode, person.episode_level, person.days_below = family, level, 0
             person.episode_opened_ms, kind = at_ms, "opened"
         else:

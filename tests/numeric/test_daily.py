@@ -136,7 +136,7 @@ def test_the_histories_are_hard_enough() -> None:
     assert scored.count(False) > 100
 
 
-def test_a_change_soon_after_another_opens_nothing_before_a_week_has_passed() -> None:
+def test_a_strong_change_soon_after_another_opens_before_a_week_has_passed() -> None:
     stream = usual_life(np.random.default_rng(4), SPRING, 58, change_from=35, length=5)
     day = (stream.time_ms - stream.time_ms[0]) // DAY_MS
     stream.values[day >= 47, 0] += 8
@@ -148,7 +148,8 @@ def test_a_change_soon_after_another_opens_nothing_before_a_week_has_passed() ->
     assert_same_changes(changes, slow.changes)
     opened, closed, again = [one for one in changes if one.kind in {"opened", "closed"}][:3]
     assert (opened.kind, closed.kind, again.kind) == ("opened", "closed", "opened")
-    assert again.at_ms - closed.at_ms == pytest.approx(8 * DAY_MS, abs=3_600_000)
+    assert again.level == 2, "check today"
+    assert again.at_ms - closed.at_ms < 8 * DAY_MS
 
 
 def test_batches_of_any_size_equal_the_twin_too() -> None:
