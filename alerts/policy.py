@@ -93,6 +93,8 @@ class EpisodeEvent:
     kind: EpisodeEventKind
     level: Level
     at: datetime
+    is_moot: bool = False
+    """The device was silent or off, and is not any more: nobody has to do anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def decide_intake(
 
 
 def _decide_raising(event: EpisodeEvent, *, is_fresh: bool) -> IntakeReason:
-    if event.kind is EpisodeEventKind.CLOSED:
+    if event.kind is EpisodeEventKind.CLOSED or event.is_moot:
         return IntakeReason.EPISODE_CLOSED
     if event.level is Level.USUAL:
         return IntakeReason.LEVEL_TOO_LOW

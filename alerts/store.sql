@@ -25,9 +25,17 @@ WHERE alert_id = %(alert_id)s
 ORDER BY alert_event_id;
 
 -- name: is_reached
+-- The console shows everything and reaches nobody, unless it is the only channel there is.
 SELECT EXISTS (
     SELECT FROM delivery
     WHERE alert_id = %(alert_id)s AND state IN ('waiting', 'handed_over')
+      AND (
+          channel <> 'console'
+          OR NOT EXISTS (
+              SELECT FROM delivery AS other
+              WHERE other.alert_id = %(alert_id)s AND other.channel <> 'console'
+          )
+      )
 );
 
 -- name: assigned

@@ -84,11 +84,14 @@ class Detector:
         late = int(np.count_nonzero(placed.round < 0))
         return Findings(_in_order(days), tuple(one.change for one in found), late)
 
-    def tick(self, now_ms: int) -> Findings:
-        """Return what the mere passing of time brings to light: devices that fell silent."""
-        return Findings(
-            DayResults.empty(), tuple(device.tick(self._state, now_ms, self._silence_after_ms))
-        )
+    def tick(self, now_ms: int, counted_from_ms: Mapping[int, int] | None = None) -> Findings:
+        """Return what the mere passing of time brings to light: devices that fell silent.
+
+        Args:
+            counted_from_ms: per person, a moment before which silence does not count.
+        """
+        silences = device.tick(self._state, now_ms, self._silence_after_ms, counted_from_ms or {})
+        return Findings(DayResults.empty(), tuple(silences))
 
     def score_days(
         self, person_id: NDArray[np.int64], day: NDArray[np.int64], features: NDArray[np.float32]

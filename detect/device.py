@@ -10,7 +10,7 @@ are therefore gathered over a batch and take effect together, in the order of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -104,11 +104,22 @@ def receive(
     return events
 
 
-def tick(state: State, now_ms: int, silence_after_ms: int) -> list[EpisodeChange]:
-    """Return the silences whose deadline has passed."""
+def tick(
+    state: State, now_ms: int, silence_after_ms: int, counted_from_ms: Mapping[int, int]
+) -> list[EpisodeChange]:
+    """Return the silences whose deadline has passed.
+
+    Args:
+        counted_from_ms: per person, a moment before which silence does not count: a pause, a time
+            without a device. A moment in the future means that nothing is expected of them now.
+    """
     count = len(state)
-    last = state.last_received_ms[:count]
-    due = (last != NEVER) & (now_ms - last > silence_after_ms)
+    last = state.last_received_ms[:count].copy()
+    known = last != NEVER
+    for person_id, from_ms in counted_from_ms.items():
+        if (row := state.row_of.get(person_id)) is not None:
+            last[row] = max(int(last[row]), from_ms)
+    due = known & (now_ms - last > silence_after_ms)
     due &= state.device_state[:count] == DeviceState.NOTHING
     return [
         _open(

@@ -152,10 +152,12 @@ class Device:
             max_queued_incoming_messages=QUEUED_ANSWERS_MAX,
         )
         client.pending_calls_threshold = PUBLISHES_IN_FLIGHT + 2
+        _retrieve_disconnection(client)
         return client
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """Work on one connection until it breaks, all is done, or the device is to stop."""
+        _retrieve_disconnection(client)
         await self._subscribe(client)
         hello = self.firmware.connected(now_ms(), monotonic_s())
         self.tally.is_connected = True
@@ -274,3 +276,18 @@ class Device:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(seconds, 0.0), IDLE_MAX_S)):
                 await self._wake.wait()
+
+
+def _retrieve_disconnection(client: aiomqtt.Client) -> None:
+    """See to it that the reason of a broken connection is looked at, whoever notices it first.
+
+    aiomqtt keeps it in a future that nobody reads when a call fails before `messages` does; the
+    event loop would then print a traceback for what is an ordinary cut. `__aenter__` may replace
+    the future, so this is called before and after it.
+    """
+    client._disconnected.add_done_callback(_retrieve)  # noqa: SLF001 -- it has no public name
+
+
+def _retrieve(disconnected: asyncio.Future[None]) -> None:
+    if not disconnected.cancelled():
+        disconnected.exception()

@@ -33,7 +33,7 @@ def load_recordings(paths: Iterable[Path], timezone: str | None = None) -> list[
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
+    found = sorted(file for file in path.iterdir() if file.name.lower().endswith(_ENDINGS))
     if not found:
         raise UsageError(f"{path}: expected {', '.join(_ENDINGS)} files in this folder, found none")
     return found

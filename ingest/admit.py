@@ -111,6 +111,27 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
     return Admitted(frame, device.device_id, kept, paused)
 
 
+def silence_counts_from(registry: Registry, now_ms: int) -> dict[int, int]:
+    """Return, per person, the moment before which silence is not their device's.
+
+    A pause and a time without a device are no silence: the count begins when they end, and
+    lies in the future while they last.
+    """
+    wearing = {
+        wearing.person_id
+        for device in registry.devices.values()
+        for wearing in device.wearings
+        if not device.revoked and wearing.start_ms <= now_ms < wearing.end_ms
+    }
+    return {
+        person.person_id: max(
+            [0 if person.person_id in wearing else FOREVER_MS]
+            + [pause.end_ms for pause in person.pauses if pause.start_ms <= now_ms]
+        )
+        for person in registry.people.values()
+    }
+
+
 def _owners(frame: Frame, wearings: tuple[Wearing, ...]) -> tuple[int | None, ...]:
     """Return whose each epoch is; nearly always one wearing covers them all."""
     step_ms = frame.period_s * 1000

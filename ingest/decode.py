@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import from_json
 
 from ingest.reasons import Refusal
 from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS
@@ -190,11 +191,25 @@ def _explain(error: ValidationError) -> tuple[Refusal, str]:
 
 
 def _salvage(payload: bytes) -> tuple[int | None, int | None]:
-    """Return boot and seq of a frame that cannot be read as a whole.
+    """Return boot and seq of a frame that is refused.
 
-    Without them the frame could never be acknowledged, and would block its device for ever.
+    Without them the frame could never be acknowledged, and would block its device for ever. What
+    is JSON is asked for its own two keys, in any order; of anything else only the start is read.
     """
-    boot, seq = _BOOT.search(payload, 0, _SALVAGED_BYTES), _SEQ.search(payload, 0, _SALVAGED_BYTES)
-    if boot is None or seq is None or int(boot[1]) > HIGHEST_BOOT or int(seq[1]) > HIGHEST_SEQ:
+    try:
+        whole = from_json(payload[: LARGEST_FRAME_BYTES + 1])
+    except ValueError:
+        boot = _BOOT.search(payload, 0, _SALVAGED_BYTES)
+        seq = _SEQ.search(payload, 0, _SALVAGED_BYTES)
+        return _in_range(int(boot[1]), int(seq[1])) if boot and seq else (None, None)
+    if not isinstance(whole, dict):
         return None, None
-    return int(boot[1]), int(seq[1])
+    return _in_range(whole.get("boot"), whole.get("seq"))
+
+
+def _in_range(boot: object, seq: object) -> tuple[int | None, int | None]:
+    if type(boot) is not int or type(seq) is not int:
+        return None, None
+    if not (0 <= boot <= HIGHEST_BOOT and 0 <= seq <= HIGHEST_SEQ):
+        return None, None
+    return boot, seq

@@ -20,6 +20,7 @@ import orjson
 from gmqtt.mqtt.constants import MQTTv311
 
 from ingest.batch import Arrival
+from tidewell.clock import monotonic_s
 from tidewell.errors import ServerUnavailableError, SettingsError
 from tidewell.logs import get_logger
 from tidewell.vocabulary import SHARD_COUNT
@@ -182,6 +183,7 @@ class Listener:
         self._client_id = client_id
         self._handler = handler
         self._connection: IngestConnection | None = None
+        self.connected_since_s: float | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -202,13 +204,14 @@ class Listener:
             try:
                 await connection.open(self._address, wanted, unwanted)
                 self._connection, wait_s = connection, RETRY_FIRST_S
+                self.connected_since_s = monotonic_s()
                 self._heard.set()
                 await connection.wait_lost()
                 log.warning("the broker is gone; connecting again")
             except ServerUnavailableError as error:
                 log.warning("no broker", why=str(error), after_s=wait_s)
             finally:
-                self._connection = None
+                self._connection, self.connected_since_s = None, None
                 await connection.close()
             await asyncio.sleep(wait_s)
             wait_s = min(RETRY_MOST_S, 2 * wait_s)

@@ -24,7 +24,7 @@ from ingest.acks import AckBook
 from ingest.batch import Arrival, Decoded, decode_arrival
 from ingest.committing.scoring import EpisodeRow, Found, ScoringError
 from ingest.committing.service import Counts, Worker
-from ingest.decode import LONGEST_DETAIL, Refused
+from ingest.decode import LONGEST_DETAIL, Frame, Refused
 from ingest.mqtt import AbandonedError, BrokerAddress, Listener, parse_broker_url
 from ingest.reasons import Refusal
 from ingest.rows import Rows
@@ -37,6 +37,9 @@ from tidewell.settings import Settings
 
 MOST_WAITING: Final = 16_384
 """Frames in memory: twice what the embedded broker sends unconfirmed; at 16 KiB each, 256 MiB."""
+MOST_EPOCHS_AT_ONCE: Final = 200_000
+"""Readings in one transaction: some 100 MB of columns, a second of work."""
+AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 HEARD_WITHOUT_DATABASE_S: Final = 5.0
 """Shorter than the broker waits before it sends again; a restart of a database takes less."""
 TICK_S: Final = 5.0
@@ -56,10 +59,18 @@ class BatchRefusedError(TidewellError):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message, and what its sender waits for."""
+    """A message as it came, and what its sender waits for; `verdict` where it was set aside.
 
-    decoded: Decoded
+    It is decoded only when its batch is: decoded, a frame takes fifteen times its bytes.
+    """
+
+    arrival: Arrival
     committed: asyncio.Future[None]
+    verdict: Decoded | None = None
+
+    def decoded(self) -> Decoded:
+        """Return the message after decoding."""
+        return self.verdict or decode_arrival(self.arrival)
 
 
 async def run_ingest(
@@ -117,7 +128,6 @@ class _Ingest:
         self._heard = asyncio.Event()
         self._heard_shards: list[int] = []
         self._acks = AckBook()
-        self._started_s = monotonic_s()
         self._one_by_one = False
         self._most_at_once = settings.batch_frames
         self.counts = Counts()
@@ -206,6 +216,7 @@ class _Ingest:
                 assert not self._one_by_one  # one by one, a failure is an answer and not an error
                 self._take_one_by_one(error)
                 continue
+            await worker.save_snapshots(_utc(now_ms()))
             self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
             return worker
 
@@ -215,7 +226,7 @@ class _Ingest:
 
     async def _take_in(self, arrival: Arrival) -> None:
         """Hand a message to the worker and wait until it is committed."""
-        waiting = Waiting(decode_arrival(arrival), asyncio.get_running_loop().create_future())
+        waiting = Waiting(arrival, asyncio.get_running_loop().create_future())
         await self._waiting.put(waiting)
         await waiting.committed
 
@@ -240,13 +251,17 @@ class _Ingest:
             if await self._gather():
                 await self._commit(worker)
             if monotonic_s() >= tick_at_s:
-                may_be_silent = monotonic_s() - self._started_s >= SILENCE_GRACE_S
-                await worker.tick(now_ms(), may_be_silent=may_be_silent)
+                await worker.tick(now_ms(), may_be_silent=self._hears_long_enough())
                 tick_at_s = monotonic_s() + TICK_S
             if monotonic_s() >= snapshot_at_s:
                 await worker.save_snapshots(_utc(now_ms()))
                 snapshot_at_s = monotonic_s() + SNAPSHOT_S
             self._send_acks()
+
+    def _hears_long_enough(self) -> bool:
+        """Return whether silence is the device's own: we have heard the broker for a while."""
+        since_s = self._listener.connected_since_s if self._listener else None
+        return since_s is not None and monotonic_s() - since_s >= SILENCE_GRACE_S
 
     async def _gather(self) -> bool:
         """Fill a batch: up to its size, or until its first frame has waited long enough."""
@@ -269,13 +284,14 @@ class _Ingest:
 
     async def _commit(self, worker: Worker) -> None:
         """Commit what was taken; only then is anything confirmed. A failure leaves it taken."""
-        batch = self._taken[: self._most_at_once]
+        messages = _within_limits(self._taken[: self._most_at_once])
+        batch = self._taken[: len(messages)]
         try:
-            made = await worker.commit([one.decoded for one in batch], self.counts)
-        except (psycopg.OperationalError, psycopg.InterfaceError, TidewellError):
-            raise
+            made = await worker.commit(messages, self.counts)
         except Exception as error:
-            self._suspect(len(batch), error)
+            if isinstance(error, TidewellError) or _means_away(error):
+                raise
+            self._suspect(messages, error)
             raise BatchRefusedError(f"{type(error).__name__}: {error}") from error
         self._most_at_once = min(self._settings.batch_frames, 2 * self._most_at_once)
         for one in batch:
@@ -286,20 +302,16 @@ class _Ingest:
             self._acks.note(address, key[1], made.cursors[key])
         await asyncio.sleep(0)
 
-    def _suspect(self, frames: int, error: Exception) -> None:
+    def _suspect(self, messages: Sequence[Decoded], error: Exception) -> None:
         """Narrow down which frame of a batch cannot be stored; the last one left is set aside."""
-        if frames > 1:
-            self._most_at_once = frames // 2
+        if len(messages) > 1:
+            self._most_at_once = len(messages) // 2
             return
-        guilty = self._taken[0]
-        refused = Refused(
-            Refusal.COULD_NOT_BE_STORED,
-            f"a fault of ours: {type(error).__name__}"[:LONGEST_DETAIL],
-            guilty.decoded.content.boot,
-            guilty.decoded.content.seq,
-        )
-        decoded = replace(guilty.decoded, content=refused)
-        self._taken[0] = replace(guilty, decoded=decoded)
+        guilty = messages[0]
+        why = f"a fault of ours: {type(error).__name__}"[:LONGEST_DETAIL]
+        content = guilty.content
+        refused = Refused(Refusal.COULD_NOT_BE_STORED, why, content.boot, content.seq)
+        self._taken[0] = replace(self._taken[0], verdict=replace(guilty, content=refused))
 
     def _send_acks(self) -> None:
         if self._listener is None or not self._listener.is_connected:
@@ -322,6 +334,33 @@ class _Ingest:
             if not one.committed.done():
                 one.committed.set_exception(AbandonedError())
         self._taken = []
+
+
+def _within_limits(waiting: Sequence[Waiting]) -> list[Decoded]:
+    """Decode messages up to the readings that one transaction may hold; at least one."""
+    messages: list[Decoded] = []
+    epochs = 0
+    for one in waiting:
+        decoded = one.decoded()
+        epochs += decoded.content.epochs if isinstance(decoded.content, Frame) else 0
+        if messages and epochs > MOST_EPOCHS_AT_ONCE:
+            break
+        messages.append(decoded)
+    return messages
+
+
+def _means_away(error: Exception) -> bool:
+    """Return whether the database was not there, rather than unwilling to take this batch.
+
+    Classes of SQLSTATE: 08 connection, 25 and 40 transaction, 53 resources (but not 53400, a limit
+    of this very statement), 55 and 57 intervention, 58 system.
+    """
+    if isinstance(error, psycopg.InterfaceError):
+        return True
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    state = error.sqlstate
+    return state is None or (state != "53400" and state[:2] in AWAY_CLASSES)
 
 
 class DetectorScoring:
@@ -356,9 +395,9 @@ class DetectorScoring:
         except Exception as error:
             raise ScoringError(f"{type(error).__name__}: {error}") from error
 
-    def tick(self, at_ms: int) -> Found:
+    def tick(self, at_ms: int, counted_from_ms: Mapping[int, int]) -> Found:
         """Return what the mere passing of time brings to light."""
-        return _found(self._detector.tick(at_ms))
+        return _found(self._detector.tick(at_ms, counted_from_ms))
 
     def _score_one_by_one(self, rows: Rows) -> Found:
         days: list[dict[str, object]] = []

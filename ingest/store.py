@@ -27,6 +27,8 @@ from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import LeaseLostError
 
 QUERIES: Final = Queries("ingest", "store.sql")
+LONGEST_TOPIC: Final = 200
+"""Characters of a topic that are kept: twice the longest that we know; it is part of an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,9 @@ class Transaction:
         """Replace the open gaps of a boot, and add those that its device gave up."""
         which = {"device_id": key[0], "boot": key[1]}
         await self._cursor.execute(QUERIES["clear_gaps"], which)
+        # A snapshot replays from here: what came above a hole came after it was first noticed.
+        known = [noticed_at for (noticed_at,) in await self._cursor.fetchall()]
+        noticed_at = min([self._now, *known])
         states = [(gap, "waiting") for gap in cursor.gaps] + [
             (gap, "lost_on_device") for gap in lost
         ]
@@ -269,7 +274,7 @@ class Transaction:
                         "first": gap.first,
                         "last": gap.last,
                         "state": state,
-                        "now": self._now,
+                        "now": noticed_at,
                     }
                     for gap, state in states
                 ],
@@ -377,7 +382,7 @@ def _letter(letter: DeadLetter, now: datetime) -> dict[str, object]:
     refused = letter.refused
     return {
         "received_at": now,
-        "topic": letter.topic,
+        "topic": letter.topic[:LONGEST_TOPIC].replace("\x00", "\\0"),
         "device_id": letter.device_id,
         "boot": refused.boot,
         "seq": refused.seq,

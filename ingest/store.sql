@@ -115,7 +115,8 @@ ON CONFLICT (device_id, boot) DO UPDATE SET
     last_received_at = excluded.last_received_at;
 
 -- name: clear_gaps
-DELETE FROM frame_gap WHERE device_id = %(device_id)s AND boot = %(boot)s AND state = 'waiting';
+DELETE FROM frame_gap WHERE device_id = %(device_id)s AND boot = %(boot)s AND state = 'waiting'
+RETURNING noticed_at;
 
 -- name: save_gap
 INSERT INTO frame_gap (device_id, boot, first_seq, last_seq, state, noticed_at)

@@ -16,7 +16,7 @@ SELECT
     (SELECT COALESCE(sum(frames_dead_lettered), 0)::bigint FROM device_cursor)
         AS frames_dead_lettered,
     (SELECT COALESCE(sum(frames_repeated), 0)::bigint FROM device_cursor) AS frames_repeated,
-    (SELECT COALESCE(sum(upto - scored_upto), 0)::bigint FROM device_cursor) AS frames_unscored,
+    (SELECT COALESCE(sum(highest - scored_upto), 0)::bigint FROM device_cursor) AS frames_unscored,
     (SELECT count(*) FROM episode WHERE closed_at IS NULL) AS open_episodes,
     (SELECT count(*) FROM alert_action WHERE NOT EXISTS (
         SELECT FROM alert_event WHERE alert_event.alert_action_id = alert_action.alert_action_id

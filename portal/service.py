@@ -93,6 +93,7 @@ def make_pool(database_url: str) -> Pool:
         max_waiting=POOL_WAITING_MAX,
         timeout=POOL_WAIT_S,
         configure=_configure,
+        check=AsyncConnectionPool.check_connection,
         open=False,
     )
 

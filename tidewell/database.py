@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
-from tidewell.errors import ServerUnavailableError
+from tidewell.errors import ServerUnavailableError, SettingsError
 
 CONNECT_TIMEOUT_S: Final = 10
 """A server on the same network answers in milliseconds; ten seconds outlast a proxy's restart."""
@@ -68,9 +68,15 @@ class Queries(Mapping[str, LiteralString]):
 def conninfo(url: str, role: Role | None, application: str) -> str:
     """Return the connection string for one process: its role, its name, its time-out, UTC."""
     options = "-c timezone=UTC" + (f" -c role={role.value}" if role else "")
-    return make_conninfo(
-        url, connect_timeout=CONNECT_TIMEOUT_S, application_name=application, options=options
-    )
+    try:
+        return make_conninfo(
+            url, connect_timeout=CONNECT_TIMEOUT_S, application_name=application, options=options
+        )
+    except psycopg.ProgrammingError:
+        # Never the address itself: it holds a password.
+        raise SettingsError(
+            "the address of the database cannot be read; expected postgresql://user:password@host/name"
+        ) from None
 
 
 async def connect(url: str, role: Role | None, application: str, **options: Any) -> Connection:  # noqa: ANN401 -- psycopg's own keywords
@@ -82,6 +88,5 @@ async def connect(url: str, role: Role | None, application: str, **options: Any)
     try:
         return await psycopg.AsyncConnection.connect(conninfo(url, role, application), **options)
     except psycopg.OperationalError as error:
-        raise ServerUnavailableError(
-            f"the database did not answer: {str(error).strip()}"
-        ) from error
+        why = " ".join(str(error).split())
+        raise ServerUnavailableError(f"the database did not answer: {why}") from error

@@ -30,6 +30,7 @@ class EnrolledPerson:
 
     person_id: int
     shard: int
+    timezone: str
     is_new: bool
 
 
@@ -95,10 +96,17 @@ async def enrol_person(
     if row is not None:
         named = {"person_id": row[0], "preferred_name": preferred_name}
         await connection.execute(QUERIES["name_person"], named)
-        return EnrolledPerson(row[0], shard_of(label), is_new=True)
+        return EnrolledPerson(row[0], shard_of(label), timezone, is_new=True)
     known = await (await connection.execute(QUERIES["find_person"], {"label": label})).fetchone()
     assert known is not None  # the label was taken
-    return EnrolledPerson(known[0], known[1], is_new=False)
+    return EnrolledPerson(known[0], known[1], known[2], is_new=False)
+
+
+async def real_device_of(connection: Connection, person_id: int) -> str | None:
+    """Return the name of a device that this person wears and that is not a virtual one."""
+    cursor = await connection.execute(QUERIES["find_real_device"], {"person_id": person_id})
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 async def enrol_device(

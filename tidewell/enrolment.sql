@@ -33,6 +33,13 @@ FROM device LEFT JOIN device_assignment
     ON device_assignment.device_id = device.device_id AND device_assignment.valid_until IS NULL
 WHERE device.name = %(name)s;
 
+-- name: find_real_device
+SELECT device.name
+FROM device JOIN device_assignment USING (device_id)
+WHERE device_assignment.person_id = %(person_id)s AND device_assignment.valid_until IS NULL
+  AND device.revoked_at IS NULL AND device.model <> 'virtual'
+ORDER BY device.name LIMIT 1;
+
 -- name: assign_device
 INSERT INTO device_assignment (device_id, person_id, valid_from)
 VALUES (%(device_id)s, %(person_id)s, %(valid_from)s);

@@ -158,9 +158,9 @@ def read_table(path: Path) -> CsvTable:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        if path.suffix == ".zip":
+        if path.suffix.lower() == ".zip":
             return _read_zip(path)
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             return _read_gzip(path)
         with path.open("rb") as opened:
             return _read_limited(path.name, opened)
@@ -232,7 +232,7 @@ def parse_times(table: CsvTable, rows: Sequence[int], column: str, timezone: str
         return Times(time_ms, 0, 0)
     if timezone is None:
         row = int(np.argmin(aware))
-        table.refuse(rows[row], "a time with an offset such as +00:00; or name the time zone")
+        table.refuse(rows[row], "a time with an offset such as +00:00, or its zone in --timezone")
     local = ~aware
     times = _from_local(time_ms[local], zone_of(timezone))
     time_ms[local] = times.time_ms

@@ -11,14 +11,33 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidewell.errors import SettingsError
 
 PREFIX: Final = "TIDEWELL_"
 FILE_SUFFIX: Final = "_FILE"
+
+
+def _web_address(text: str) -> str:
+    """Return the text if it is an http(s) address with a host; the message never repeats it."""
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or any(character.isspace() for character in text):
+        raise PydanticCustomError(
+            "web_address", "expected an address with a host, such as https://tidewell.example"
+        )
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class Settings(BaseSettings):
@@ -79,7 +98,7 @@ class Settings(BaseSettings):
         default=36,
         description="A change decided longer ago than this is history and does not page.",
     )
-    webhook_url: str | None = Field(
+    webhook_url: WebAddress | None = Field(
         default=None, description="Where alerts are posted, beside the console."
     )
     webhook_secret: SecretStr | None = Field(
@@ -89,7 +108,7 @@ class Settings(BaseSettings):
     portal_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=8470, description="Port that the pages listen on; 0 takes a free one."
     )
-    public_url: str | None = Field(
+    public_url: WebAddress | None = Field(
         default=None, description="How people reach the pages, for links in messages."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -116,15 +135,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         9000
     """
     given = dict(os.environ if environment is None else environment)
+    _refuse_other_cases(given)
     values = {
         name.removeprefix(PREFIX): value for name, value in given.items() if name.startswith(PREFIX)
     }
     values = {name.lower(): value for name, value in _with_files_read(values).items()}
     if unknown := sorted(set(values) - set(Settings.model_fields)):
         names = ", ".join(PREFIX + name.upper() for name in unknown)
-        raise SettingsError(
-            f"unknown setting: {names}; `tidewell doctor --settings` lists the known ones"
-        )
+        raise SettingsError(f"unknown setting: {names}; docs/operations.md lists the known ones")
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -133,6 +151,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             for item in error.errors()
         )
         raise SettingsError(f"wrong setting: {problems}") from None
+
+
+def _refuse_other_cases(given: Mapping[str, str]) -> None:
+    """Refuse a name that is ours but for its case, which would otherwise be ignored."""
+    wrong = [name for name in given if name.upper().startswith(PREFIX) and name != name.upper()]
+    if wrong:
+        raise SettingsError(
+            f"unknown setting: {', '.join(sorted(wrong))}; write it in capital letters"
+        )
 
 
 def _with_files_read(values: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ says whether it still runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -23,12 +24,13 @@ from typing import Final
 import aiohttp
 import psycopg
 
-from tidewell.clock import monotonic_s
+from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Queries, Role, connect
 from tidewell.embedded.lock import DataFolderLock
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.errors import DataFolderInUseError, ServerError, SettingsError, UsageError
+from tidewell.logs import get_logger
 from tidewell.process import ChildProcess, stage_command
 from tidewell.schema import migrate
 from tidewell.settings import FILE_SUFFIX, PREFIX, Settings
@@ -37,8 +39,8 @@ from tidewell.vocabulary import SHARD_COUNT
 STAGES: Final = ("ingest", "alerts", "portal")
 READY_WITHIN_S: Final = 120.0
 """Stages start in seconds; a detector that catches up with months of readings takes longer."""
-LOG_LOOK_S: Final = 60.0
-"""How often the logs of the servers are looked at; they grow by lines, not by megabytes."""
+LOOK_S: Final = 2.0
+"""How often somebody looks whether the servers still run; devices keep their readings meanwhile."""
 NOTE_NAME: Final = "running.json"
 PRIVATE_FOLDER: Final = "stages"
 
@@ -113,7 +115,7 @@ async def running_site(settings: Settings, data_dir: Path) -> AsyncIterator[Runn
             portal_url = f"http://{settings.portal_host}:{portal_port}"
             addresses = Addresses(str(data_dir), database_url, broker_url, device_url, portal_url)
             environment = _stage_environment(settings, addresses, data_dir, portal_port)
-            site = RunningSite(addresses, environment, servers.keep_logs_short)
+            site = RunningSite(addresses, environment, servers.look_after)
             _write_note(data_dir, addresses)
             try:
                 yield site
@@ -131,10 +133,10 @@ class RunningSite:
         self,
         addresses: Addresses,
         environment: Mapping[str, str],
-        keep_logs_short: Callable[[], None],
+        look_after_servers: Callable[[], None],
     ) -> None:
         self.addresses = addresses
-        self._keep_logs_short = keep_logs_short
+        self._look_after_servers = look_after_servers
         self._environment = environment
         self._stop = asyncio.Event()
         self._children: list[asyncio.Task[object]] = []
@@ -161,9 +163,10 @@ class RunningSite:
         done: set[asyncio.Task[object]] = set()
         while not done:
             done, _ = await asyncio.wait(
-                {stopping, *self._children}, timeout=LOG_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+                {stopping, *self._children}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED
             )
-            await asyncio.to_thread(self._keep_logs_short)
+            if not done:
+                await asyncio.to_thread(self._look_after_servers)
         stopping.cancel()
         if not stop.is_set():
             self.raise_if_a_stage_ended()
@@ -203,7 +206,9 @@ class RunningSite:
         async with await connect(
             self.addresses.database_url, Role.INGEST, "tidewell up"
         ) as connection:
-            row = await (await connection.execute(_QUERIES["heard_shards"])).fetchone()
+            row = await (
+                await connection.execute(_QUERIES["heard_shards"], {"now": now_utc()})
+            ).fetchone()
         return row is not None and row[0] == SHARD_COUNT
 
 
@@ -214,6 +219,7 @@ class _Servers:
         self._settings = settings
         self._postgres = None if settings.database_url else PostgresServer(data_dir / "postgres")
         self._nats = None if settings.broker_url else NatsServer(data_dir / "nats")
+        self._addresses = ("", "", "")
 
     def start(self) -> tuple[str, str, str]:
         """Start what is ours; return the addresses of database, broker and broker for devices."""
@@ -221,13 +227,27 @@ class _Servers:
             self._postgres.start()
         if self._nats:
             self._nats.start()
-        return self._database_url(), *self._broker_urls()
+        self._addresses = (self._database_url(), *self._broker_urls())
+        return self._addresses
 
-    def keep_logs_short(self) -> None:
-        """Cut the logs of our servers where they have grown too long."""
-        for server in (self._nats, self._postgres):
-            if server:
-                server.keep_log_short()
+    def look_after(self) -> None:
+        """Cut logs that have grown too long, and start a server of ours that died.
+
+        Raises:
+            ServerError: it cannot be started again, or only at another address.
+        """
+        for server in (self._postgres, self._nats):
+            if server is None:
+                continue
+            server.keep_log_short()
+            if not server.is_alive():
+                get_logger().error("a server died; starting it again", server=server.label)
+                server.stop()
+                server.start()
+                if (self._database_url(), *self._broker_urls()) != self._addresses:
+                    raise ServerError(
+                        f"{server.label} died and its port was taken; start Tidewell again"
+                    )
 
     def stop(self) -> None:
         """Stop what is ours."""
@@ -317,12 +337,17 @@ def _target(pointer: Path) -> Path:
 
 def _write_note(data_dir: Path, addresses: Addresses) -> None:
     _write_private(data_dir / NOTE_NAME, json.dumps(asdict(addresses)))
-    _notes_folder().mkdir(parents=True, exist_ok=True)
-    _pointer(data_dir).write_text(str(data_dir), encoding="utf-8")
+    try:
+        _notes_folder().mkdir(parents=True, exist_ok=True)
+        _pointer(data_dir).write_text(str(data_dir), encoding="utf-8")
+    except OSError as error:
+        # Without it other commands only need to be told --data-dir.
+        get_logger().warning("this site can be found by --data-dir only", why=error.strerror)
 
 
 def _remove_note(data_dir: Path) -> None:
-    _pointer(data_dir).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        _pointer(data_dir).unlink(missing_ok=True)
     (data_dir / NOTE_NAME).unlink(missing_ok=True)
 
 

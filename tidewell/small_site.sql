@@ -1,7 +1,7 @@
 -- What the process that runs a site asks.
 
 -- name: heard_shards
-SELECT count(*) FROM shard WHERE listening_since IS NOT NULL;
+SELECT count(*) FROM shard WHERE listening_since IS NOT NULL AND lease_until > %(now)s;
 
 -- name: handed_over
 SELECT count(*) FILTER (WHERE state = 'handed_over') FROM delivery;

@@ -27,7 +27,7 @@ from alerts.store import (
 )
 from alerts.texts import new_public_id
 from tidewell.database import Connection, Queries
-from tidewell.vocabulary import Level
+from tidewell.vocabulary import Family, Level
 
 if TYPE_CHECKING:
     import random
@@ -86,7 +86,7 @@ async def take_in(desk: Desk, pending: Pending, rng: random.Random) -> IntakeRea
         alert = await _fetch_alert(desk, "alert_of_episode", {"episode_id": event.episode_id})
         document = readable_policy(alert.policy) if alert else await site_policy(desk)
         reason = decide_intake(
-            EpisodeEvent(EpisodeEventKind(event.kind), Level(event.level), event.at),
+            _as_decided_on(event),
             ExistingAlert(alert.state, alert.level) if alert else None,
             desk.now,
             document.as_policy(),
@@ -97,6 +97,11 @@ async def take_in(desk: Desk, pending: Pending, rng: random.Random) -> IntakeRea
             await _apply(desk, event, alert, reason)
         await _record_intake(desk, event, reason, alert)
     return reason
+
+
+def _as_decided_on(event: _Event) -> EpisodeEvent:
+    is_moot = event.family == Family.DEVICE and event.closed_at is not None
+    return EpisodeEvent(EpisodeEventKind(event.kind), Level(event.level), event.at, is_moot)
 
 
 async def site_policy(desk: Desk) -> PolicyDocument:

@@ -72,8 +72,11 @@ class Scoring(Protocol):
             ScoringError: the detector failed; it must be thrown away.
         """
 
-    def tick(self, at_ms: int) -> Found:
-        """Return what the mere passing of time brings to light."""
+    def tick(self, at_ms: int, counted_from_ms: Mapping[int, int]) -> Found:
+        """Return what the mere passing of time brings to light.
+
+        `counted_from_ms` holds, per person, a moment before which silence does not count.
+        """
 
     def snapshot(self, people: Sequence[int]) -> bytes:
         """Return all that is remembered of these people."""

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.admit import Admitted, Registry
+from ingest.admit import Admitted, Registry, silence_counts_from
 from ingest.batch import DeadLetter, Decoded, DeviceBoot, Plan, plan
 from ingest.committing.scoring import Found, Scoring
 from ingest.cursors import Cursor
@@ -58,6 +58,7 @@ class Worker:
         self._scoring = scoring
         self._kept: dict[DeviceBoot, Kept] = {}
         self._unscored: set[int] = set()
+        self._looked_for: set[str] = set()
         self._registry_read_s = 0.0
         self._last_received_ms = 0
         self.registry = Registry()
@@ -110,7 +111,9 @@ class Worker:
         """Renew the leases, keep the registry fresh and note who fell silent."""
         now = _utc(at_ms)
         await self._refresh((), now)
-        found = self._scoring.tick(at_ms) if may_be_silent else Found()
+        found = Found()
+        if may_be_silent:
+            found = self._scoring.tick(at_ms, silence_counts_from(self.registry, at_ms))
         async with self._store.transaction(now) as transaction:
             await self._save(transaction, found)
 
@@ -157,7 +160,9 @@ class Worker:
         """Read the registry again when it is old, or a message names a device that it lacks."""
         names = {one.address.device for one in messages if one.address}
         stale = monotonic_s() - self._registry_read_s > REGISTRY_AGE_S
-        if stale or names - self.registry.devices.keys():
+        unknown = names - self.registry.devices.keys() - self._looked_for
+        self._looked_for = unknown if stale else self._looked_for | unknown
+        if stale or unknown:
             self.registry = await self._store.registry(now)
             self._registry_read_s = monotonic_s()
             self._add_people()

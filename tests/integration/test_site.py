@@ -208,6 +208,29 @@ def test_an_ingest_that_is_killed_is_started_again(home: Path) -> None:
             assert answer.status == 200
 
 
+@pytest.mark.parametrize("server", ["nats-server", "postgres -D"])
+def test_a_server_that_is_killed_is_started_again(home: Path, server: str) -> None:
+    recording = home / "walk.csv"
+    lines = [f"2026-03-01T{i // 60:02}:{i % 60:02}:00Z,{60 + i % 9}" for i in range(600)]
+    recording.write_text("time,heart_rate\n" + "\n".join(lines) + "\n")
+    with site(home) as address:
+        (ours,) = [
+            one for one in processes_with(str(home / "site")) if server in one and "-m" not in one
+        ]
+        os.kill(int(ours.split(maxsplit=1)[0]), signal.SIGKILL)
+        replay = tidewell(home, "replay", str(recording), "--data-dir", str(home / "site"))
+        for _ in range(60):
+            if replay.returncode == 0:
+                break
+            time.sleep(0.5)
+            replay = tidewell(home, "replay", str(recording), "--data-dir", str(home / "site"))
+        assert replay.returncode == 0, replay.stderr
+        with psycopg.connect(database_of(home)) as connection:
+            assert connection.execute("SELECT count(*) FROM reading").fetchone() == (600,)
+        with urllib.request.urlopen(f"{address}/health") as answer:
+            assert answer.status == 200
+
+
 def _parent_serves(process: str, home: Path) -> bool:
     environment = Path(f"/proc/{process.split(maxsplit=1)[0]}/environ").read_bytes()
     return str(home).encode() in environment

@@ -211,9 +211,18 @@ def test_a_refusal_does_not_repeat_the_values_of_a_person() -> None:
 
 def test_a_number_deep_in_a_broken_frame_is_not_taken_for_its_own() -> None:
     far = b'{"x":"' + b"." * 300 + b'","boot":5,"seq":6}'
-    answer = decode(far)
+    for broken in (far[:-1], b'{"x":{"boot":5,"seq":6}}', b'[{"boot":5,"seq":6}]'):
+        answer = decode(broken)
+        assert isinstance(answer, Refused)
+        assert answer.boot is None
+
+
+def test_the_keys_of_a_refused_frame_may_stand_anywhere_in_it() -> None:
+    answer = decode(
+        b'{"heart_rate":[' + b"900," * 300 + b'900],"boot":5,"seq":6,"period":60,"start":0}'
+    )
     assert isinstance(answer, Refused)
-    assert answer.boot is None
+    assert (answer.boot, answer.seq) == (5, 6)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ PURE_IMPORTS: Final = frozenset(
         "numpy",
         "orjson",
         "pydantic",
+        "pydantic_core",
         "re",
         "scipy",
         "struct",

@@ -100,7 +100,9 @@ def test_a_file_may_be_gzipped_or_zipped_and_start_with_a_byte_order_mark(tmp_pa
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(content))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.csv", content)
-    for name in ("a.csv.gz", "a.zip"):
+    (tmp_path / "A.CSV.GZ").write_bytes(gzip.compress(content))
+    (tmp_path / "A.ZIP").write_bytes((tmp_path / "a.zip").read_bytes())
+    for name in ("a.csv.gz", "a.zip", "A.CSV.GZ", "A.ZIP"):
         assert column(read_minutes(tmp_path / name, None), "steps") == [7.0]
 
 

@@ -47,6 +47,33 @@ def test_every_unknown_name_is_refused_by_name() -> None:
     assert "TIDEWELL_DEMO" not in message
 
 
+def test_the_remedy_for_an_unknown_name_works_without_right_settings() -> None:
+    message = said({"TIDEWELL_COLOUR": "red"})
+    assert "docs/operations.md" in message
+    assert "doctor" not in message
+
+
+@pytest.mark.parametrize("name", ["tidewell_demo", "Tidewell_Demo", "TIDEWELL_demo"])
+def test_a_name_in_small_letters_is_refused_by_name(name: str) -> None:
+    assert f"unknown setting: {name}; write it in capital letters" in said({name: "true"})
+
+
+@pytest.mark.parametrize("name", ["WEBHOOK_URL", "PUBLIC_URL"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "pages", "ftp://a.example", "https://", "http:///x", "http://a:x/", "http://[", "//a"],
+)
+def test_what_is_no_web_address_is_refused_and_not_repeated(name: str, address: str) -> None:
+    message = said({PREFIX + name: address})
+    expected = "expected an address with a host, such as https://tidewell.example"
+    assert message == f"wrong setting: TIDEWELL_{name}: {expected}"
+
+
+def test_a_web_address_stays_as_it_was_written() -> None:
+    settings = load_settings({"TIDEWELL_PUBLIC_URL": "http://[::1]:8470/pages?x"})
+    assert settings.public_url == "http://[::1]:8470/pages?x"
+
+
 def test_a_file_of_an_unknown_name_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "colour"
     path.write_text("red")

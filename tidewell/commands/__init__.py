@@ -29,6 +29,8 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
+    except KeyboardInterrupt:
+        sys.exit(130)  # stopped before anything had begun; as a shell says it
     except UsageError as error:
         sys.stderr.write(f"tidewell: {error}\n")
         sys.exit(2)

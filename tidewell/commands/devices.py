@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tidewell.clock import now_ms, now_utc
+from tidewell.commands.refusals import Refused, refusals_of, sentence
 from tidewell.commands.shared import DataDir, console, run_until_stopped, say, start_command
 from tidewell.database import Connection, Role, connect
 from tidewell.enrolment import (
@@ -19,11 +20,12 @@ from tidewell.enrolment import (
     device_name_of,
     enrol_device,
     enrol_person,
+    real_device_of,
     staff_members,
 )
 from tidewell.errors import ServerUnavailableError, UsageError
 from tidewell.local_time import zone_table
-from tidewell.small_site import find_site
+from tidewell.small_site import Addresses, find_site
 
 if TYPE_CHECKING:
     from firmware_sim.blocks import Source
@@ -46,7 +48,7 @@ def simulate(
     days: Annotated[
         int, typer.Option(help="Days of history that end now.", min=0, max=MOST_DAYS)
     ] = 56,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same people.", min=0)] = 1,
     scenario: Annotated[
         str, typer.Option(help="What happens to everybody in the last days.")
     ] = "none",
@@ -78,12 +80,12 @@ def simulate(
     ]
     labels = [f"V{seed}-{one.number}" for one in traits]
 
-    async def work(stop: asyncio.Event) -> FleetReport:
+    async def work(stop: asyncio.Event) -> tuple[FleetReport, int, list[Refused]]:
         shards = await _enrol(site.database_url, labels, timezone, key_worker)
         plans = _plans(labels, shards, sources)
-        return await run_with_progress(plans, site.device_broker_url, stop, people * days * 1440)
+        return await _run_and_ask(plans, site, stop, people * days * 1440)
 
-    _say_report(run_until_stopped(work))
+    _end_with(*run_until_stopped(work), may_be_stopped=live)
 
 
 def replay(
@@ -91,7 +93,10 @@ def replay(
     speed: Annotated[str, typer.Option(help="Times real time, or `max`.")] = "max",
     timezone: Annotated[
         str | None,
-        typer.Option(help="Time zone of naive times and of the person's days; UTC by default."),
+        typer.Option(
+            help="Time zone of people's days, UTC by default; needed for naive times of a generic "
+            "file; recordings of the study use UTC."
+        ),
     ] = None,
     shift_to_now: Annotated[
         bool,
@@ -120,14 +125,14 @@ def replay(
     labels = [person or one.person_label for one in recordings]
     site = find_site(settings)
 
-    async def work(stop: asyncio.Event) -> FleetReport:
-        shards = await _enrol(site.database_url, labels, timezone or "UTC", key_worker)
+    async def work(stop: asyncio.Event) -> tuple[FleetReport, int, list[Refused]]:
+        shards = await _enrol(site.database_url, labels, timezone, key_worker)
         sources = [RecordingSource(one, factor) for one in recordings]
         plans = _plans(labels, shards, sources)
         epochs = sum(len(one.time_ms) for one in recordings)
-        return await run_with_progress(plans, site.device_broker_url, stop, epochs)
+        return await _run_and_ask(plans, site, stop, epochs)
 
-    _say_report(run_until_stopped(work))
+    _end_with(*run_until_stopped(work), may_be_stopped=False)
 
 
 async def run_with_progress(
@@ -159,8 +164,23 @@ async def run_with_progress(
         )
 
 
+async def _run_and_ask(
+    plans: Sequence[DevicePlan], site: Addresses, stop: asyncio.Event, epochs: int
+) -> tuple[FleetReport, int, list[Refused]]:
+    """Run devices and say what they sent; return the report, for how many, and what was refused."""
+    report = await run_with_progress(plans, site.device_broker_url, stop, epochs)
+    totals = report.totals
+    say(
+        f"{totals.readings:,} readings in {totals.frames_published:,} frames; "
+        f"{totals.frames_acknowledged:,} acknowledged as committed in {report.elapsed_s:.1f} s"
+    )
+    boots = [(plan.device_name, plan.boot) for plan in plans]
+    async with await connect(site.database_url, Role.INGEST, "tidewell devices") as connection:
+        return report, len(plans), await refusals_of(connection, boots)
+
+
 async def _enrol(
-    database_url: str, labels: Sequence[str], timezone: str, key_worker: str | None
+    database_url: str, labels: Sequence[str], timezone: str | None, key_worker: str | None
 ) -> list[int]:
     """Enrol people who are not known yet, with a device and their staff; return the shards."""
     async with await connect(database_url, Role.ENROL, "tidewell enrol") as connection:
@@ -169,10 +189,20 @@ async def _enrol(
 
 
 async def _enrol_one(
-    connection: Connection, label: str, timezone: str, team: Sequence[StaffMember]
+    connection: Connection, label: str, timezone: str | None, team: Sequence[StaffMember]
 ) -> int:
     now = now_utc()
-    one = await enrol_person(connection, label, now, preferred_name=label, timezone=timezone)
+    zone = timezone or "UTC"
+    one = await enrol_person(connection, label, now, preferred_name=label, timezone=zone)
+    if timezone not in {None, one.timezone}:
+        raise UsageError(
+            f"{label} is enrolled with the time zone {one.timezone}, not {timezone}; "
+            "leave --timezone out of it or choose another label"
+        )
+    if (device_name := await real_device_of(connection, one.person_id)) is not None:
+        raise UsageError(
+            f"{label} wears a real device, {device_name}; choose another label with --person"
+        )
     await enrol_device(connection, device_name_of(label), one.person_id, now, model="virtual")
     if one.is_new:
         for member in team:
@@ -227,13 +257,31 @@ def _say_about(label: str, ambiguous: int, nonexistent: int) -> None:
         )
 
 
-def _say_report(report: FleetReport) -> None:
-    totals = report.totals
-    say(
-        f"{totals.readings:,} readings in {totals.frames_published:,} frames; "
-        f"{totals.frames_acknowledged:,} acknowledged as committed in {report.elapsed_s:.1f} s"
-    )
+def _end_with(
+    report: FleetReport, devices: int, refusals: Sequence[Refused], *, may_be_stopped: bool
+) -> None:
+    """Say what was refused or left, and end with an error where not everything is stored."""
+    for refused in refusals:
+        say(sentence(refused))
     if report.outcome.value == "stalled":
         raise ServerUnavailableError(
             f"nothing was acknowledged for {GIVE_UP_AFTER_S:.0f} s; see whether the site still runs"
         )
+    cut_short = report.outcome.value == "stopped" and not _is_complete(
+        report, devices, may_be_stopped=may_be_stopped
+    )
+    if cut_short:
+        say(
+            f"Stopped early: {report.totals.devices_done} of {devices} devices had everything "
+            "acknowledged; run it again for the rest"
+        )
+    if cut_short or refusals:
+        raise typer.Exit(1)
+
+
+def _is_complete(report: FleetReport, devices: int, *, may_be_stopped: bool) -> bool:
+    """Return whether nothing is left to send; what goes on live has no end to wait for."""
+    totals = report.totals
+    if may_be_stopped:
+        return totals.frames_acknowledged == totals.frames_published
+    return totals.devices_done == devices

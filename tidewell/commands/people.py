@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from psycopg.errors import UniqueViolation
+from psycopg.errors import CheckViolation, UniqueViolation
 
 from tidewell.clock import now_utc
 from tidewell.commands.shared import DataDir, say, start_command
@@ -109,7 +109,12 @@ def enrol(
             )
             return person.shard
 
-    shard = asyncio.run(work())
+    try:
+        shard = asyncio.run(work())
+    except CheckViolation:
+        raise UsageError(
+            f"{device_name!r} cannot be a device's name; use up to 63 of a-z, 0-9 and -"
+        ) from None
     say(f"{label} is enrolled. Their device publishes to tidewell/v1/{shard}/{device_name}/frame")
 
 
@@ -146,6 +151,11 @@ async def _add_one(
     try:
         async with await connect(url, Role.ENROL, "tidewell staff") as connection:
             return await _add(connection, username, role, name, team, hash_password)
+    except CheckViolation:
+        raise UsageError(
+            f"{username!r} cannot be a user name; "
+            "use up to 63 of a-z, 0-9 and . _ -, a letter or digit first"
+        ) from None
     except UniqueViolation:
         raise UsageError(
             f"somebody signs in as {username!r} already; choose another name"

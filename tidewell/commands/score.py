@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,7 +19,8 @@ from tidewell.minute_files import read_minutes
 from tidewell.settings import Settings, load_settings
 
 HEADER: Final = ("person", "day", "score", "family", "level")
-SUFFIXES: Final = (".csv", ".csv.gz", ".csv.zip", ".zip")
+SUFFIXES: Final = (".csv.gz", ".csv.zip", ".csv", ".zip")
+"""Longest first, so that what is left of a name is the person's label."""
 
 Row = tuple[str, str, str, str, str]
 
@@ -46,6 +48,7 @@ def score(
     if (minutes is None) == (days is None):
         raise UsageError("give either --minutes FOLDER or --days FILE")
     zone_table(timezone)
+    _refuse_to_overwrite(out, minutes, days)
     if minutes is not None:
         rows: Iterable[Row] = list(_score_minutes(minutes, timezone, settings))
     else:
@@ -58,10 +61,7 @@ def score(
 def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[Row]:
     from detect import Detector, ReadingBatch  # noqa: PLC0415 -- other commands start without it
 
-    files = sorted(path for path in _listed(folder) if path.name.endswith(SUFFIXES))
-    if not files:
-        raise UsageError(f"no <person>.csv file in {folder}")
-    for path in files:
+    for label, path in _files_by_label(folder).items():
         series = read_minutes(path, timezone)
         detector = Detector(settings.silence_after_s)
         detector.add_person(0, zone_table(timezone))
@@ -73,7 +73,6 @@ def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[
             np.full(count, 60, np.int64),
             series.values.astype(np.float32),
         )
-        label = path.name.split(".csv")[0].removesuffix(".zip")
         yield from _rows([label], detector.update(batch).days)
 
 
@@ -116,6 +115,39 @@ def _rows(labels: Iterable[str], days: object) -> Iterator[Row]:
         )
 
 
+def _refuse_to_overwrite(out: Path, minutes: Path | None, days: Path | None) -> None:
+    inputs = [] if days is None else [days]
+    if minutes is not None:
+        inputs += _files_by_label(minutes).values()
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise UsageError(f"--out {out} is a file that is to be read; choose another name")
+
+
+def _files_by_label(folder: Path) -> dict[str, Path]:
+    """Return the files of minutes in a folder, each under the label of its person."""
+    files: dict[str, Path] = {}
+    for path in sorted(_listed(folder)):
+        label = _label_of(path)
+        if label is None:
+            continue
+        if label in files:
+            raise UsageError(
+                f"{files[label].name} and {path.name} are both of {label}; keep one in {folder}"
+            )
+        files[label] = path
+    if not files:
+        raise UsageError(f"no <person>.csv file in {folder}")
+    return files
+
+
+def _label_of(path: Path) -> str | None:
+    """Return the person whose minutes a file holds, or None where its name is no such name."""
+    for suffix in SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)] or None
+    return None
+
+
 def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
@@ -124,14 +156,28 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _write(out: Path, rows: Iterable[Row]) -> int:
-    count = 0
+    """Write beside `out` and rename: a file of scores is whole, or as it was before."""
+    is_stream = out.exists() and not out.is_file()
+    written = out if is_stream else out.resolve().with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            for row in rows:
-                writer.writerow(row)
-                count += 1
+        try:
+            count = _write_rows(written, rows)
+            if not is_stream:
+                written.replace(out.resolve())
+        finally:
+            if not is_stream:
+                written.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
+    return count
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
     return count

@@ -27,6 +27,7 @@ CREATE TABLE alert (
 );
 COMMENT ON COLUMN alert.policy IS 'The policy as it was when the alert was raised; later changes do not reach it';
 COMMENT ON COLUMN alert.wake_at IS 'When the policy has to be asked again';
+CREATE INDEX alert_by_person ON alert (person_id);
 CREATE INDEX alert_open ON alert (person_id) WHERE state <> 'closed';
 CREATE INDEX alert_wake ON alert (wake_at) WHERE wake_at IS NOT NULL;
 
@@ -67,6 +68,7 @@ CREATE TABLE delivery (
     handed_over_at timestamptz,
     last_error text
 );
+CREATE INDEX delivery_by_alert ON delivery (alert_id);
 CREATE INDEX delivery_due ON delivery (attempt_at) WHERE state = 'waiting';
 
 CREATE TABLE auditor_run (

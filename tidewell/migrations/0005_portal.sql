@@ -12,6 +12,8 @@ CREATE TABLE alert_action (
     CHECK ((kind = 'close') = (outcome IS NOT NULL))
 );
 
+CREATE INDEX alert_action_by_alert ON alert_action (alert_id);
+
 -- A young person stopped the collection; what their device sends in between is not kept.
 CREATE TABLE pause (
     pause_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
