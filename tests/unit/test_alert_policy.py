@@ -212,3 +212,11 @@ def test_the_stamp_on_an_alert_reads_back_as_the_same_policy() -> None:
 def test_a_policy_out_of_bounds_is_refused(body: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PolicyDocument.model_validate(body)
+
+
+def test_a_device_that_was_silent_and_is_back_asks_for_nobody() -> None:
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    policy = PolicyDocument().as_policy()
+    for is_moot, reason in ((True, IntakeReason.EPISODE_CLOSED), (False, IntakeReason.RAISED)):
+        event = EpisodeEvent(EpisodeEventKind.OPENED, Level.FOR_REVIEW, now, is_moot)
+        assert decide_intake(event, None, now, policy) is reason
