@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -31,7 +30,7 @@ from ingest.rows import Rows
 from ingest.store import Store
 from tidewell.clock import monotonic_s, now_ms
 from tidewell.errors import LeaseLostError, ServerUnavailableError, TidewellError
-from tidewell.local_time import ZoneTable
+from tidewell.local_time import ZoneTable, utc_moment
 from tidewell.logs import get_logger
 from tidewell.settings import Settings
 
@@ -198,7 +197,7 @@ class _Ingest:
         self._listening, self._listener = None, None
 
     async def _take_shards(self, store: Store) -> bool:
-        while not await store.take_shards(_utc(now_ms())):
+        while not await store.take_shards(utc_moment(now_ms())):
             self._log.info("all shards are held by others; waiting")
             await _sleep_or(self.wake, self._settings.lease_s / 3)
             if self.stopping:
@@ -211,12 +210,12 @@ class _Ingest:
             scoring = DetectorScoring(self._settings.silence_after_s, one_by_one=self._one_by_one)
             worker = Worker(store, scoring)
             try:
-                await worker.recover(_utc(now_ms()))
+                await worker.recover(utc_moment(now_ms()))
             except ScoringError as error:
                 assert not self._one_by_one  # one by one, a failure is an answer and not an error
                 self._take_one_by_one(error)
                 continue
-            await worker.save_snapshots(_utc(now_ms()))
+            await worker.save_snapshots(utc_moment(now_ms()))
             self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
             return worker
 
@@ -245,7 +244,7 @@ class _Ingest:
         tick_at_s, snapshot_at_s = monotonic_s() + TICK_S, monotonic_s() + SNAPSHOT_S
         while not self.stopping:
             if self._heard.is_set() and not is_ready:
-                await store.say_listening(_utc(now_ms()))
+                await store.say_listening(utc_moment(now_ms()))
                 self._on_ready()
                 is_ready = True
             if await self._gather():
@@ -254,7 +253,7 @@ class _Ingest:
                 await worker.tick(now_ms(), may_be_silent=self._hears_long_enough())
                 tick_at_s = monotonic_s() + TICK_S
             if monotonic_s() >= snapshot_at_s:
-                await worker.save_snapshots(_utc(now_ms()))
+                await worker.save_snapshots(utc_moment(now_ms()))
                 snapshot_at_s = monotonic_s() + SNAPSHOT_S
             self._send_acks()
 
@@ -322,7 +321,7 @@ class _Ingest:
     async def _leave(self, worker: Worker, store: Store) -> None:
         """End in order: say what is committed, remember the detector, give the shards back."""
         self._send_acks()
-        await worker.save_snapshots(_utc(now_ms()))
+        await worker.save_snapshots(utc_moment(now_ms()))
         await self._stop_listening()
         await store.give_back_shards()
 
@@ -432,17 +431,13 @@ def _episode_row(change: EpisodeChange) -> EpisodeRow:
         person_id=change.person_id,
         family=change.family.value,
         kind=change.kind.value,
-        opened_at=_utc(change.opened_at_ms),
-        at=_utc(change.at_ms),
+        opened_at=utc_moment(change.opened_at_ms),
+        at=utc_moment(change.at_ms),
         level=change.level.value,
         score=change.score,
         explanation=change.explanation,
         closes=change.kind is EpisodeKind.CLOSED,
     )
-
-
-def _utc(time_ms: int) -> datetime:
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
 async def _sleep_or(wake: asyncio.Event, seconds: float) -> None:

@@ -113,11 +113,9 @@ class Store:
                 )
             yield Transaction(cursor, now)
 
-    async def registry(self, now: datetime, names: Sequence[str] | None = None) -> Registry:
-        """Return all devices and people, or only the devices of these names."""
-        devices = _devices(
-            await self._all("devices", now=now, names=None if names is None else list(names))
-        )
+    async def registry(self, now: datetime) -> Registry:
+        """Return all devices and people."""
+        devices = _devices(await self._all("devices", now=now))
         pauses: dict[int, list[Span]] = {}
         for person_id, start_ms, end_ms in await self._all("pauses"):
             pauses.setdefault(person_id, []).append(

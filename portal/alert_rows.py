@@ -13,9 +13,9 @@ SLOW_AFTER: Final = timedelta(seconds=60)
 """The alerts process looks every few seconds; after a minute the page says that it is slow."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAlertRow:
-    """An open alert in the list."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFacts:
+    """What the list and the page of an alert both say."""
 
     alert_id: int
     public_id: str
@@ -32,7 +32,6 @@ class OpenAlertRow:
     timezone: str
     name: str
     accepted_by_name: str | None
-    has_waiting_action: bool
 
     @property
     def shape(self) -> str:
@@ -43,6 +42,13 @@ class OpenAlertRow:
     def first_day(self) -> date:
         """Return the day since when the change has lasted."""
         return first_changed_day(self.explanation, self.since, self.timezone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlertRow(AlertFacts):
+    """An open alert in the list."""
+
+    has_waiting_action: bool
 
     @property
     def sentence(self) -> str:
@@ -50,39 +56,14 @@ class OpenAlertRow:
         return read_explanation(self.explanation).sentence
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRow:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRow(AlertFacts):
     """One alert with everything that its page says."""
 
-    alert_id: int
-    public_id: str
-    person_id: int
-    level: str
-    state: str
-    cause: str
-    since: datetime
-    raised_at: datetime
-    back_to_usual_at: datetime | None
-    accepted_by: int | None
-    accepted_at: datetime | None
     closed_at: datetime | None
     outcome: str | None
     note: str | None
-    explanation: object
-    timezone: str
-    name: str
-    accepted_by_name: str | None
     closed_by_name: str | None
-
-    @property
-    def shape(self) -> str:
-        """Return the sign of the level."""
-        return level_shape(self.level)
-
-    @property
-    def first_day(self) -> date:
-        """Return the day since when the change has lasted."""
-        return first_changed_day(self.explanation, self.since, self.timezone)
 
     @property
     def is_closed(self) -> bool:

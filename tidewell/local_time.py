@@ -84,6 +84,16 @@ def zone_table(name: str) -> ZoneTable:
     return ZoneTable(name, np.array(starts, dtype=np.int64), np.array(offsets, dtype=np.int64))
 
 
+def utc_moment(time_ms: int) -> datetime:
+    """Return a moment in ms since 1970 as a date and time in UTC.
+
+    Example:
+        >>> utc_moment(1_762_000_000_000).isoformat()
+        '2025-11-01T12:26:40+00:00'
+    """
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
 def day_number(day: date) -> int:
     """Return a date as days since 1970-01-01."""
     return (day - _EPOCH).days

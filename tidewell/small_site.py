@@ -26,6 +26,7 @@ import psycopg
 
 from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Queries, Role, connect
+from tidewell.embedded.files import write_private
 from tidewell.embedded.lock import DataFolderLock
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer
@@ -293,7 +294,7 @@ def _stage_environment(
     environment = dict(os.environ)
     for name, value in secret_files.items():
         path = folder / name.lower()
-        _write_private(path, value)
+        write_private(path, value)
         environment.pop(PREFIX + name, None)
         environment[PREFIX + name + FILE_SUFFIX] = str(path)
     environment[PREFIX + "PORTAL_PORT"] = str(portal_port)
@@ -305,15 +306,8 @@ def _stage_environment(
 def _kept_secret(path: Path) -> str:
     """Return a secret that is made once and kept."""
     if not path.is_file():
-        _write_private(path, f"ingest-{secrets.token_hex(16)}")
+        write_private(path, f"ingest-{secrets.token_hex(16)}")
     return path.read_text(encoding="utf-8")
-
-
-def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
 
 
 def _free_port(host: str) -> int:
@@ -336,7 +330,7 @@ def _target(pointer: Path) -> Path:
 
 
 def _write_note(data_dir: Path, addresses: Addresses) -> None:
-    _write_private(data_dir / NOTE_NAME, json.dumps(asdict(addresses)))
+    write_private(data_dir / NOTE_NAME, json.dumps(asdict(addresses)))
     try:
         _notes_folder().mkdir(parents=True, exist_ok=True)
         _pointer(data_dir).write_text(str(data_dir), encoding="utf-8")

@@ -25,7 +25,7 @@ from ingest.reasons import Refusal
 from ingest.rows import Rows, assemble
 from ingest.store import Kept, Snapshot, Store, Transaction
 from tidewell.clock import monotonic_s, now_ms
-from tidewell.local_time import zone_table
+from tidewell.local_time import utc_moment, zone_table
 from tidewell.logs import get_logger
 
 REGISTRY_AGE_S: Final = 2.0
@@ -77,7 +77,7 @@ class Worker:
             if people:
                 await self._recover_shard(people, snapshots.get(shard))
                 await self._score_left_over(people, now)
-                async with self._store.transaction(_utc(now_ms())):
+                async with self._store.transaction(utc_moment(now_ms())):
                     pass  # only renews the leases: catching up may take longer than they last
         self._add_people()
 
@@ -90,7 +90,7 @@ class Worker:
             psycopg.OperationalError: the database is gone; the batch may or may not be stored.
         """
         received_ms = self._next_received_ms()
-        now = _utc(received_ms)
+        now = utc_moment(received_ms)
         await self._refresh(messages, now)
         await self._load_cursors(messages)
         made = plan(messages, self.registry, self._cursors_of(messages), received_ms)
@@ -109,7 +109,7 @@ class Worker:
 
     async def tick(self, at_ms: int, *, may_be_silent: bool) -> None:
         """Renew the leases, keep the registry fresh and note who fell silent."""
-        now = _utc(at_ms)
+        now = utc_moment(at_ms)
         await self._refresh((), now)
         found = Found()
         if may_be_silent:
@@ -310,7 +310,3 @@ def _count(counts: Counts, made: Plan, readings: int) -> None:
     for letter in made.dead_letters:
         reason = letter.refused.reason
         counts.by_reason[reason] = counts.by_reason.get(reason, 0) + 1
-
-
-def _utc(time_ms: int) -> datetime:
-    return datetime.fromtimestamp(time_ms / 1000, UTC)

@@ -6,7 +6,6 @@ A password is made here, shown once, and kept only as a hash.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from tidewell.clock import now_utc
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Role, connect
+from tidewell.embedded.files import write_private
 from tidewell.enrolment import (
     add_sign_in,
     add_staff,
@@ -130,19 +130,11 @@ async def first_sign_ins(database_url: str, folder: Path) -> Path | None:
             await _add(connection, username, role, name, FIRST_TEAM, hash_password)
             for username, role, name in FIRST_STAFF
         ]
-        _write_private(
-            path,
-            "Sign-ins of this site; keep this file private, and delete it once they are known.\n",
-            lines,
+        heading = (
+            "Sign-ins of this site; keep this file private, and delete it once they are known."
         )
+        write_private(path, "".join(f"{line}\n" for line in (heading, *lines)))
         return path
-
-
-def _write_private(path: Path, heading: str, lines: list[str]) -> None:
-    private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(private, "w", encoding="utf-8") as file:
-        file.write(heading)
-        file.writelines(f"{line}\n" for line in lines)
 
 
 async def _add_one(
