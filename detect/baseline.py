@@ -1,74 +1,266 @@
 """What is usual for each person: median and MAD of their own earlier days.
 
-The reference is lagged: the two days before today are left out, so that a change that has begun
-does not hide itself. Medians, because one odd day must not move what is usual. The spread has a
-floor, because a run of equal days would otherwise make any change infinitely odd.
+Two references. The near one is the 28 days that end two days before today: a change that has begun
+must not hide itself. The far one is the weekly medians of the days from 28 to 84 days ago, for what
+moves so slowly that it would drag the near one along. Medians, because one odd day must not move
+what is usual. Days that a note sets aside teach nothing.
 
-Source: notes on the pilot in `docs/decisions/0003-detector-first-shape.md`; median/MAD as in
-Rousseeuw and Croux, Alternatives to the Median Absolute Deviation, JASA 88 (1993).
+For measures that follow the week, the person's own difference between weekend and weekday, drawn
+towards none while few weekends are known, is taken out of the window and of today alike.
+
+Spread with few days: s = (n s_own + 7 s_cohort) / (n + 7) below 28 days. The centre is not drawn to
+the cohort: a resting heart of 75 is usual for one and fever for another. That a centre of few days
+is itself uncertain is in the z score (`certainty`).
+
+Sources: median/MAD as in Rousseeuw and Croux, J Am Stat Assoc 88 (1993); lagged reference for slow
+change as measured in `docs/decisions/0005-detection-core.md`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from detect.measures import COUNT, FLOOR, USUAL_SPREAD, WEEKLY
+from tidewell.local_time import NEVER
 
 WINDOW_DAYS: Final = 28
 """Four whole weeks, so that weekdays weigh alike."""
 LAG_DAYS: Final = 2
 """The days before today that are left out."""
-RING_DAYS: Final = 96
-"""Room for the window, its lag, and a slower reference of twelve weeks."""
+RING_DAYS: Final = 32
+"""The window, its lag and today, and one more so that yesterday can be judged again."""
 LEAST_DAYS: Final = 10
 """Fewer valid days than this are "still learning"."""
+COHORT_DAYS: Final = 7
+"""As many days as the cohort's spread weighs, while there are fewer than 28."""
+CENTRE_DAYS: Final = 8
+"""z is multiplied by sqrt(n / (n + 8)): a centre of few days errs, and it errs for weeks."""
+WEEKEND_DAYS: Final = 6
+"""As many weekend days as "no difference from weekdays" weighs: three weekends."""
 MAD_TO_SD: Final = 1.4826
 """Makes the MAD of a normal sample an estimate of its standard deviation."""
 
-assert WINDOW_DAYS + LAG_DAYS < RING_DAYS  # the window must not meet the day being written
+WEEKS: Final = 13
+WEEK_DAYS: Final = 7
+FAR_FROM_DAYS: Final = 28
+FAR_TO_DAYS: Final = 84
+LEAST_WEEKS: Final = 4
+"""Half of the far reference; a person is known for about eight weeks by then."""
+LEAST_DAYS_OF_WEEK: Final = 3
+RECENT_DAYS: Final = 10
+LEAST_RECENT_DAYS: Final = 5
+
+assert LAG_DAYS + WINDOW_DAYS < RING_DAYS - 1  # room for today and to judge yesterday again
+assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS + WEEK_DAYS
+
+COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
+    "ring": (np.float16, (COUNT, RING_DAYS), np.nan),
+    "set_aside": (np.bool_, (RING_DAYS,), 0),
+    "weekly": (np.float16, (COUNT, WEEKS), np.nan),
+    "last_closed_day": (np.int64, (), NEVER),
+}
 
 
-def window_slots(day: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the ring slots of the reference window of each day: int64[n, 28].
+class BaselineState:
+    """`ring`: compared values by day % 32. `set_aside`: that day teaches nothing, by day % 32.
+
+    `weekly`: medians of whole weeks, by (day // 7) % 13.
+    """
+
+    ring: NDArray[np.float16]
+    set_aside: NDArray[np.bool_]
+    weekly: NDArray[np.float16]
+    last_closed_day: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is usual on one day of each of n people, on the scale of comparison.
+
+    Attributes:
+        centre, spread: float64[n, features]; NaN while fewer than 10 days are known.
+        certainty: float64[n, features], sqrt(days / (days + 8)).
+        days: int64[n, features], how many days it rests on.
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    certainty: NDArray[np.float64]
+    days: NDArray[np.int64]
+
+
+def is_weekend(day: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return where a day is a Saturday or Sunday; 1970-01-01 was a Thursday.
 
     Example:
-        >>> window_slots(np.array([100]))[0, [0, -1]].tolist()  # days 70 and 97
-        [70, 1]
+        >>> is_weekend(np.arange(7)).tolist()  # Thursday to Wednesday
+        [False, False, True, True, False, False, False]
+    """
+    weekend: NDArray[np.bool_] = (day + 3) % WEEK_DAYS >= 5
+    return weekend
+
+
+def window_days(day: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the days of the near reference of each day: int64[n, 28].
+
+    Example:
+        >>> window_days(np.array([100]))[0, [0, -1]].tolist()
+        [70, 97]
     """
     ago = np.arange(LAG_DAYS + WINDOW_DAYS, LAG_DAYS, -1, dtype=np.int64)
-    return (day[:, None] - ago[None, :]) % RING_DAYS
+    return day[:, None] - ago[None, :]
 
 
-def median_and_spread(
-    values: NDArray[np.float32], floor: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centre and spread along the last axis, NaN where fewer than 10 values are valid.
+def usual_days(
+    state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
+) -> tuple[Usual, NDArray[np.float64]]:
+    """Return what is usual on `day` of each person, and the weekend's part of it.
 
-    Args:
-        values: float32[..., days], NaN = no value that day.
-        floor: the least spread, broadcast to the other axes, in the unit of the values.
+    The second answer is float64[n, features]: what is to be added to the centre on that day because
+    it is a weekend or a weekday (0 where a measure does not follow the week). It is in `centre`
+    already.
 
-    Cost: two sorts of the window for each person and feature that closes a day.
-
-    Example:
-        >>> centre, spread = median_and_spread(np.arange(28, dtype=np.float32), np.array(1.0))
-        >>> float(centre), round(float(spread), 1)
-        (13.5, 10.4)
+    Cost: four sorts of 28 values for a measure that follows the week, two for another.
     """
-    wide = values.astype(np.float64)
-    count = np.count_nonzero(~np.isnan(wide), axis=-1)
-    centre = _median(wide, count)
-    spread = _median(np.abs(wide - centre[..., None]), count) * MAD_TO_SD
+    days = window_days(day)
+    slots = days % RING_DAYS
+    window = state.ring[rows[:, None], :, slots].astype(np.float64)
+    window[state.set_aside[rows[:, None], slots]] = np.nan
+    window = np.ascontiguousarray(np.swapaxes(window, 1, 2))
+    weekend = is_weekend(days)
+    shift = np.zeros((len(rows), COUNT))
+    for place in WEEKLY.tolist():
+        difference = _weekend_difference(window[:, place], weekend)
+        window[:, place] -= _weekend_part(difference[:, None], weekend)
+        shift[:, place] = _weekend_part(difference, is_weekend(day))
+    count = np.count_nonzero(~np.isnan(window), axis=-1)
+    centre = median_of(window, count)
+    spread = median_of(np.abs(window - centre[..., None]), count) * MAD_TO_SD
+    few = count < WINDOW_DAYS
+    drawn = (count * spread + COHORT_DAYS * USUAL_SPREAD) / (count + COHORT_DAYS)
+    spread = np.maximum(np.where(few, drawn, spread), FLOOR)
     learned = count >= LEAST_DAYS
-    return np.where(learned, centre, np.nan), np.where(learned, np.maximum(spread, floor), np.nan)
+    usual = Usual(
+        np.where(learned, centre + shift, np.nan),
+        np.where(learned, spread, np.nan),
+        np.sqrt(count / (count + CENTRE_DAYS)),
+        count,
+    )
+    return usual, shift
 
 
-def _median(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the median of the valid values; sorting puts NaN last."""
-    ordered = np.sort(values, axis=-1)
+def far_reference(
+    state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centre and spread of the weeks from 28 to 84 days ago: float64[n, features] each.
+
+    NaN where fewer than four of those weeks are known.
+    """
+    latest = (day - FAR_FROM_DAYS + 1) // WEEK_DAYS - 1
+    earliest = -((FAR_TO_DAYS - day) // WEEK_DAYS)
+    weeks = latest[:, None] - np.arange(FAR_TO_DAYS // WEEK_DAYS)[None, :]
+    slots = weeks % WEEKS
+    far = state.weekly[rows[:, None], :, slots].astype(np.float64)
+    far[weeks < earliest[:, None]] = np.nan
+    far = np.swapaxes(far, 1, 2)
+    count = np.count_nonzero(~np.isnan(far), axis=-1)
+    centre = median_of(far, count)
+    spread = median_of(np.abs(far - centre[..., None]), count) * MAD_TO_SD
+    known = count >= LEAST_WEEKS
+    return np.where(known, centre, np.nan), np.where(known, spread, np.nan)
+
+
+def recent_mean(
+    state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the mean of the ten days up to today, NaN below five, and how many there were."""
+    days = day[:, None] - np.arange(RECENT_DAYS)
+    values = state.ring[rows[:, None], :, days % RING_DAYS].astype(np.float64)
+    known = ~np.isnan(values)
+    count = np.count_nonzero(known, axis=1)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.where(count >= LEAST_RECENT_DAYS, total / np.maximum(count, 1), np.nan), count
+
+
+def open_day(state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]) -> None:
+    """Make room for `day`: keep the medians of weeks that are over, empty what never closed."""
+    last = state.last_closed_day[rows]
+    known = last != NEVER
+    _keep_week(state, rows[known], last[known], day[known])
+    skipped = np.where(known, np.minimum(day - last, RING_DAYS), RING_DAYS)
+    for back in range(int(skipped.max(initial=0))):
+        chosen = rows[skipped > back]
+        slots = (day[skipped > back] - back) % RING_DAYS
+        state.ring[chosen, :, slots] = np.nan
+        state.set_aside[chosen, slots] = False
+
+
+def write_day(
+    state: BaselineState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> None:
+    """Remember the compared values of a day: float64[n, features]."""
+    state.ring[rows, :, day % RING_DAYS] = values.astype(np.float16)
+    state.last_closed_day[rows] = np.maximum(state.last_closed_day[rows], day)
+
+
+def median_of(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the median along the last axis of the `count` values that are not NaN, else NaN."""
+    ordered = np.sort(values, axis=-1)  # puts NaN last
     low = np.maximum((count - 1) // 2, 0)[..., None]
     high = np.minimum(count // 2, values.shape[-1] - 1)[..., None]
     pair = np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1)
     half: NDArray[np.float64] = pair[..., 0] / 2.0
     return half
+
+
+def _weekend_difference(
+    window: NDArray[np.float64], weekend: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the median of weekend days less that of weekdays, drawn towards 0: float64[n]."""
+    ends = np.where(weekend, window, np.nan)
+    days = np.where(weekend, np.nan, window)
+    count = np.count_nonzero(~np.isnan(ends), axis=-1)
+    weekdays = np.count_nonzero(~np.isnan(days), axis=-1)
+    raw = median_of(ends, count) - median_of(days, weekdays)
+    known: NDArray[np.float64] = np.where(np.isnan(raw), 0.0, raw)
+    return known * (count / (count + WEEKEND_DAYS))
+
+
+def _weekend_part(
+    difference: NDArray[np.float64], weekend: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Share the difference out so that a whole week sums to nothing."""
+    part: NDArray[np.float64] = difference * np.where(weekend, 5 / 7, -2 / 7)
+    return part
+
+
+def _keep_week(
+    state: BaselineState,
+    rows: NDArray[np.int64],
+    last: NDArray[np.int64],
+    day: NDArray[np.int64],
+) -> None:
+    turned = day // WEEK_DAYS > last // WEEK_DAYS
+    if not turned.any():
+        return
+    rows, last, day = rows[turned], last[turned], day[turned]
+    week = last // WEEK_DAYS
+    slots = (week[:, None] * WEEK_DAYS + np.arange(WEEK_DAYS)) % RING_DAYS
+    values = state.ring[rows[:, None], :, slots].astype(np.float64)
+    values[(week[:, None] * WEEK_DAYS + np.arange(WEEK_DAYS)) > last[:, None]] = np.nan
+    values[state.set_aside[rows[:, None], slots]] = np.nan
+    values = np.swapaxes(values, 1, 2)
+    count = np.count_nonzero(~np.isnan(values), axis=-1)
+    median = np.where(count >= LEAST_DAYS_OF_WEEK, median_of(values, count), np.nan)
+    state.weekly[rows, :, week % WEEKS] = median.astype(np.float16)
+    missed = np.minimum(day // WEEK_DAYS - week - 1, WEEKS)
+    for ahead in range(1, int(missed.max(initial=0)) + 1):
+        chosen = missed >= ahead
+        state.weekly[rows[chosen], :, (week[chosen] + ahead) % WEEKS] = np.nan

@@ -4,6 +4,9 @@ Promises: the findings depend on the readings in their order and on nothing else
 readings cut into other batches give the same findings, and a detector restored from a snapshot
 goes on bit for bit. It does no I/O and reads no clock. A NaN is "no value"; an infinity is refused.
 
+Layers, each a module: `quality` (worn? believable?), `grid` (quarters of an hour), `moments` (what
+cannot wait for the day to end), `features`, `baseline`, `families`, `episodes`, `explain`.
+
 Example:
     >>> from tidewell.local_time import zone_table
     >>> detector = Detector(silence_after_s=4 * 3600)
@@ -19,33 +22,52 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect import device
-from detect.daily import ScoredDays, day_features, score_day
-from detect.episodes import Turn, families_and_levels, turn_episodes
-from detect.explain import explain_day, explain_end
-from detect.findings import DayResults, EpisodeChange, EpisodeKind, Findings
-from detect.minutes import Placed, accumulate, clear_day, person_rows, place
+from detect import days, device, episodes, grid, moments, notes, plan_limits, quality
+from detect.closing import PEOPLE_AT_ONCE, Closed, close_days, open_days
+from detect.days import VERSION, JudgedDays, judge_days
+from detect.episodes import Turn
+from detect.findings import FAMILIES, DayResults, EpisodeChange, EpisodeKind, Findings
+from detect.moment_changes import change_of
+from detect.moments import Moment, MomentKind
+from detect.placing import Placed, overdue, person_rows, place
+from detect.plan_limits import Limit
+from detect.policy import Policy
+from detect.quality import REASONS
 from detect.readings import ReadingBatch
-from detect.state import NEVER, State
-from tidewell.local_time import DAY_MS, ZoneTable
+from detect.state import State
+from detect.words import NoteKind
+from tidewell.local_time import DAY_MS, NEVER, ZoneTable
+from tidewell.vocabulary import Family
 
-VERSION: Final = "1"
-"""Raised whenever the same readings may give other findings.
+__all__ = ["VERSION", "Detector"]
 
-A snapshot of another version is not used.
-"""
+_DEVICE_MOMENTS: Final = frozenset({MomentKind.DEVICE_REMOVED, MomentKind.DEVICE_RETURNED})
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What a batch brings to light, before it is put in order."""
+
+    days: list[tuple[NDArray[np.int64], DayResults]] = field(default_factory=list)
+    changes: list[device.Placed] = field(default_factory=list)
+    events: list[device.Event] = field(default_factory=list)
+    late: int = 0
+    too_late: int = 0
+    dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(REASONS), np.int64))
 
 
 class Detector:
     """What is usual for each person, and what has changed."""
 
-    def __init__(self, silence_after_s: int) -> None:
+    def __init__(self, silence_after_s: int, policy: Policy | None = None) -> None:
         self._silence_after_ms = silence_after_s * 1000
+        self._policy = Policy() if policy is None else policy
         self._state = State()
 
     def add_person(self, person_id: int, zone: ZoneTable) -> None:
@@ -65,38 +87,59 @@ class Detector:
         if not len(batch):
             return Findings(DayResults.empty(), ())
         state = self._state
-        placed = place(state, batch)
-        received_ms, time_ms = batch.received_ms[placed.position], batch.time_ms[placed.position]
-        events = device.receive(
-            state, placed.row, placed.position, time_ms, received_ms, self._silence_after_ms
+        placed = place(state, batch, self._silence_after_ms)
+        gathered = _Gathered(late=int(np.count_nonzero(placed.late)))
+        gathered.events += device.receive(
+            state, placed.stream, placed.waited, self._silence_after_ms
         )
-        found: list[device.Placed] = []
-        days: list[tuple[NDArray[np.int64], DayResults]] = []
         for chosen in _rounds(placed):
-            closing, next_day, trigger = self._turn_pages(placed, chosen)
-            if len(closing):
-                events += self._days_closed(closing, trigger)
-                results, changes = self._close(closing, next_day)
-                days.append((trigger, results))
-                found += [device.Placed(int(trigger[at]), change) for at, change in changes]
-            accumulate(state, batch, placed, chosen)
-        found = sorted(device.turn(state, events) + found, key=lambda one: one.position)
-        late = int(np.count_nonzero(placed.round < 0))
-        return Findings(_in_order(days), tuple(one.change for one in found), late)
+            self._turn_pages(placed, chosen, gathered)
+            self._take_in(placed, chosen, gathered)
+        gathered.events += device.off_for_long(
+            state, placed.stream, gathered.events, self._silence_after_ms
+        )
+        gathered.changes += device.turn(state, gathered.events)
+        changes = sorted(gathered.changes, key=lambda one: one.position)
+        return Findings(
+            _in_order(gathered.days),
+            tuple(one.change for one in changes),
+            gathered.late,
+            gathered.too_late,
+            tuple(gathered.dropped.tolist()),
+        )
 
     def tick(self, now_ms: int, counted_from_ms: Mapping[int, int] | None = None) -> Findings:
-        """Return what the mere passing of time brings to light: devices that fell silent.
+        """Return what the mere passing of time brings to light.
+
+        Devices that fell silent, and the last day of a device that has been silent since.
 
         Args:
             counted_from_ms: per person, a moment before which silence does not count.
         """
-        silences = device.tick(self._state, now_ms, self._silence_after_ms, counted_from_ms or {})
-        return Findings(DayResults.empty(), tuple(silences))
+        state = self._state
+        silences = device.tick(state, now_ms, self._silence_after_ms, counted_from_ms or {})
+        rows = overdue(state, now_ms, self._silence_after_ms)
+        closed = self._close(rows, state.open_day[rows] + 1)
+        found = [results for _, results, _ in closed]
+        changes = [change for _, _, several in closed for _, change in several]
+        return Findings(DayResults.joined(found), (*silences, *changes))
+
+    def close_days(self) -> Findings:
+        """Close the open day of everybody, as if the first reading of the next one had come."""
+        rows = np.flatnonzero(self._state.open_day[: len(self._state)] != NEVER)
+        closed = self._close(rows, self._state.open_day[rows] + 1)
+        return Findings(
+            DayResults.joined([results for _, results, _ in closed]),
+            tuple(change for _, _, several in closed for _, change in several),
+        )
 
     def score_days(
         self, person_id: NDArray[np.int64], day: NDArray[np.int64], features: NDArray[np.float32]
     ) -> Findings:
         """Score days whose features are known: one day of each person, later than their last.
+
+        Args:
+            person_id, day: int64[n]. features: float32[n, features], any of them NaN.
 
         Raises:
             ValueError: a person was never added, or a day is not later than their last one.
@@ -104,8 +147,53 @@ class Detector:
         rows = person_rows(self._state, person_id)
         if len(np.unique(rows)) != len(rows) or (day <= self._state.last_closed_day[rows]).any():
             raise ValueError("the days of a person come one by one, each later than the one before")
-        results, changes = self._score(rows, day, features, np.zeros(len(rows), np.int32))
-        return Findings(results, tuple(change for _, change in changes))
+        found: list[DayResults] = []
+        changes: list[EpisodeChange] = []
+        for start in range(0, len(rows), PEOPLE_AT_ONCE):
+            part = slice(start, start + PEOPLE_AT_ONCE)
+            unknown = np.full(len(rows[part]), days.UNKNOWN_MINUTES, np.int32)
+            judged = judge_days(
+                self._state, rows[part], day[part], features[part], unknown, self._policy
+            )
+            found.append(judged.results)
+            changes += [change for _, change in self._changes(rows[part], day[part], judged)]
+        return Findings(DayResults.joined(found), tuple(changes))
+
+    def note(self, person_id: int, kind: NoteKind, first_day: int, last_day: int) -> None:
+        """Take down a note about some days (`detect.notes` says what each kind does).
+
+        Raises:
+            ValueError: the person was never added, or the days are the wrong way round.
+        """
+        notes.remember(self._state, self._row(person_id), kind, first_day, last_day)
+
+    def set_limits(self, person_id: int, limits: Sequence[Limit]) -> None:
+        """Give a person the hard limits of their agreed plan, in place of those before.
+
+        Raises:
+            ValueError: the person was never added, or a limit cannot be kept.
+        """
+        plan_limits.set_limits(self._state, self._row(person_id), limits)
+
+    def hear_outcome(self, person_id: int, family: Family, *, was_useful: bool) -> None:
+        """Move a person's own threshold a little after a practitioner's answer, within bounds.
+
+        Raises:
+            ValueError: the person was never added.
+        """
+        episodes.hear(self._state, self._row(person_id), family, was_useful)
+
+    def change_device_model(self, person_id: int) -> None:
+        """Learn the measures that depend on the model of the device again.
+
+        Raises:
+            ValueError: the person was never added.
+        """
+        days.forget_device(self._state, self._row(person_id))
+
+    def bytes_per_person(self) -> int:
+        """Return what one person costs in memory."""
+        return self._state.bytes_per_person()
 
     def snapshot(self, person_ids: Sequence[int]) -> bytes:
         """Return all that is remembered of these people, for `restore`."""
@@ -115,121 +203,117 @@ class Detector:
         """Take over what a snapshot remembered of the people in `zones`."""
         self._state.load(block, zones)
 
-    def _turn_pages(
-        self, placed: Placed, chosen: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Open the day of the chosen readings for people who had none.
+    def _row(self, person_id: int) -> int:
+        row = self._state.row_for(person_id)
+        if row is None:
+            raise ValueError(f"the detector does not know person {person_id}; add them first")
+        return row
 
-        Returns the rows whose earlier day closes, the day that follows, and the reading that
-        did it.
-        """
-        first = chosen[np.flatnonzero(np.diff(placed.row[chosen], prepend=-1))]
-        rows, day = placed.row[first], placed.day[first]
-        before = self._state.open_day[rows]
+    def _turn_pages(self, placed: Placed, chosen: NDArray[np.int64], gathered: _Gathered) -> None:
+        """Close the days that end before the chosen readings, and open those that begin."""
+        state = self._state
+        first = chosen[np.flatnonzero(np.diff(placed.stream.row[chosen], prepend=-1))]
+        rows, day = placed.stream.row[first], placed.opens[first]
+        before = state.open_day[rows]
         unopened = before == NEVER
-        self._state.open_day[rows[unopened]] = day[unopened]
-        closes = ~unopened & (before < day)
-        return rows[closes], day[closes], placed.position[first[closes]]
+        if unopened.any():
+            open_days(state, rows[unopened], day[unopened])
+        closes = np.flatnonzero(~unopened & (before < day))
+        trigger = placed.stream.position[first]
+        for at, results, changes in self._close(rows[closes], day[closes]):
+            gathered.days.append((trigger[closes][at], results))
+            gathered.changes += [
+                device.Placed(int(trigger[closes][place]), change) for place, change in changes
+            ]
+
+    def _take_in(self, placed: Placed, chosen: NDArray[np.int64], gathered: _Gathered) -> None:
+        state, stream = self._state, placed.stream.take(chosen)
+        cleaned = quality.clean(state, stream)
+        gathered.dropped += cleaned.counts
+        for moment in moments.moments(state, stream, cleaned).found:
+            self._hear(moment, gathered)
+        day, late = placed.day[chosen], placed.late[chosen]
+        gathered.too_late += grid.accumulate(
+            state, stream.row, day, stream.local_ms, stream.time_ms, stream.period_s,
+            cleaned.values, cleaned.on_body,
+        )  # fmt: skip
+        if late.any():
+            row = stream.row[late]
+            known = state.last_closed_day[row] == day[late]
+            state.late_day[row[known]] = day[late][known]
+
+    def _hear(self, moment: Moment, gathered: _Gathered) -> None:
+        if moment.kind in _DEVICE_MOMENTS:
+            gathered.events.append(device.Moved(moment))
+            return
+        change = change_of(self._state, moment)
+        if change is not None:
+            gathered.changes.append(device.Placed(moment.position, change))
 
     def _close(
         self, rows: NDArray[np.int64], next_day: NDArray[np.int64]
-    ) -> tuple[DayResults, list[tuple[int, EpisodeChange]]]:
-        state = self._state
-        day = state.open_day[rows].copy()
-        worn_minutes = (state.worn_s[rows] // 60).astype(np.int32)
-        results, changes = self._score(rows, day, day_features(state, rows), worn_minutes)
-        clear_day(state, rows)
-        state.open_day[rows] = next_day
-        return results, changes
+    ) -> list[tuple[NDArray[np.int64], DayResults, list[tuple[int, EpisodeChange]]]]:
+        """Close days; return (places, results, changes by place) of each part, places in `rows`."""
+        found = []
+        for start in range(0, len(rows), PEOPLE_AT_ONCE):
+            part = np.arange(start, min(start + PEOPLE_AT_ONCE, len(rows)))
+            closed = close_days(self._state, rows[part], next_day[part], self._policy)
+            found += self._answers(closed, rows, part)
+        return found
 
-    def _days_closed(
-        self, rows: NDArray[np.int64], trigger: NDArray[np.int64]
-    ) -> list[device.Event]:
-        """Return what the days that close now say about wearing."""
-        events: list[device.Event] = []
-        for row, position in zip(rows.tolist(), trigger.tolist(), strict=True):
-            day = int(self._state.open_day[row])
-            events += device.close_day(self._state, position, row, day, self._day_end_ms(row, day))
-        return events
+    def _answers(
+        self, closed: Closed, rows: NDArray[np.int64], part: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.int64], DayResults, list[tuple[int, EpisodeChange]]]]:
+        answers: list[tuple[NDArray[np.int64], DayResults, list[tuple[int, EpisodeChange]]]] = []
+        if closed.again is not None:
+            again = np.isin(self._state.person_id[rows[part]], closed.again.person_id)
+            answers.append((part[again], closed.again, []))
+        if closed.judged is not None:
+            places = part[np.isin(rows[part], closed.rows)]
+            changes = self._changes(closed.rows, closed.day, closed.judged)
+            placed = [(int(places[at]), change) for at, change in changes]
+            answers.append((places, closed.judged.results, placed))
+        return answers
 
-    def _score(
-        self,
-        rows: NDArray[np.int64],
-        day: NDArray[np.int64],
-        features: NDArray[np.float32],
-        worn_minutes: NDArray[np.int32],
-    ) -> tuple[DayResults, list[tuple[int, EpisodeChange]]]:
-        state = self._state
-        scored = score_day(state, rows, day, features)
-        family, level = families_and_levels(state, rows, scored)
-        turns = turn_episodes(state, rows, day, scored, family, level)
-        results = DayResults(
-            state.person_id[rows].copy(),
-            day.copy(),
-            features,
-            scored.usual.astype(np.float32),
-            worn_minutes,
-            scored.score.astype(np.float32),
-            family,
-            level,
-        )
-        return results, [
-            (turn.place, self._change(turn, rows, day, results, scored)) for turn in turns
-        ]
+    def _changes(
+        self, rows: NDArray[np.int64], day: NDArray[np.int64], judged: JudgedDays
+    ) -> list[tuple[int, EpisodeChange]]:
+        return [(turn.place, self._change(turn, rows, day, judged)) for turn in judged.turns]
 
     def _change(
-        self,
-        turn: Turn,
-        rows: NDArray[np.int64],
-        day: NDArray[np.int64],
-        results: DayResults,
-        scored: ScoredDays,
+        self, turn: Turn, rows: NDArray[np.int64], day: NDArray[np.int64], judged: JudgedDays
     ) -> EpisodeChange:
         at, row, one_day = turn.place, int(rows[turn.place]), int(day[turn.place])
-        at_ms = self._day_end_ms(row, one_day)
+        family = FAMILIES.index(turn.family)
+        at_ms = self._state.zone(row).utc_ms((one_day + 1) * DAY_MS)
         if turn.kind is EpisodeKind.OPENED:
-            self._state.episode_opened_ms[row] = at_ms
+            self._state.episode_opened_ms[row, family] = at_ms
         return EpisodeChange(
-            person_id=int(results.person_id[at]),
+            person_id=int(judged.results.person_id[at]),
             family=turn.family,
             kind=turn.kind,
-            opened_at_ms=int(self._state.episode_opened_ms[row]),
+            opened_at_ms=int(self._state.episode_opened_ms[row, family]),
             at_ms=at_ms,
             level=turn.level,
-            score=float(results.score[at]),
-            explanation=self._explain(turn, row, one_day, results, scored),
+            score=float(np.nan_to_num(judged.judged.held[at, family], neginf=0.0)),
+            explanation=days.explain_turn(self._state, row, turn, one_day, judged),
         )
-
-    def _explain(
-        self, turn: Turn, row: int, day: int, results: DayResults, scored: ScoredDays
-    ) -> dict[str, Any]:
-        at = turn.place
-        since = int(self._state.episode_since_day[row])
-        since = day if since == NEVER else since
-        features, usual = results.features[at], scored.usual[at]
-        worn_minutes = int(results.worn_minutes[at])
-        if turn.kind is EpisodeKind.CLOSED:
-            return explain_end(turn.family, since, features, usual, worn_minutes)
-        return explain_day(
-            turn.family, since, day, features, usual, scored.contribution[at], worn_minutes
-        )
-
-    def _day_end_ms(self, row: int, day: int) -> int:
-        return self._state.zone(row).utc_ms((day + 1) * DAY_MS)
 
 
 def _rounds(placed: Placed) -> list[NDArray[np.int64]]:
-    """Return, round by round, the places of the readings of one day of each person."""
-    on_time = np.flatnonzero(placed.round >= 0)
-    order = on_time[np.argsort(placed.round[on_time], kind="stable")]
+    """Return, round by round, the places of the readings between two closings of each person."""
+    last = int(placed.round.max())
+    if last == 0:
+        return [np.arange(len(placed.round))]
+    order = np.argsort(placed.round, kind="stable")
     cuts = np.flatnonzero(np.diff(placed.round[order])) + 1
-    return [part for part in np.split(order, cuts) if len(part)]
+    return np.split(order, cuts)
 
 
-def _in_order(days: list[tuple[NDArray[np.int64], DayResults]]) -> DayResults:
+def _in_order(found: list[tuple[NDArray[np.int64], DayResults]]) -> DayResults:
     """Return all days that closed, in the order of the readings that closed them."""
-    if not days:
+    if not found:
         return DayResults.empty()
-    joined = DayResults.joined([results for _, results in days])
-    order = np.argsort(np.concatenate([trigger for trigger, _ in days]), kind="stable")
+    joined = DayResults.joined([results for _, results in found])
+    order = np.argsort(np.concatenate([trigger for trigger, _ in found]), kind="stable")
     return DayResults(*(getattr(joined, name)[order] for name in DayResults.__slots__))

@@ -1,11 +1,16 @@
-"""Devices that fell silent or are not worn.
+"""Devices that fell silent or were taken off.
 
 Silence counts from when the service last *received* a reading, so that a device which delivers last
 week's buffer is not silent. A silence begins at its deadline, whether a tick or the next reading
 brings it to light: the same readings give the same episodes however often `tick` is called.
 
-Only one thing is open about a device at a time, so what opens first holds. Silences and closed days
-are therefore gathered over a batch and take effect together, in the order of the readings.
+A removal is known within minutes and asks for nothing (level *usual*): devices come off to shower,
+to charge, to be left alone. It asks for review once the device has been off the body, and on, for
+as long as a silence is allowed to last.
+
+Only one thing is open about a device at a time, so what opens first holds. Silences and removals
+(`detect.moments`) are therefore gathered over a batch and take effect together, in the order of the
+readings.
 """
 
 from __future__ import annotations
@@ -17,15 +22,46 @@ from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from detect.explain import explain_not_worn, explain_silence
-from detect.findings import EpisodeChange, EpisodeKind
-from detect.state import NEVER, State
+from detect.explain import explain_removed, explain_silence
+from detect.findings import LEVELS, EpisodeChange, EpisodeKind
+from detect.moments import Moment, MomentKind
+from detect.rhythm import CHARGING_FROM, RhythmState
+from detect.stream import Stream, before
+from tidewell.local_time import NEVER, ZoneTable
 from tidewell.vocabulary import Family, Level
 
-LEAST_REPORTED_S: Final = 10 * 3_600
-"""A device that reported for ten hours of a day without being worn was on, and off the body."""
+COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
+    "last_received_ms": (np.int64, (), NEVER),
+    "last_reading_ms": (np.int64, (), NEVER),
+    "device_state": (np.int8, (), 0),
+    "device_opened_ms": (np.int64, (), NEVER),
+    "device_level": (np.int8, (), 0),
+}
+
+
+class DeviceMemory(RhythmState):
+    """When readings last came, and what is open about the device (`DeviceState`)."""
+
+    person_id: NDArray[np.int64]
+    last_received_ms: NDArray[np.int64]
+    last_reading_ms: NDArray[np.int64]
+    device_state: NDArray[np.int8]
+    device_opened_ms: NDArray[np.int64]
+    device_level: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        """Return how many people there are."""
+        raise NotImplementedError
+
+    def zone(self, row: int) -> ZoneTable:
+        """Return the time zone of the person in a row."""
+        raise NotImplementedError
+
+    def row_for(self, person_id: int) -> int | None:
+        """Return the row of a person, None where they are not known."""
+        raise NotImplementedError
 
 
 class DeviceState(IntEnum):
@@ -33,7 +69,7 @@ class DeviceState(IntEnum):
 
     NOTHING = 0
     SILENT = 1
-    NOT_WORN = 2
+    REMOVED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,56 +92,81 @@ class SilenceEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class DayClosed:
-    """A day closed on which the device was worn, or was on for long without being worn."""
+class Moved:
+    """A device was taken off, or is on the body again."""
+
+    moment: Moment
+
+    @property
+    def position(self) -> int:
+        """Place in the batch of the reading that decided it."""
+        return self.moment.position
+
+
+@dataclass(frozen=True, slots=True)
+class OffForLong:
+    """A device has been on, and off the body, for as long as a silence may last."""
 
     position: int
     row: int
-    day: int
     at_ms: int
-    was_worn: bool
 
 
-Event = SilenceEnded | DayClosed
+Event = SilenceEnded | Moved | OffForLong
 
 
 def receive(
-    state: State,
-    row: NDArray[np.int64],
-    position: NDArray[np.int64],
-    time_ms: NDArray[np.int64],
-    received_ms: NDArray[np.int64],
-    silence_after_ms: int,
+    state: DeviceMemory, stream: Stream, waited: NDArray[np.bool_], silence_after_ms: int
 ) -> list[Event]:
-    """Note when readings came in; return silences that they end. Arguments are sorted by person."""
-    first = np.flatnonzero(np.diff(row, prepend=-1))
-    before = np.append(received_ms[:1], received_ms[:-1])
-    before[first] = state.last_received_ms[row[first]]
-    waited = (before != NEVER) & (received_ms - before > silence_after_ms)
+    """Note when readings came in; return silences that they end."""
+    received = before(stream, stream.received_ms, state.last_received_ms[stream.people])
+    latest = before(stream, stream.time_ms, state.last_reading_ms[stream.people])
     ends_silence = waited.copy()
-    ends_silence[first] |= state.device_state[row[first]] == DeviceState.SILENT
-    events: list[Event] = []
-    for place in np.flatnonzero(ends_silence).tolist():
-        latest = state.last_reading_ms[row[place]] if place in first else time_ms[place - 1]
-        events.append(
-            SilenceEnded(
-                int(position[place]),
-                int(row[place]),
-                int(before[place]) + silence_after_ms,
-                int(received_ms[place]),
-                int(latest),
-            )
+    ends_silence[stream.first] |= state.device_state[stream.people] == DeviceState.SILENT
+    events: list[Event] = [
+        SilenceEnded(
+            int(stream.position[place]),
+            int(stream.row[place]),
+            int(received[place]) + silence_after_ms,
+            int(stream.received_ms[place]),
+            int(latest[place]),
         )
-    ends = np.append(first[1:], len(row)) - 1
-    state.last_received_ms[row[ends]] = np.maximum(
-        state.last_received_ms[row[ends]], received_ms[ends]
+        for place in np.flatnonzero(ends_silence).tolist()
+    ]
+    people, ends = stream.people, stream.ends
+    state.last_received_ms[people] = np.maximum(
+        state.last_received_ms[people], stream.received_ms[ends]
     )
-    state.last_reading_ms[row[ends]] = time_ms[ends]
+    state.last_reading_ms[people] = stream.time_ms[ends]
     return events
 
 
+def off_for_long(
+    state: DeviceMemory, stream: Stream, events: Sequence[Event], silence_after_ms: int
+) -> list[Event]:
+    """Return when removals have lasted long enough to ask for review, reading by reading."""
+    off_since = {
+        int(row): int(state.device_opened_ms[row])
+        for row in stream.people
+        if state.device_state[row] == DeviceState.REMOVED
+        and state.device_level[row] == LEVELS.index(Level.USUAL)
+    }
+    taken_off = [one.moment for one in events if isinstance(one, Moved)]
+    for moment in taken_off:
+        if moment.kind is MomentKind.DEVICE_REMOVED:
+            off_since.setdefault(moment.row, moment.at_ms)
+    found: list[Event] = []
+    for row, since_ms in off_since.items():
+        start, end = np.searchsorted(stream.row, [row, row + 1]).tolist()
+        late = np.flatnonzero(stream.time_ms[start:end] - since_ms >= silence_after_ms)
+        if len(late):
+            place = start + int(late[0])
+            found.append(OffForLong(int(stream.position[place]), row, int(stream.time_ms[place])))
+    return found
+
+
 def tick(
-    state: State, now_ms: int, silence_after_ms: int, counted_from_ms: Mapping[int, int]
+    state: DeviceMemory, now_ms: int, silence_after_ms: int, counted_from_ms: Mapping[int, int]
 ) -> list[EpisodeChange]:
     """Return the silences whose deadline has passed.
 
@@ -117,7 +178,7 @@ def tick(
     last = state.last_received_ms[:count].copy()
     known = last != NEVER
     for person_id, from_ms in counted_from_ms.items():
-        if (row := state.row_of.get(person_id)) is not None:
+        if (row := state.row_for(person_id)) is not None:
             last[row] = max(int(last[row]), from_ms)
     due = known & (now_ms - last > silence_after_ms)
     due &= state.device_state[:count] == DeviceState.NOTHING
@@ -129,41 +190,59 @@ def tick(
     ]
 
 
-def close_day(state: State, position: int, row: int, day: int, at_ms: int) -> list[Event]:
-    """Return what a closed day says about wearing, from the sums of the open day."""
-    was_worn = int(state.worn_s[row]) > 0
-    if not was_worn and state.reported_s[row] < LEAST_REPORTED_S:
-        return []
-    return [DayClosed(position, row, day, at_ms, was_worn)]
-
-
-def turn(state: State, events: Sequence[Event]) -> list[Placed]:
+def turn(state: DeviceMemory, events: Sequence[Event]) -> list[Placed]:
     """Let the events of a batch take effect, reading by reading, and return what changed.
 
-    A reading is heard before it closes a day.
+    A reading ends a silence before it says where the device is, and how long it has been there.
     """
-    ordered = sorted(events, key=lambda one: (one.position, isinstance(one, DayClosed)))
+    order = (SilenceEnded, Moved, OffForLong)
+    ordered = sorted(events, key=lambda one: (one.position, order.index(type(one))))
     return [
-        Placed(event.position, change)
-        for event in ordered
-        for change in (
-            _end_silence(state, event)
-            if isinstance(event, SilenceEnded)
-            else _turn_wear(state, event)
-        )
+        Placed(event.position, change) for event in ordered for change in _changes(state, event)
     ]
 
 
-def _turn_wear(state: State, event: DayClosed) -> list[EpisodeChange]:
-    row, why = event.row, explain_not_worn(event.day)
-    if event.was_worn and state.device_state[row] == DeviceState.NOT_WORN:
-        return [_close(state, row, event.at_ms, why)]
-    if not event.was_worn and state.device_state[row] == DeviceState.NOTHING:
-        return [_open(state, row, event.at_ms, DeviceState.NOT_WORN, why)]
-    return []
+def _changes(state: DeviceMemory, event: Event) -> list[EpisodeChange]:
+    if isinstance(event, SilenceEnded):
+        return _end_silence(state, event)
+    if isinstance(event, Moved):
+        return _turn_wear(state, event.moment)
+    return _off_for_long(state, event)
 
 
-def _end_silence(state: State, event: SilenceEnded) -> list[EpisodeChange]:
+def _off_for_long(state: DeviceMemory, event: OffForLong) -> list[EpisodeChange]:
+    row = event.row
+    review = LEVELS.index(Level.FOR_REVIEW)
+    if state.device_state[row] != DeviceState.REMOVED or state.device_level[row] == review:
+        return []
+    state.device_level[row] = review
+    off_since = _local(state, row, int(state.device_opened_ms[row]))
+    why = explain_removed(off_since, _charging_hours(state, row))
+    return [_change(state, row, EpisodeKind.WORSENED, event.at_ms, why)]
+
+
+def _turn_wear(state: DeviceMemory, moment: Moment) -> list[EpisodeChange]:
+    row = moment.row
+    why = explain_removed(_local(state, row, moment.started_ms), _charging_hours(state, row))
+    if moment.kind is MomentKind.DEVICE_REMOVED:
+        if state.device_state[row] != DeviceState.NOTHING:
+            return []
+        return [_open(state, row, moment.at_ms, DeviceState.REMOVED, why)]
+    if state.device_state[row] != DeviceState.REMOVED:
+        return []
+    return [_close(state, row, moment.at_ms, why)]
+
+
+def _charging_hours(state: DeviceMemory, row: int) -> list[int]:
+    return np.flatnonzero(state.charging[row] >= CHARGING_FROM).tolist()
+
+
+def _local(state: DeviceMemory, row: int, at_ms: int) -> datetime:
+    local_ms = int(state.zone(row).local_ms(np.array([at_ms]))[0])
+    return datetime.fromtimestamp(local_ms / 1000, UTC)
+
+
+def _end_silence(state: DeviceMemory, event: SilenceEnded) -> list[EpisodeChange]:
     row, changes = event.row, []
     why = _silence_since(state, row, event.latest_ms)
     if state.device_state[row] == DeviceState.NOTHING:
@@ -173,31 +252,32 @@ def _end_silence(state: State, event: SilenceEnded) -> list[EpisodeChange]:
     return changes
 
 
-def _silence(state: State, row: int) -> dict[str, Any]:
+def _silence(state: DeviceMemory, row: int) -> dict[str, Any]:
     return _silence_since(state, row, int(state.last_reading_ms[row]))
 
 
-def _silence_since(state: State, row: int, latest_ms: int) -> dict[str, Any]:
-    local_ms = int(state.zone(row).local_ms(np.array([latest_ms]))[0])
-    return explain_silence(datetime.fromtimestamp(local_ms / 1000, UTC))
+def _silence_since(state: DeviceMemory, row: int, latest_ms: int) -> dict[str, Any]:
+    return explain_silence(_local(state, row, latest_ms))
 
 
 def _open(
-    state: State, row: int, at_ms: int, kind: DeviceState, why: dict[str, Any]
+    state: DeviceMemory, row: int, at_ms: int, kind: DeviceState, why: dict[str, Any]
 ) -> EpisodeChange:
+    level = Level.USUAL if kind is DeviceState.REMOVED else Level.FOR_REVIEW
     state.device_state[row] = kind
     state.device_opened_ms[row] = at_ms
+    state.device_level[row] = LEVELS.index(level)
     return _change(state, row, EpisodeKind.OPENED, at_ms, why)
 
 
-def _close(state: State, row: int, at_ms: int, why: dict[str, Any]) -> EpisodeChange:
+def _close(state: DeviceMemory, row: int, at_ms: int, why: dict[str, Any]) -> EpisodeChange:
     change = _change(state, row, EpisodeKind.CLOSED, at_ms, why)
     state.device_state[row] = DeviceState.NOTHING
     return change
 
 
 def _change(
-    state: State, row: int, kind: EpisodeKind, at_ms: int, why: dict[str, Any]
+    state: DeviceMemory, row: int, kind: EpisodeKind, at_ms: int, why: dict[str, Any]
 ) -> EpisodeChange:
     return EpisodeChange(
         person_id=int(state.person_id[row]),
@@ -205,7 +285,7 @@ def _change(
         kind=kind,
         opened_at_ms=int(state.device_opened_ms[row]),
         at_ms=max(at_ms, int(state.device_opened_ms[row])),
-        level=Level.FOR_REVIEW,
+        level=LEVELS[int(state.device_level[row])],
         score=0.0,
         explanation=why,
     )

@@ -1,13 +1,21 @@
 """From scores to episodes: when a change begins to matter, grows, and ends.
 
-Opens at a score of 1.6, in two of whose last three days something could be compared. Its level is
-*check today* from 2.4, and never falls while it is open. Closes after two scored days below 0.6 of
-the opening score (hysteresis: a score that wavers about one line must not ring twice). After
-closing, seven days pass before the next one opens, unless a day asks for *check today*: a rest must
-not hide something worse.
+Opens where a family's score reaches 1, the threshold of its budget, and two of the last three days
+could be compared. Its level is *check today* from the policy's second threshold, and never falls
+while it is open. Closes after two scored days below 0.6 (hysteresis: a score that wavers about one
+line must not ring twice). Then seven days pass before the next one of this person, unless a day
+asks for *check today*: a rest must not hide something worse.
 
-What it costs and finds is in `docs/decisions/0003-detector-first-shape.md`. Never: opens for a day
-without data, or closes because data stopped.
+Few: one change is told once. While one of the daily families is open, another opens only for a
+higher level; two at most are open, drift among them. What is called illness has moved the body;
+where only behaviour moved, it is withdrawal.
+
+While an episode is open, what it is measured against stands still for 21 days at most, so that a
+change does not end because it has become usual; then it is learned again, and the explanation says
+so. The score of the day goes on against the moving reference: a change that lasts is not told anew
+every week.
+
+Never: opens for a day without data, or closes because data stopped.
 """
 
 from __future__ import annotations
@@ -16,26 +24,56 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from detect.baseline import RING_DAYS
-from detect.daily import NIGHT_HEART_RATE, ScoredDays
+from detect.families import ACUTE_LOAD, DRIFT, ILLNESS, SLEEP, WITHDRAWAL, FamilyState, ScoredDays
 from detect.findings import FAMILIES, LEVELS, NO_FAMILY, EpisodeKind
-from detect.state import NEVER, State
+from detect.policy import Policy
+from tidewell.local_time import NEVER
 from tidewell.vocabulary import Family, Level
 
-FOR_REVIEW_FROM: Final = 1.6
-CHECK_TODAY_FROM: Final = 2.4
-CLOSES_BELOW: Final = 0.6 * FOR_REVIEW_FROM
+CLOSES_BELOW: Final = 0.6
 DAYS_BELOW_TO_CLOSE: Final = 2
-REST_DAYS: Final = 7
 CHECK_TODAY_PLACE: Final = LEVELS.index(Level.CHECK_TODAY)
 UNUSUAL_DAY_FROM: Final = 1.0
 """A day from which "since" counts: one spread away from usual in the bad direction."""
 PHYSIOLOGY_FROM: Final = 0.5
 """With less change than this in the body, a change is one of behaviour: withdrawal, not illness."""
+OFFSET_MOST: Final = 0.3
+"""What practitioners' answers may move a person's threshold, up or down."""
+OFFSET_STEP: Final = 0.05
+ORDER: Final = (ILLNESS, WITHDRAWAL, SLEEP, ACUTE_LOAD, DRIFT)
+"""Which family is asked first where several reach their threshold equally."""
 
-assert CLOSES_BELOW < FOR_REVIEW_FROM < CHECK_TODAY_FROM
+COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
+    "episode_level": (np.int8, (len(FAMILIES),), 0),
+    "episode_opened_ms": (np.int64, (len(FAMILIES),), NEVER),
+    "episode_since_day": (np.int64, (len(FAMILIES),), NEVER),
+    "days_below": (np.int8, (len(FAMILIES),), 0),
+    "rest_until_day": (np.int64, (), NEVER),
+    "unusual_since_day": (np.int64, (), NEVER),
+    "offset": (np.float32, (len(FAMILIES),), 0),
+    "relearned_day": (np.int64, (), NEVER),
+    "quiet_until_day": (np.int64, (), NEVER),
+}
+
+
+class EpisodeState(FamilyState):
+    """`episode_level`: place in LEVELS, 0 where none is open, for each family.
+
+    `quiet_until_day`: until then sleep and illness open nothing (travel).
+    """
+
+    episode_level: NDArray[np.int8]
+    episode_opened_ms: NDArray[np.int64]
+    episode_since_day: NDArray[np.int64]
+    days_below: NDArray[np.int8]
+    rest_until_day: NDArray[np.int64]
+    unusual_since_day: NDArray[np.int64]
+    offset: NDArray[np.float32]
+    relearned_day: NDArray[np.int64]
+    quiet_until_day: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,53 +86,114 @@ class Turn:
     level: Level
 
 
-def families_and_levels(
-    state: State, rows: NDArray[np.int64], scored: ScoredDays
-) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return what each day's score is about (place in FAMILIES) and asks for (place in LEVELS)."""
-    body = state.smoothed_feature[rows, NIGHT_HEART_RATE] >= PHYSIOLOGY_FROM
-    family = np.where(body, FAMILIES.index(Family.ILLNESS), FAMILIES.index(Family.WITHDRAWAL))
-    score = np.where(np.isnan(scored.score), -np.inf, scored.score)
-    level = (score >= FOR_REVIEW_FROM).astype(np.int8) + (score >= CHECK_TODAY_FROM)
-    stands_out = score >= UNUSUAL_DAY_FROM
-    return np.where(stands_out, family, NO_FAMILY).astype(np.int8), level.astype(np.int8)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What each day is about and asks for.
+
+    Attributes:
+        scores: float64[n, families] against the person's own thresholds; illness without a moved
+            body stands as withdrawal.
+        family: int8[n], place in FAMILIES or -1. level: int8[n], place in LEVELS.
+        levels: int8[n, families]. held: float64[n, families], what an open episode lives on.
+    """
+
+    scores: NDArray[np.float64]
+    family: NDArray[np.int8]
+    level: NDArray[np.int8]
+    levels: NDArray[np.int8]
+    held: NDArray[np.float64]
+
+
+def judge(
+    state: EpisodeState, rows: NDArray[np.int64], scored: ScoredDays, policy: Policy
+) -> Judged:
+    """Return what each scored day is about and asks for."""
+    scores = np.where(np.isnan(scored.family_scores), -np.inf, scored.family_scores)
+    held = np.where(np.isnan(scored.held_scores), scores, scored.held_scores)
+    held = np.where(np.isneginf(scores), scores, held) / (1 + state.offset[rows])
+    only_behaviour = scored.body_z < PHYSIOLOGY_FROM
+    moved = np.maximum(scores[:, WITHDRAWAL], scores[:, ILLNESS])
+    scores[:, WITHDRAWAL] = np.where(only_behaviour, moved, scores[:, WITHDRAWAL])
+    scores[:, ILLNESS] = np.where(only_behaviour, -np.inf, scores[:, ILLNESS])
+    scores /= 1 + state.offset[rows]
+    levels = (scores >= 1).astype(np.int8) + (scores >= policy.check_today_from())
+    order = np.array(ORDER)
+    strongest = order[np.argmax(scores[:, order], axis=1)]
+    at_strongest = scores[np.arange(len(rows)), strongest]
+    stands_out = (at_strongest >= CLOSES_BELOW) & ~np.isneginf(at_strongest)
+    family = np.where(stands_out, strongest, NO_FAMILY).astype(np.int8)
+    return Judged(scores, family, levels.max(axis=1).astype(np.int8), levels.astype(np.int8), held)
 
 
 def turn_episodes(
-    state: State,
+    state: EpisodeState,
     rows: NDArray[np.int64],
     day: NDArray[np.int64],
     scored: ScoredDays,
-    family: NDArray[np.int8],
-    level: NDArray[np.int8],
+    judged: Judged,
+    held: NDArray[np.bool_],
+    policy: Policy,
 ) -> list[Turn]:
-    """Move every person's episode on by one scored day and return what changed, by place."""
+    """Move every person's episodes on by one scored day and return what changed, by place.
+
+    Args:
+        held: bool[n], days that a note explains or travel blurs: illness and sleep open nothing.
+    """
     usable = ~np.isnan(scored.score)
-    unusual = usable & (scored.today >= UNUSUAL_DAY_FROM)
-    _remember_since(state, rows, day, usable, unusual)
-    is_open = state.episode_family[rows] != NO_FAMILY
-    opens = (
-        usable
-        & ~is_open
-        & (level > 0)
-        & ((day > state.rest_until_day[rows]) | (level >= CHECK_TODAY_PLACE))
-        & _two_of_three(state, rows, day)
-    )
-    turns = [
-        _open(state, int(rows[place]), place, family, level)
-        for place in np.flatnonzero(opens).tolist()
-    ]
-    going = np.flatnonzero(usable & is_open).tolist()
-    turns += [
-        turn
-        for place in going
-        if (turn := _go_on(state, int(rows[place]), place, day, scored, level))
-    ]
+    _remember_since(state, rows, day, usable, usable & (scored.today >= UNUSUAL_DAY_FROM))
+    known = usable | ~np.isnan(scored.family_scores[:, DRIFT])
+    turns: list[Turn] = []
+    is_open = state.episode_level[rows] > 0
+    for place in np.flatnonzero(is_open.any(axis=1) & known).tolist():
+        turns += _go_on(state, int(rows[place]), place, int(day[place]), judged, policy)
+    may_open = known & (judged.level > 0) & _two_of_three(state, rows, day)
+    for place in np.flatnonzero(may_open).tolist():
+        turns += _open(state, int(rows[place]), place, int(day[place]), judged, held, policy)
     return sorted(turns, key=lambda turn: turn.place)
 
 
+def hear(state: EpisodeState, row: int, family: Family, was_useful: bool) -> None:
+    """Move a person's own threshold by a twentieth after a practitioner's answer.
+
+    Never further than 30 % from everybody's: nobody is talked out of being noticed.
+    """
+    place = FAMILIES.index(family)
+    step = -OFFSET_STEP if was_useful else OFFSET_STEP
+    moved = float(state.offset[row, place]) + step
+    state.offset[row, place] = min(OFFSET_MOST, max(-OFFSET_MOST, moved))
+
+
+def freeze(
+    state: EpisodeState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    centre: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    policy: Policy,
+) -> None:
+    """Hold the reference of people with an open episode, and let go of it when it is time.
+
+    Args:
+        centre, spread: float64[n, features], the moving reference of that day.
+    """
+    is_open = (state.episode_level[rows] > 0).any(axis=1)
+    frozen = state.frozen_since_day[rows] != NEVER
+    begins = is_open & ~frozen & (state.relearned_day[rows] == NEVER)
+    held = rows[begins]
+    state.frozen_centre[held], state.frozen_spread[held] = centre[begins], spread[begins]
+    state.frozen_since_day[held] = day[begins]
+    state.held_sums[held], state.held_smoothed[held] = state.sums[held], state.smoothed[held]
+    too_long = frozen & (day - state.frozen_since_day[rows] >= policy.freeze_days)
+    state.relearned_day[rows[too_long & is_open]] = day[too_long & is_open]
+    state.relearned_day[rows[~is_open]] = NEVER
+    ended = rows[(frozen & ~is_open) | too_long]
+    state.frozen_centre[ended] = np.nan
+    state.frozen_spread[ended] = np.nan
+    state.frozen_since_day[ended] = NEVER
+
+
 def _remember_since(
-    state: State,
+    state: EpisodeState,
     rows: NDArray[np.int64],
     day: NDArray[np.int64],
     usable: NDArray[np.bool_],
@@ -107,7 +206,7 @@ def _remember_since(
 
 
 def _two_of_three(
-    state: State, rows: NDArray[np.int64], day: NDArray[np.int64]
+    state: EpisodeState, rows: NDArray[np.int64], day: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     slots = (day[:, None] - np.arange(3)) % RING_DAYS
     valid = ~np.isnan(state.ring[rows[:, None], :, slots]).all(axis=-1)
@@ -116,33 +215,79 @@ def _two_of_three(
 
 
 def _open(
-    state: State, row: int, place: int, family: NDArray[np.int8], level: NDArray[np.int8]
-) -> Turn:
-    state.episode_family[row] = family[place]
-    state.episode_level[row] = level[place]
-    state.episode_since_day[row] = state.unusual_since_day[row]
-    state.days_below[row] = 0
-    return Turn(place, EpisodeKind.OPENED, FAMILIES[int(family[place])], LEVELS[int(level[place])])
+    state: EpisodeState,
+    row: int,
+    place: int,
+    day: int,
+    judged: Judged,
+    held: NDArray[np.bool_],
+    policy: Policy,
+) -> list[Turn]:
+    turns: list[Turn] = []
+    ranked = sorted(ORDER, key=lambda family: -judged.scores[place, family])
+    for family in ranked:
+        if not _may_open(state, row, place, day, family, judged, held, policy):
+            continue
+        level = int(judged.levels[place, family])
+        state.episode_level[row, family] = level
+        state.episode_since_day[row, family] = state.unusual_since_day[row]
+        state.days_below[row, family] = 0
+        turns.append(Turn(place, EpisodeKind.OPENED, FAMILIES[family], LEVELS[level]))
+    return turns
+
+
+def _may_open(
+    state: EpisodeState,
+    row: int,
+    place: int,
+    day: int,
+    family: int,
+    judged: Judged,
+    held: NDArray[np.bool_],
+    policy: Policy,
+) -> bool:
+    level = int(judged.levels[place, family])
+    levels = state.episode_level[row]
+    if level == 0 or levels[family] > 0 or np.count_nonzero(levels) >= policy.most_open:
+        return False
+    if family in {ILLNESS, SLEEP} and (held[place] or day <= state.quiet_until_day[row]):
+        return False
+    if level < CHECK_TODAY_PLACE and day <= state.rest_until_day[row]:
+        return False
+    others = int(np.delete(levels, DRIFT).max())
+    return family == DRIFT or level > others
 
 
 def _go_on(
-    state: State,
-    row: int,
-    place: int,
-    day: NDArray[np.int64],
-    scored: ScoredDays,
-    level: NDArray[np.int8],
-) -> Turn | None:
-    family = FAMILIES[int(state.episode_family[row])]
-    before = int(state.episode_level[row])
-    if scored.score[place] < CLOSES_BELOW:
-        state.days_below[row] += 1
-        if state.days_below[row] < DAYS_BELOW_TO_CLOSE:
-            return None
-        state.episode_family[row] = NO_FAMILY
-        state.rest_until_day[row] = day[place] + REST_DAYS
-        return Turn(place, EpisodeKind.CLOSED, family, LEVELS[before])
-    state.days_below[row] = 0
-    state.episode_level[row] = max(before, int(level[place]))
-    kind = EpisodeKind.WORSENED if level[place] > before else EpisodeKind.CONTINUED
-    return Turn(place, kind, family, LEVELS[int(state.episode_level[row])])
+    state: EpisodeState, row: int, place: int, day: int, judged: Judged, policy: Policy
+) -> list[Turn]:
+    turns = []
+    for family in np.flatnonzero(state.episode_level[row] > 0).tolist():
+        score = _score_of(judged, place, family)
+        before = int(state.episode_level[row, family])
+        if np.isneginf(score):
+            continue
+        if score < CLOSES_BELOW:
+            state.days_below[row, family] += 1
+            if state.days_below[row, family] < DAYS_BELOW_TO_CLOSE:
+                continue
+            state.episode_level[row, family] = 0
+            state.rest_until_day[row] = day + policy.rest_days
+            turns.append(Turn(place, EpisodeKind.CLOSED, FAMILIES[family], LEVELS[before]))
+            continue
+        state.days_below[row, family] = 0
+        level = max(before, int(judged.levels[place, family]))
+        state.episode_level[row, family] = level
+        kind = EpisodeKind.WORSENED if level > before else EpisodeKind.CONTINUED
+        turns.append(Turn(place, kind, FAMILIES[family], LEVELS[level]))
+    return turns
+
+
+def _score_of(judged: Judged, place: int, family: int) -> float:
+    """Return what keeps an episode open; an illness whose body calmed lives on its behaviour.
+
+    A withdrawal lives on illness too: where only behaviour moved, both look at it.
+    """
+    if family in {ILLNESS, WITHDRAWAL}:
+        return float(max(judged.held[place, ILLNESS], judged.held[place, WITHDRAWAL]))
+    return float(judged.held[place, family])

@@ -36,8 +36,9 @@ class DayResults:
         person_id: int64[n]. day: local day as days since 1970-01-01, int64[n].
         features: float32[n, features] in the order of `tidewell.vocabulary.FEATURES`, NaN = none.
         usual: float32[n, features, 3]: centre, low and high of what is usual, NaN = not learned.
-        worn_minutes: int32[n].
-        score: float32[n], how unlike this person; NaN = the day could not be scored.
+        worn_minutes: int32[n], -1 = not known (files of daily features).
+        score: float32[n], how unlike this person, 1 = for review; NaN = not scorable.
+        family_scores: float32[n, families], the same for each family in the order of `FAMILIES`.
         family: int8[n], place in `FAMILIES` or -1. level: int8[n], place in `LEVELS`.
     """
 
@@ -47,6 +48,7 @@ class DayResults:
     usual: NDArray[np.float32]
     worn_minutes: NDArray[np.int32]
     score: NDArray[np.float32]
+    family_scores: NDArray[np.float32]
     family: NDArray[np.int8]
     level: NDArray[np.int8]
 
@@ -64,6 +66,7 @@ class DayResults:
             np.empty((0, count, 3), np.float32),
             np.empty(0, np.int32),
             np.empty(0, np.float32),
+            np.empty((0, len(FAMILIES)), np.float32),
             np.empty(0, np.int8),
             np.empty(0, np.int8),
         )
@@ -95,11 +98,18 @@ class EpisodeChange:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that a batch or a tick brought to light, in the order in which it happened."""
+    """All that a batch or a tick brought to light, in the order in which it happened.
+
+    `late_readings` were for a day that had closed, `too_late_readings` of them for one too long ago
+    to be judged again. `dropped` counts what could not be believed, in the order of
+    `detect.quality.REASONS`.
+    """
 
     days: DayResults
     changes: tuple[EpisodeChange, ...]
     late_readings: int = 0
+    too_late_readings: int = 0
+    dropped: tuple[int, ...] = ()
 
 
 def day_records(days: DayResults) -> list[dict[str, Any]]:

@@ -17,75 +17,58 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from detect.baseline import RING_DAYS
-from tidewell.local_time import ZoneTable
-from tidewell.vocabulary import FEATURES
+from detect import (
+    baseline,
+    device,
+    episodes,
+    families,
+    grid,
+    moment_changes,
+    moments,
+    notes,
+    quality,
+    rhythm,
+    sleep,
+)
+from detect.days import DayState as DaysState
+from detect.device import DeviceMemory
+from detect.features import DayState as FeatureState
+from detect.moment_changes import ToldState
+from tidewell.local_time import NEVER, ZoneTable
 
-HEART_RATE_BINS: Final = 460
-"""Half-bpm bins from 20 to 250 bpm: finer than any device is right."""
-NEVER: Final = -(2**62)
-"""A time or day that has not been; far below any real one, and safe to subtract from."""
+PARTS: Final = (
+    grid,
+    sleep,
+    rhythm,
+    quality,
+    moments,
+    moment_changes,
+    baseline,
+    families,
+    episodes,
+    notes,
+    device,
+)
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     # name: (type, shape of one person's entry, first value)
     "open_day": (np.int64, (), NEVER),
-    "last_step_ms": (np.int64, (), NEVER),
-    "rest_heart_rate": (np.uint32, (HEART_RATE_BINS,), 0),
-    "milli_steps": (np.int64, (), 0),
-    "step_s": (np.int64, (), 0),
-    "heart_s": (np.int64, (), 0),
-    "worn_s": (np.int64, (), 0),
-    "wear_flag_s": (np.int64, (), 0),
-    "reported_s": (np.int64, (), 0),
-    "ring": (np.float32, (len(FEATURES), RING_DAYS), np.nan),
-    "last_closed_day": (np.int64, (), NEVER),
-    "smoothed": (np.float64, (), 0),
-    "smoothed_feature": (np.float64, (len(FEATURES),), 0),
-    "episode_family": (np.int8, (), -1),
-    "episode_level": (np.int8, (), 0),
-    "episode_opened_ms": (np.int64, (), NEVER),
-    "episode_since_day": (np.int64, (), NEVER),
-    "days_below": (np.int32, (), 0),
-    "rest_until_day": (np.int64, (), NEVER),
-    "unusual_since_day": (np.int64, (), NEVER),
-    "last_received_ms": (np.int64, (), NEVER),
-    "last_reading_ms": (np.int64, (), NEVER),
-    "device_state": (np.int8, (), 0),
-    "device_opened_ms": (np.int64, (), NEVER),
+    "late_day": (np.int64, (), NEVER),
+    **{name: column for part in PARTS for name, column in part.COLUMNS.items()},
 }
+assert len(COLUMNS) == 2 + sum(len(part.COLUMNS) for part in PARTS)  # no name twice
 
 
-class State:
+class State(DaysState, ToldState, FeatureState, DeviceMemory):
     """The columns, and which row belongs to whom.
 
-    A column is an attribute: `state.open_day` is int64[capacity]. Rows above `len(state)` are
-    spare.
+    A column is an attribute: `state.open_day` is int64[capacity], the local day that is open;
+    `late_day` is the closed day for which readings came late and that is judged again at the next
+    closing. Rows above `len(state)` are spare.
     """
 
     open_day: NDArray[np.int64]
-    last_step_ms: NDArray[np.int64]
-    rest_heart_rate: NDArray[np.uint32]
-    milli_steps: NDArray[np.int64]
-    step_s: NDArray[np.int64]
-    heart_s: NDArray[np.int64]
-    worn_s: NDArray[np.int64]
-    wear_flag_s: NDArray[np.int64]
-    reported_s: NDArray[np.int64]
-    ring: NDArray[np.float32]
-    last_closed_day: NDArray[np.int64]
-    smoothed: NDArray[np.float64]
-    smoothed_feature: NDArray[np.float64]
-    episode_family: NDArray[np.int8]
-    episode_level: NDArray[np.int8]
-    episode_opened_ms: NDArray[np.int64]
-    episode_since_day: NDArray[np.int64]
-    days_below: NDArray[np.int32]
-    rest_until_day: NDArray[np.int64]
-    unusual_since_day: NDArray[np.int64]
-    last_received_ms: NDArray[np.int64]
-    last_reading_ms: NDArray[np.int64]
-    device_state: NDArray[np.int8]
-    device_opened_ms: NDArray[np.int64]
+    late_day: NDArray[np.int64]
 
     def __init__(self) -> None:
         self.row_of: dict[int, int] = {}
@@ -110,6 +93,10 @@ class State:
     def zone(self, row: int) -> ZoneTable:
         """Return the time zone of the person in a row."""
         return self.zone_tables[int(self.zone_of[row])]
+
+    def row_for(self, person_id: int) -> int | None:
+        """Return the row of a person, None where they are not known."""
+        return self.row_of.get(person_id)
 
     def bytes_per_person(self) -> int:
         """Return what one person costs in memory."""

@@ -45,9 +45,76 @@ _CHANGES: Final[dict[str, tuple[str, str]]] = {
         "your heart beat slower at night than your usual",
         "your heart beat faster at night than your usual",
     ),
+    "resting_heart_rate": (
+        "your heart beat slower than your usual when you rested",
+        "your heart beat faster than your usual when you rested",
+    ),
+    "night_hrv_rmssd": (
+        "the gaps between your heartbeats at night were more alike than your usual",
+        "the gaps between your heartbeats at night were less alike than your usual",
+    ),
+    "night_skin_temperature": (
+        "your skin was cooler at night than your usual",
+        "your skin was warmer at night than your usual",
+    ),
+    "night_respiratory_rate": (
+        "you breathed slower at night than your usual",
+        "you breathed faster at night than your usual",
+    ),
+    "night_spo2": (
+        "your blood had less oxygen in it at night than your usual",
+        "your blood had more oxygen in it at night than your usual",
+    ),
+    "heart_rate_per_step": (
+        "your heart sped up less than your usual when you moved",
+        "your heart sped up more than your usual when you moved",
+    ),
+    "circadian_amplitude": (
+        "your heart changed its speed less than your usual from day to night",
+        "your heart changed its speed more than your usual from day to night",
+    ),
+    "circadian_phase_h": (
+        "your heart was at its fastest earlier in the day than your usual",
+        "your heart was at its fastest later in the day than your usual",
+    ),
+    "sleep_minutes": ("you slept less than your usual", "you slept more than your usual"),
+    "sleep_efficiency": (
+        "you were awake more in the night than your usual",
+        "you were awake less in the night than your usual",
+    ),
+    "sleep_onset_h": (
+        "you fell asleep earlier than your usual",
+        "you fell asleep later than your usual",
+    ),
+    "sleep_regularity": (
+        "your sleep times changed more than your usual",
+        "your sleep times changed less than your usual",
+    ),
     "steps": ("you moved less than your usual", "you moved more than your usual"),
+    "longest_still_minutes": (
+        "you were still for shorter times than your usual",
+        "you were still for longer times than your usual",
+    ),
+    "first_activity_h": (
+        "you got going earlier in the day than your usual",
+        "you got going later in the day than your usual",
+    ),
+    "eda_level": ("your skin was drier than your usual", "your skin was damper than your usual"),
+    "aroused_minutes": (
+        "your body was tense less often than your usual while you kept still",
+        "your body was tense more often than your usual while you kept still",
+    ),
 }
-"""Below and above what is usual, for the measures that have a kinder way to say it."""
+"""Below or earlier, and above or later than usual. No direction is the better one."""
+assert tuple(_CHANGES) == tuple(feature.name for feature in FEATURES)
+
+DIFFERENT_FROM_HALF_WIDTHS: Final = 2.0
+"""What is usual holds four days of five for each measure. With eighteen of them, nearly every day
+has one just outside, so a day is called different only from twice as far away."""
+MOST_CHANGES: Final = 4
+"""A longer list would read like an accusation."""
+_WRAPPED: Final = "circadian_phase_h"
+"""The one measure that goes round the clock, so that 23:50 and 00:10 are near each other."""
 
 _INTRODUCTIONS: Final[dict[str, str]] = {
     "8-11": "Your watch looks at how your heart beats and how you move. "
@@ -102,18 +169,24 @@ def my_day(day: date, row: DayRow | None) -> MyDay:
         if value is None or bounds is None:
             continue
         compared += 1
-        if not bounds[0] <= value <= bounds[1]:
-            changes.append(_change_words(feature.name, feature.label, above=value > bounds[1]))
+        side = _side(feature.name, value, bounds)
+        if side:
+            changes.append(_CHANGES[feature.name][1 if side > 0 else 0])
     if not compared:
         return MyDay(day, MyDayKind.LEARNING, ())
     kind = MyDayKind.DIFFERENT if changes else MyDayKind.LIKE_USUAL
     return MyDay(day, kind, tuple(changes))
 
 
-def _change_words(feature_name: str, label: str, *, above: bool) -> str:
-    if feature_name in _CHANGES:
-        return _CHANGES[feature_name][1 if above else 0]
-    return f"{label.lower()} was {'higher' if above else 'lower'} than your usual"
+def _side(feature_name: str, value: float, bounds: tuple[float, float]) -> int:
+    """Return 1 clearly above what is usual, -1 clearly below, 0 where it is like usual."""
+    centre, half_width = (bounds[0] + bounds[1]) / 2, (bounds[1] - bounds[0]) / 2
+    offset = value - centre
+    if feature_name == _WRAPPED:
+        offset = (offset + 12) % 24 - 12
+    if abs(offset) <= DIFFERENT_FROM_HALF_WIDTHS * half_width:
+        return 0
+    return 1 if offset > 0 else -1
 
 
 def _good(days: tuple[MyDay, ...]) -> tuple[str, ...]:
@@ -136,7 +209,10 @@ def _different(days: tuple[MyDay, ...], worker: str | None) -> tuple[str, ...]:
     for day in days:
         for change in day.changes:
             when.setdefault(change, []).append(weekday_words(day.day))
-    sentences = [f"On {listed(names)}, {change}." for change, names in when.items()]
+    often_first = sorted(when.items(), key=lambda item: -len(item[1]))
+    sentences = [f"On {listed(names)}, {change}." for change, names in often_first[:MOST_CHANGES]]
+    if len(often_first) > MOST_CHANGES:
+        sentences.append("A few other things were a bit different too.")
     if sentences:
         who = worker or "your worker"
         sentences.append(

@@ -36,7 +36,14 @@ _MONTHS: Final = [
     "December",
 ]
 _DAYS: Final = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_DECIMALS: Final = {feature.name: feature.decimals for feature in FEATURES}
+_DECIMALS: Final = {"heart_rate": 0} | {feature.name: feature.decimals for feature in FEATURES}
+_CLOCK_FROM_HOUR: Final = {"circadian_phase_h": 0, "first_activity_h": 0, "sleep_onset_h": 12}
+"""Measures that are times of day, and the hour from which they count."""
+_LENGTHS: Final = frozenset(one.name for one in FEATURES if one.unit == "minutes")
+_CLOCK_STEP_MINUTES: Final = 5
+"""A bin of a day is fifteen minutes long; single minutes would only look exact."""
+_UNIT_WORDS: Final = {"index": "", "steps": "", "/min": "a minute"}
+"""Units that are not said, or that are said as words."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -64,9 +71,45 @@ def number_words(value: float, decimals: int = 0) -> str:
 
 
 def feature_words(value: float, feature: str, unit: str) -> str:
-    """Return a measure with its unit, such as `63 bpm` or `2,100` for steps."""
-    words = number_words(value, _DECIMALS.get(feature, 1))
-    return words if unit in ("", feature) else f"{words} {unit}"
+    """Return a measure with its unit: `63 bpm`, `2,100` for steps, a clock time, or a length.
+
+    Example:
+        >>> feature_words(63.2, "night_heart_rate", "bpm")
+        '63 bpm'
+        >>> feature_words(13.5, "sleep_onset_h", "h")
+        '01:30'
+    """
+    words = value_words(value, feature)
+    if feature in _CLOCK_FROM_HOUR or feature in _LENGTHS or unit == feature:
+        return words
+    return f"{words} {_UNIT_WORDS.get(unit, unit)}".rstrip()
+
+
+def value_words(value: float, feature: str) -> str:
+    """Return a measure as a table has it, without its unit.
+
+    Example:
+        >>> value_words(370, "sleep_minutes"), value_words(36.54, "night_skin_temperature")
+        ('6 h 10 min', '36.5')
+    """
+    if feature in _CLOCK_FROM_HOUR:
+        return _time_of_day(value + _CLOCK_FROM_HOUR[feature])
+    if feature in _LENGTHS:
+        return _short_length(value)
+    return number_words(value, _DECIMALS.get(feature, 1))
+
+
+def _time_of_day(hours: float) -> str:
+    steps = round(hours * 60 / _CLOCK_STEP_MINUTES)
+    hour, minute = divmod(steps * _CLOCK_STEP_MINUTES % 1440, 60)
+    return f"{hour:02d}:{minute:02d}"
+
+
+def _short_length(minutes: float) -> str:
+    hours, rest = divmod(max(round(minutes), 0), 60)
+    if not hours:
+        return f"{rest} min"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def date_words(day: date) -> str:

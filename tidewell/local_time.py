@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from tidewell.errors import UsageError
 
 DAY_MS: Final = 86_400_000
+NEVER: Final = -(2**62)
+"""A time or day that has not been; far below any real one, and safe to subtract from."""
 FIRST_YEAR: Final = 2010
 """Five years before the earliest reading that is admitted."""
 LAST_YEAR: Final = 2060

@@ -95,7 +95,23 @@ class Feature:
 
 FEATURES: Final[tuple[Feature, ...]] = (
     Feature("night_heart_rate", "Night heart rate", "bpm", 0),
+    Feature("resting_heart_rate", "Resting heart rate by day", "bpm", 0),
+    Feature("night_hrv_rmssd", "Heart rate variability at night", "ms", 0),
+    Feature("night_skin_temperature", "Skin temperature at night", "°C", 1),
+    Feature("night_respiratory_rate", "Breathing rate at night", "/min", 1),
+    Feature("night_spo2", "Blood oxygen at night", "%", 0),
+    Feature("heart_rate_per_step", "Heart rate when moving", "bpm", 0),
+    Feature("circadian_amplitude", "Difference between day and night heart rate", "bpm", 0),
+    Feature("circadian_phase_h", "Time of day when heart rate is highest", "h", 1),
+    Feature("sleep_minutes", "Time asleep", "minutes", 0),
+    Feature("sleep_efficiency", "Share of the night asleep", "%", 0),
+    Feature("sleep_onset_h", "Falling asleep, hours after noon", "h", 1),
+    Feature("sleep_regularity", "Regularity of sleep", "index", 0),
     Feature("steps", "Steps", "steps", 0),
+    Feature("longest_still_minutes", "Longest time still while awake", "minutes", 0),
+    Feature("first_activity_h", "First activity of the day, hours after midnight", "h", 1),
+    Feature("eda_level", "Skin conductance", "µS", 1),
+    Feature("aroused_minutes", "Time tense while still", "minutes", 0),
 )
 FEATURE_NAMES: Final[tuple[str, ...]] = tuple(feature.name for feature in FEATURES)
 

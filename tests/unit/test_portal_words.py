@@ -19,7 +19,7 @@ from portal.daily import DayRow, one_trend
 from portal.data_state import DataFacts, DataState, data_state, data_state_words
 from portal.explanation import NO_SENTENCE, read_explanation
 from portal.help_lines import load_help_lines
-from portal.my_week import MyDayKind, my_week
+from portal.my_week import _CHANGES, MOST_CHANGES, MyDayKind, my_week
 from portal.passwords import hash_password
 from portal.pauses import PauseFor, pause_until
 from portal.rendering import make_templates
@@ -27,6 +27,7 @@ from portal.security import Refusal, cross_site_refusal, safe_next
 from portal.sign_in_delay import DELAY_MAX_S, FORGET_AFTER_S, REMEMBERED_MAX, SignInDelay
 from portal.words import age_words, minutes_words, moment_words
 from tidewell.clock import now_utc
+from tidewell.vocabulary import FEATURES, Feature
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 USUAL = {"night_heart_rate": [56.0, 54.0, 58.0], "steps": [7800.0, 5200.0, 10400.0]}
@@ -163,6 +164,49 @@ def test_a_week_without_data_makes_nothing_up() -> None:
     week = my_week([], date(2026, 11, 21), "8-11", None)
     assert week.good == ()
     assert week.different == ("For 7 days there is not enough data. That is okay.",)
+
+
+def usual_of_all() -> dict[str, list[float]]:
+    return {feature.name: [10.0, 9.0, 11.0] for feature in FEATURES}
+
+
+def one_day(measured: dict[str, float], usual: dict[str, list[float]]) -> tuple[MyDayKind, str]:
+    last = date(2026, 11, 21)
+    week = my_week([DayRow(last, 1300, usual, measured)], last, "12-15", "Jo")
+    return week.days[-1].kind, " ".join(week.different)
+
+
+def test_a_day_just_outside_in_some_of_many_measures_is_like_usual() -> None:
+    nearly = {feature.name: 11.9 for feature in FEATURES}
+    assert one_day(nearly, usual_of_all())[0] is MyDayKind.LIKE_USUAL
+
+
+@pytest.mark.parametrize(("value", "side"), [(12.1, 1), (7.9, 0)])
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_day_that_is_clearly_different_says_how(
+    feature: Feature, value: float, side: int
+) -> None:
+    kind, text = one_day({feature.name: value}, usual_of_all())
+    assert kind is MyDayKind.DIFFERENT
+    assert text.startswith(f"On Saturday, {_CHANGES[feature.name][side]}. ")
+
+
+def test_a_measure_that_goes_round_midnight_is_near_on_both_sides() -> None:
+    usual = {"circadian_phase_h": [23.8, 23.3, 24.3]}
+    assert one_day({"circadian_phase_h": 0.1}, usual)[0] is MyDayKind.LIKE_USUAL
+    assert "later in the day" in one_day({"circadian_phase_h": 1.5}, usual)[1]
+
+
+def test_a_week_with_many_changes_names_the_most_frequent_and_says_so() -> None:
+    last = date(2026, 11, 21)
+    far = {feature.name: 20.0 for feature in FEATURES}
+    often = {"steps": 2.0}
+    rows = [DayRow(last, 1300, usual_of_all(), far)]
+    rows += [DayRow(last - timedelta(days=ago), 1300, usual_of_all(), often) for ago in range(1, 4)]
+    different = my_week(rows, last, "12-15", None).different
+    assert different[0] == "On Wednesday, Thursday and Friday, you moved less than your usual."
+    assert different[MOST_CHANGES] == "A few other things were a bit different too."
+    assert len(different) == MOST_CHANGES + 3
 
 
 def test_a_trend_says_what_its_chart_shows() -> None:

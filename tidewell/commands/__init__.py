@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tidewell.commands import demo, devices, people, score, small_site, stages
+from tidewell.commands import demo, devices, evaluate, people, score, small_site, stages
 from tidewell.errors import TidewellError, UsageError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (small_site, stages, demo, people, devices, score):
+for module in (small_site, stages, demo, people, devices, score, evaluate):
     module.register(app)
 
 

@@ -1,0 +1,253 @@
+"""Judging a day: features in, a row of results and changes of episodes out.
+
+The one path for days from readings and days from files, so that both give the same findings. In
+order: make room, leave out what a note sets aside, write, score, judge, turn episodes, hold the
+baseline where one is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect import baseline, episodes, families, notes
+from detect.baseline import LEAST_DAYS, RING_DAYS, WINDOW_DAYS
+from detect.episodes import EpisodeState, Judged, Turn
+from detect.explain import Circumstances, explain_day, explain_end
+from detect.explanation import COVERAGE_DAYS, Agreement
+from detect.families import DRIFT, USUAL_HALF_WIDTH, ScoredDays, worse
+from detect.findings import FAMILIES, DayResults, EpisodeKind
+from detect.measures import COUNT, DEVICE_BOUND, MOST, WEIGHTS, column, compared, own_unit
+from detect.notes import NoteState
+from detect.policy import Policy
+from tidewell.local_time import NEVER
+from tidewell.vocabulary import FEATURE_NAMES
+
+VERSION: Final = "2"
+"""Raised whenever the same readings may give other findings.
+
+A snapshot of another version is not used.
+"""
+MOVED_FROM: Final = 0.8
+"""A measure counts as moved when it stands, smoothed, this many spreads from usual."""
+PROOF_OF_WEAR_MINUTES: Final = 8 * 60
+TRAVEL_FROM_H: Final = 3.0
+TRAVEL_DAYS: Final = 3
+"""A body clock that jumped three hours is a journey or a night awake: sleep and illness wait."""
+PHASE: Final = column("circadian_phase_h")
+UNKNOWN_MINUTES: Final = -1
+
+
+class DayState(EpisodeState, NoteState):
+    """All that judging a day reads and writes."""
+
+    person_id: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDays:
+    """Days with their results, and what they changed.
+
+    Attributes:
+        results: as they are answered.
+        turns: changes by place.
+        scored, judged: what the explanations need.
+    """
+
+    results: DayResults
+    turns: list[Turn]
+    scored: ScoredDays
+    judged: Judged
+
+
+def judge_days(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    features: NDArray[np.float32],
+    worn_minutes: NDArray[np.int32],
+    policy: Policy,
+) -> JudgedDays:
+    """Judge one day of each person, later than their last.
+
+    Args:
+        rows: state rows, each once. features: float32[n, features], own units, NaN = none.
+        worn_minutes: int32[n], -1 = not known.
+    """
+    last = state.last_closed_day[rows]
+    families.fade(state, rows, np.where(last == NEVER, 0, day - last - 1))
+    baseline.open_day(state, rows, day)
+    features = np.where(
+        notes.touches(state, rows, day, notes.LEAVES_OUT)[:, None], np.float32(np.nan), features
+    )
+    held = notes.touches(state, rows, day, notes.HOLDS)
+    _notice_travel(state, rows, day, features)
+    scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
+    judged = episodes.judge(state, rows, scored, policy)
+    turns = episodes.turn_episodes(state, rows, day, scored, judged, held, policy)
+    _hold(state, rows, day, policy)
+    state.set_aside[rows, day % RING_DAYS] |= held
+    return JudgedDays(
+        _results(state, rows, day, features, worn_minutes, scored, judged), turns, scored, judged
+    )
+
+
+def judge_again(
+    state: DayState,
+    rows: NDArray[np.int64],
+    features: NDArray[np.float32],
+    worn_minutes: NDArray[np.int32],
+    policy: Policy,
+) -> DayResults:
+    """Judge the last closed day again after readings for it came late.
+
+    It rewrites that day and the scores that rest on it. It opens, closes and clears nothing: late
+    readings are not news.
+    """
+    day = state.last_closed_day[rows]
+    state.sums[rows], state.smoothed[rows] = state.sums_before[rows], state.smoothed_before[rows]
+    told, held = state.told[rows].copy(), (state.held_sums[rows], state.held_smoothed[rows])
+    left_out = notes.touches(state, rows, day, notes.LEAVES_OUT)
+    features = np.where(left_out[:, None], np.float32(np.nan), features)
+    scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
+    state.told[rows], (state.held_sums[rows], state.held_smoothed[rows]) = told, held
+    judged = episodes.judge(state, rows, scored, policy)
+    return _results(state, rows, day, features, worn_minutes, scored, judged)
+
+
+def forget_device(state: DayState, row: int) -> None:
+    """Start again with the measures that depend on the model of the device."""
+    state.ring[row, DEVICE_BOUND] = np.nan
+    state.weekly[row, DEVICE_BOUND] = np.nan
+    state.smoothed[row, DEVICE_BOUND] = 0
+    state.frozen_centre[row, DEVICE_BOUND] = np.nan
+
+
+def explain_turn(
+    state: DayState, row: int, turn: Turn, day: int, found: JudgedDays
+) -> dict[str, Any]:
+    """Explain a change in the person's own units."""
+    family = FAMILIES.index(turn.family)
+    since = int(state.episode_since_day[row, family])
+    since = day if since == NEVER else min(since, day)
+    features, z = found.results.features[turn.place], state.smoothed[row]
+    usual = found.results.usual[turn.place].astype(np.float64)
+    if int(state.frozen_since_day[row]) != NEVER and family != DRIFT:
+        centre, half = state.frozen_centre[row], USUAL_HALF_WIDTH * state.frozen_spread[row]
+        band = np.stack([centre, centre - half, centre + half]).astype(np.float64)
+        usual, z = own_unit(band).T, state.held_smoothed[row]
+    if family == DRIFT:
+        features = own_unit(found.scored.recent[turn.place]).astype(np.float32)
+        usual = own_unit(found.scored.far[turn.place].T).T
+        z = found.scored.drift_z[turn.place].astype(np.float32)
+        since = day - baseline.FAR_FROM_DAYS + 1
+    oriented = WEIGHTS[family] * worse(z.astype(np.float64), 2 * MOST)
+    there = (WEIGHTS[family] > 0) & np.isfinite(features) & np.isfinite(usual).all(axis=1)
+    around = _circumstances(state, row, turn, since, day, found, oriented, there)
+    worn = int(found.results.worn_minutes[turn.place])
+    minutes = None if worn == UNKNOWN_MINUTES else worn
+    if turn.kind is EpisodeKind.CLOSED:
+        return explain_end(turn.family, since, features, usual, minutes, around)
+    contribution = np.where(there, oriented, np.nan)
+    return explain_day(turn.family, since, day, features, usual, contribution, minutes, around)
+
+
+def _circumstances(
+    state: DayState,
+    row: int,
+    turn: Turn,
+    since: int,
+    day: int,
+    found: JudgedDays,
+    oriented: NDArray[np.float64],
+    there: NDArray[np.bool_],
+) -> Circumstances:
+    family = FAMILIES.index(turn.family)
+    order = np.argsort(-WEIGHTS[family], kind="stable")
+    watched = tuple(FEATURE_NAMES[place] for place in order if WEIGHTS[family, place] > 0)
+    week = (day - np.arange(COVERAGE_DAYS)) % RING_DAYS
+    with_data = ~np.isnan(state.ring[row][:, week]).all(axis=0)
+    moved = there & (oriented >= MOVED_FROM * WEIGHTS[family])
+    known = found.scored.days[turn.place][there]
+    frozen, relearned = int(state.frozen_since_day[row]), int(state.relearned_day[row])
+    return Circumstances(
+        level=turn.level,
+        days_with_data=int(with_data.sum()),
+        agreement=Agreement(int(moved.sum()), int(there.sum())),
+        watched=watched,
+        version=VERSION,
+        learning=bool(len(known)) and LEAST_DAYS <= int(known.max()) < WINDOW_DAYS,
+        frozen_since_day=None if frozen in {NEVER, day} else frozen,
+        relearned_on_day=None if relearned == NEVER else relearned,
+        notes=notes.kinds_about(state, row, since, day),
+    )
+
+
+def _write_and_score(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    features: NDArray[np.float32],
+    worn_minutes: NDArray[np.int32],
+    policy: Policy,
+) -> ScoredDays:
+    values = compared(features)
+    baseline.write_day(state, rows, day, values)
+    proved = worn_minutes >= PROOF_OF_WEAR_MINUTES
+    return families.score_day(state, rows, day, values, proved, policy)
+
+
+def _hold(state: DayState, rows: NDArray[np.int64], day: NDArray[np.int64], policy: Policy) -> None:
+    """Hold or let go of baselines; the near reference is read again only for those who need it."""
+    concerned = (state.episode_level[rows] > 0).any(axis=1)
+    concerned |= (state.frozen_since_day[rows] != NEVER) | (state.relearned_day[rows] != NEVER)
+    chosen = np.flatnonzero(concerned)
+    if len(chosen):
+        usual, shift = baseline.usual_days(state, rows[chosen], day[chosen])
+        episodes.freeze(
+            state, rows[chosen], day[chosen], usual.centre - shift, usual.spread, policy
+        )
+
+
+def _notice_travel(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    features: NDArray[np.float32],
+) -> None:
+    before = state.ring[rows, PHASE, (day - 1) % RING_DAYS].astype(np.float64)
+    apart = np.abs(features[:, PHASE] - before) % 24
+    jump = np.minimum(apart, 24 - apart)
+    jumped = rows[np.nan_to_num(jump, nan=0.0) > TRAVEL_FROM_H]
+    state.quiet_until_day[jumped] = day[np.nan_to_num(jump, nan=0.0) > TRAVEL_FROM_H] + TRAVEL_DAYS
+
+
+def _results(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    features: NDArray[np.float32],
+    worn_minutes: NDArray[np.int32],
+    scored: ScoredDays,
+    judged: Judged,
+) -> DayResults:
+    usual = np.swapaxes(own_unit(np.swapaxes(scored.usual, 1, 2)), 1, 2)
+    usual[np.isnan(scored.usual)] = np.nan
+    scorable = ~np.isnan(scored.score)
+    return DayResults(
+        state.person_id[rows].copy(),
+        day.copy(),
+        features,
+        usual.astype(np.float32),
+        worn_minutes,
+        scored.score.astype(np.float32),
+        scored.family_scores.astype(np.float32),
+        np.where(scorable, judged.family, -1).astype(np.int8),
+        judged.level,
+    )
+
+
+assert len(FEATURE_NAMES) == COUNT

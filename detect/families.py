@@ -1,0 +1,346 @@
+"""The score of a day: how unlike this person it was, in each way that Tidewell watches for.
+
+For each measure z = certainty * (value - centre) / spread against `detect.baseline`. What is worse
+counts up to 3 spreads for the body and 2 for behaviour, what is better down to -1. Then:
+
+| family     | score                                                                            |
+|------------|----------------------------------------------------------------------------------|
+| illness    | the larger of S(all of its measures) and 0.8 S(those of the body), a = 0.3         |
+| withdrawal | S(steps, longest still bout, first activity), a = 0.25                            |
+| acute load | S(time tense while still, skin conductance), a = 0.3                              |
+| sleep      | C over the smoothed z of each measure (a = 0.4), either way where both are odd   |
+| drift      | C over (mean of ten days - far centre) / its spread; nothing is smoothed further   |
+
+C(z) = sum(w z) / sqrt(w' R w) over the measures that are present, with the pooled correlation R: a
+missing channel neither hides nor inflates a change, and two views of one thing count once. S is C
+smoothed: s = (1 - a) s + a C. A day without any of the measures fades s by a tenth and is not
+scored; nothing is ever filled in.
+
+Each is divided by the threshold of the person's policy, so 1 is "for review" in every family. What
+was told lately raises the bar a little (`told`): at most by a fifth, gone after a month.
+
+Costs and finds: `docs/evaluation.md`. Never: learns from a score, or fills a gap.
+
+Sources: EWMA, Roberts, Technometrics 1 (1959); combination of correlated z scores, Stouffer's
+method with known correlation (Hartung, Biom J 41, 1999).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from detect.baseline import (
+    RECENT_DAYS,
+    BaselineState,
+    Usual,
+    far_reference,
+    recent_mean,
+    usual_days,
+)
+from detect.findings import FAMILIES
+from detect.measures import (
+    BODY,
+    CORRELATION,
+    COUNT,
+    DIRECTION,
+    FLOOR,
+    LEAST,
+    MOST,
+    TWO_SIDED,
+    WEIGHTS,
+)
+from detect.policy import Policy
+from tidewell.local_time import NEVER
+from tidewell.vocabulary import Family
+
+ILLNESS: Final = FAMILIES.index(Family.ILLNESS)
+SLEEP: Final = FAMILIES.index(Family.SLEEP)
+WITHDRAWAL: Final = FAMILIES.index(Family.WITHDRAWAL)
+ACUTE_LOAD: Final = FAMILIES.index(Family.ACUTE_LOAD)
+DRIFT: Final = FAMILIES.index(Family.DRIFT)
+DAILY: Final = (ILLNESS, SLEEP, WITHDRAWAL, ACUTE_LOAD)
+"""Families whose score answers "how unlike was this day"; drift is about weeks."""
+
+BODY_ALONE: Final = 0.8
+"""A change of the body without one of behaviour counts a little less: heart rate wanders."""
+UNPROVED: Final = 0.75
+"""Weight of a fall in behaviour on a day that nothing of the body shows the device was worn."""
+SMOOTHING: Final = {"all": 0.3, "body": 0.3, "withdrawal": 0.25, "acute": 0.3}
+SUMS: Final = tuple(SMOOTHING)
+MEASURE_SMOOTHING: Final = 0.4
+DECAY_PER_MISSING_DAY: Final = 0.9
+DRIFT_MOST: Final = 4.0
+
+TOLD_AFTER_DAYS: Final = 7
+TOLD_FROM: Final = 0.6
+TOLD_MOST: Final = 0.7
+TOLD_SHARE: Final = 0.3
+TOLD_DAYS: Final = 30.0
+
+_SIGN: Final = np.where(TWO_SIDED, 0.0, DIRECTION)
+_ORIENTED: Final = np.where(
+    np.eye(COUNT, dtype=bool), 1.0, CORRELATION * _SIGN[:, None] * _SIGN[None, :]
+)
+_ALPHA: Final = np.array(list(SMOOTHING.values()))
+_ILLNESS_BODY: Final = np.where(BODY, WEIGHTS[ILLNESS], 0.0)
+
+COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
+    "sums": (np.float32, (len(SUMS),), 0),
+    "sums_before": (np.float32, (len(SUMS),), 0),
+    "smoothed": (np.float32, (COUNT,), 0),
+    "smoothed_before": (np.float32, (COUNT,), 0),
+    "score_ring": (np.float32, (TOLD_AFTER_DAYS + 1,), 0),
+    "told": (np.float32, (), 0),
+    "frozen_centre": (np.float32, (COUNT,), np.nan),
+    "frozen_spread": (np.float32, (COUNT,), np.nan),
+    "frozen_since_day": (np.int64, (), NEVER),
+    "held_sums": (np.float32, (len(SUMS),), 0),
+    "held_smoothed": (np.float32, (COUNT,), 0),
+}
+
+
+class FamilyState(BaselineState):
+    """`sums`: smoothed sums in the order of `SUMS`; `smoothed`: z of each measure.
+
+    `…_before` are the same before the last day, so that it can be judged again; `held_…` the same
+    against the reference that stands still while an episode is open.
+    """
+
+    sums: NDArray[np.float32]
+    sums_before: NDArray[np.float32]
+    smoothed: NDArray[np.float32]
+    smoothed_before: NDArray[np.float32]
+    score_ring: NDArray[np.float32]
+    told: NDArray[np.float32]
+    frozen_centre: NDArray[np.float32]
+    frozen_spread: NDArray[np.float32]
+    frozen_since_day: NDArray[np.int64]
+    held_sums: NDArray[np.float32]
+    held_smoothed: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredDays:
+    """What scoring says about one day of each of n people.
+
+    Attributes:
+        family_scores: float64[n, families]; 1 = for review; NaN = not scorable.
+        score: float64[n], the largest of the families that judge a day; NaN = not scorable.
+        today: float64[n], the largest unsmoothed sum of illness and withdrawal, in spreads.
+        z: float64[n, features], of this day alone, more is more; NaN = absent or not learned.
+        body_z: float64[n], the smoothed sum over the body, in spreads.
+        usual: float64[n, features, 3]: centre and the middle 80 %, on the scale of comparison.
+        far: the same against the far reference, with `recent` float64[n, features], of ten days.
+        drift_z: float64[n, features].
+        days: int64[n, features] days that the near reference rests on.
+        held_scores: float64[n, families] against the reference that stands still, for people with
+            an open episode; NaN for everybody else.
+    """
+
+    family_scores: NDArray[np.float64]
+    score: NDArray[np.float64]
+    today: NDArray[np.float64]
+    z: NDArray[np.float64]
+    body_z: NDArray[np.float64]
+    usual: NDArray[np.float64]
+    far: NDArray[np.float64]
+    recent: NDArray[np.float64]
+    drift_z: NDArray[np.float64]
+    days: NDArray[np.int64]
+    held_scores: NDArray[np.float64]
+
+
+USUAL_HALF_WIDTH: Final = 1.2816
+"""In spreads: the middle 80 % of a normal sample, which is what pages call usual."""
+
+
+def score_day(
+    state: FamilyState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    values: NDArray[np.float64],
+    proved: NDArray[np.bool_],
+    policy: Policy,
+) -> ScoredDays:
+    """Score one day of each person from their past and move the smoothed scores on.
+
+    Args:
+        rows: state rows, each once. values: float64[n, features] on the scale of comparison; they
+            have been written to the ring already (`baseline.write_day`).
+        proved: bool[n], it is known that the device was worn that day.
+        policy: gives the thresholds.
+    """
+    near, shift = usual_days(state, rows, day)
+    z = _z(values, near)
+    body_present = (~np.isnan(z[:, BODY])).any(axis=1)
+    proved = proved | body_present | ~(near.days[:, BODY] > 0).any(axis=1)
+    state.sums_before[rows], state.smoothed_before[rows] = state.sums[rows], state.smoothed[rows]
+    sums = _daily_sums(z, proved)
+    drift, drift_z, recent, far = _drift(state, rows, day, near)
+    raw = _by_family(_smooth_sums(state.sums, rows, sums), _sleep(state.smoothed, rows, z))
+    raw[:, DRIFT] = drift
+    thresholds = policy.thresholds()
+    scores = raw / thresholds
+    held_scores = _held(state, rows, values - shift, proved) / thresholds
+    held_scores[:, DRIFT] = np.where(np.isnan(held_scores).all(axis=1), np.nan, scores[:, DRIFT])
+    scores[:, list(DAILY)] -= TOLD_SHARE * _told(state, rows, day)[:, None]
+    score = _largest(scores[:, list(DAILY)])
+    state.score_ring[rows, day % (TOLD_AFTER_DAYS + 1)] = np.where(np.isnan(score), 0.0, score)
+    return ScoredDays(
+        family_scores=scores,
+        score=score,
+        today=_largest(sums[:, [0, 1, 2]]),
+        z=z,
+        body_z=state.sums[rows, 1].astype(np.float64),
+        usual=_band(near.centre, near.spread),
+        far=_band(far[0], far[1]),
+        recent=recent,
+        drift_z=drift_z,
+        days=near.days,
+        held_scores=held_scores,
+    )
+
+
+def combine(z: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sum(w z) / sqrt(w' R w) over what is present: float64[n], NaN where nothing is.
+
+    Args:
+        z: float64[n, features], each such that more is worse. weights: float64[features].
+
+    Example:
+        >>> z = np.full((1, COUNT), np.nan); z[0, 0] = 2.0
+        >>> float(combine(z, WEIGHTS[ILLNESS])[0])  # one measure alone keeps its z
+        2.0
+    """
+    present = ~np.isnan(z) & (weights > 0)
+    used = np.where(present, weights, 0.0)
+    total = np.where(present, z, 0.0) @ weights
+    variance = np.sum((used @ _ORIENTED) * used, axis=1)
+    return np.where(present.any(axis=1), total / np.sqrt(np.maximum(variance, 1e-9)), np.nan)
+
+
+def worse(z: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return z turned so that more is worse, within [-1, most]; either way where both are odd."""
+    turned = np.where(TWO_SIDED, np.abs(z), z * DIRECTION)
+    limited: NDArray[np.float64] = np.clip(turned, LEAST, most)
+    return limited
+
+
+def fade(state: FamilyState, rows: NDArray[np.int64], missing: NDArray[np.int64]) -> None:
+    """Let smoothed scores fade over days that never closed."""
+    left = (DECAY_PER_MISSING_DAY ** np.maximum(missing, 0)).astype(np.float32)
+    for memory in (state.sums, state.smoothed, state.held_sums, state.held_smoothed):
+        memory[rows] *= left[:, None]
+    for back in range(min(int(missing.max(initial=0)), TOLD_AFTER_DAYS + 1)):
+        chosen = rows[missing > back]
+        state.told[chosen] = state.told[chosen] * np.float32(np.exp(-1 / TOLD_DAYS))
+
+
+def _by_family(sums: NDArray[np.float64], sleep: NDArray[np.float64]) -> NDArray[np.float64]:
+    raw = np.full((len(sums), len(FAMILIES)), np.nan)
+    raw[:, ILLNESS] = np.fmax(sums[:, 0], BODY_ALONE * sums[:, 1])
+    raw[:, WITHDRAWAL], raw[:, ACUTE_LOAD] = sums[:, 2], sums[:, 3]
+    raw[:, SLEEP] = sleep
+    return raw
+
+
+def _held(
+    state: FamilyState,
+    rows: NDArray[np.int64],
+    values: NDArray[np.float64],
+    proved: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return the scores against the reference that stands still, NaN where none does."""
+    found = np.full((len(rows), len(FAMILIES)), np.nan)
+    place = np.flatnonzero(state.frozen_since_day[rows] != NEVER)
+    if not len(place):
+        return found
+    held = rows[place]
+    spread = state.frozen_spread[held].astype(np.float64)
+    z = np.clip((values[place] - state.frozen_centre[held]) / spread, -2 * MOST, 2 * MOST)
+    sums = _smooth_sums(state.held_sums, held, _daily_sums(z, proved[place]))
+    found[place] = _by_family(sums, _sleep(state.held_smoothed, held, z))
+    return found
+
+
+def _z(values: NDArray[np.float64], near: Usual) -> NDArray[np.float64]:
+    z: NDArray[np.float64] = near.certainty * (values - near.centre) / near.spread
+    return np.clip(z, -2 * MOST, 2 * MOST)
+
+
+def _daily_sums(z: NDArray[np.float64], proved: NDArray[np.bool_]) -> NDArray[np.float64]:
+    turned = worse(z, MOST)
+    doubtful = ~proved[:, None] & ~BODY[None, :] & (turned > 0)
+    turned = np.where(doubtful, turned * UNPROVED, turned)
+    sums = (
+        combine(turned, WEIGHTS[ILLNESS]),
+        combine(turned, _ILLNESS_BODY),
+        combine(turned, WEIGHTS[WITHDRAWAL]),
+        combine(turned, WEIGHTS[ACUTE_LOAD]),
+    )
+    return np.stack(sums, axis=1)
+
+
+def _smooth_sums(
+    memory: NDArray[np.float32], rows: NDArray[np.int64], today: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Move smoothed sums on and return them; NaN where today says nothing."""
+    old = memory[rows].astype(np.float64)
+    moved = (1 - _ALPHA) * old + _ALPHA * today
+    missing = np.isnan(today)
+    memory[rows] = np.where(missing, DECAY_PER_MISSING_DAY * old, moved)
+    return np.where(missing, np.nan, memory[rows])
+
+
+def _sleep(
+    memory: NDArray[np.float32], rows: NDArray[np.int64], z: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Move the smoothed z of each measure on and return what they say about sleep."""
+    old = memory[rows].astype(np.float64)
+    limited = np.clip(z, -MOST, MOST)
+    moved = (1 - MEASURE_SMOOTHING) * old + MEASURE_SMOOTHING * limited
+    missing = np.isnan(z)
+    memory[rows] = np.where(missing, DECAY_PER_MISSING_DAY * old, moved)
+    present = np.where(missing, np.nan, memory[rows])
+    return combine(worse(present, MOST), WEIGHTS[SLEEP])
+
+
+def _drift(
+    state: FamilyState, rows: NDArray[np.int64], day: NDArray[np.int64], near: Usual
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    tuple[NDArray[np.float64], NDArray[np.float64]],
+]:
+    centre, week_spread = far_reference(state, rows, day)
+    recent, _ = recent_mean(state, rows, day)
+    daily = np.fmax(near.spread, FLOOR)
+    spread = np.sqrt(week_spread**2 + daily**2 / RECENT_DAYS)
+    drift_z = np.clip((recent - centre) / spread, -DRIFT_MOST, DRIFT_MOST)
+    score = combine(worse(drift_z, np.full(COUNT, DRIFT_MOST)), WEIGHTS[DRIFT])
+    return score, drift_z, recent, (centre, daily)
+
+
+def _told(
+    state: FamilyState, rows: NDArray[np.int64], day: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return how far the bar is raised by what was told a week ago and before."""
+    earlier = state.score_ring[rows, (day + 1) % (TOLD_AFTER_DAYS + 1)].astype(np.float64)
+    faded = state.told[rows].astype(np.float64) * np.exp(-1 / TOLD_DAYS)
+    state.told[rows] = np.maximum(faded, earlier - TOLD_FROM)
+    return np.minimum(state.told[rows].astype(np.float64), TOLD_MOST)
+
+
+def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    filled = np.where(np.isnan(values), -np.inf, values).max(axis=1)
+    return np.where(np.isneginf(filled), np.nan, filled)
+
+
+def _band(centre: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
+    half = USUAL_HALF_WIDTH * spread
+    return np.stack([centre, centre - half, centre + half], axis=-1)

@@ -1,0 +1,155 @@
+"""One daily measure of one day beside what is usual for this person, and how it reads.
+
+What is compared in words is what is written, so that words and numbers never disagree: a value that
+is written like the end of the usual range is within it. What is not finite is no measure at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.words import (
+    CLOCK_STEP_MINUTES,
+    MEASURES,
+    SIDE_WORDS,
+    Direction,
+    MeasureWords,
+    Style,
+    clock_words,
+    length_words,
+    number_words,
+)
+from tidewell.vocabulary import FEATURES, Feature
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One daily measure of one day, beside what is usual for this person; all of it finite."""
+
+    feature: Feature
+    value: float
+    centre: float
+    low: float
+    high: float
+    share: float = 0.0
+
+    @property
+    def words(self) -> MeasureWords:
+        """Return how this measure reads."""
+        return MEASURES[self.feature.name]
+
+    @property
+    def direction(self) -> Direction:
+        """Return the side of the centre on which the value lies; a phase goes the short way."""
+        offset = self._offset(self.value)
+        if offset == 0:
+            return Direction.SAME
+        if self.words.style in (Style.AFTER_MIDNIGHT, Style.AFTER_NOON):
+            return Direction.LATER if offset > 0 else Direction.EARLIER
+        return Direction.ABOVE if offset > 0 else Direction.BELOW
+
+    @property
+    def inside(self) -> bool:
+        """Return whether the value, as it is written, lies in what is usual."""
+        return self._offset(self.low) <= self._offset(self.value) <= self._offset(self.high)
+
+    def sentence(self) -> str:
+        """Return value, direction and usual range, as a practitioner reads them."""
+        side = SIDE_WORDS[self.direction]
+        if self.inside and self.direction is not Direction.SAME:
+            side = f"a little {side}"
+        return f"{self.said()}, {side} ({self._usual()})"
+
+    def plainly(self) -> str:
+        """Return value and usual range without a direction."""
+        return f"{self.said()} (usual {self._usual()})"
+
+    def said(self) -> str:
+        """Return the value in its words."""
+        return self.words.said.format(value=self.written(self.value))
+
+    def centre_said(self) -> str:
+        """Return the centre of what is usual in the words of the value."""
+        return self.words.said.format(value=self.written(self.centre))
+
+    def young(self) -> str:
+        """Return what a young person reads about it, without the full stop."""
+        above = self.direction in (Direction.ABOVE, Direction.LATER)
+        return self.words.more if above else self.words.less
+
+    def written(self, value: float) -> str:
+        """Return a value of this measure without its unit."""
+        shown = self._shown(value)
+        match self.words.style:
+            case Style.LENGTH:
+                return length_words(shown)
+            case Style.AFTER_MIDNIGHT:
+                return clock_words(shown)
+            case Style.AFTER_NOON:
+                return clock_words(shown + 12)
+        return number_words(shown, self.feature.decimals)
+
+    def _usual(self) -> str:
+        centre, low, high = (self.written(one) for one in (self.centre, self.low, self.high))
+        return f"{centre}, {low} to {high}"
+
+    def _offset(self, value: float) -> float:
+        offset = self._shown(value) - self._shown(self.centre)
+        return (offset + 12) % 24 - 12 if self.words.wraps else offset
+
+    def _shown(self, value: float) -> float:
+        """Return the value that is written, so that words and numbers never disagree."""
+        inside = min(max(value, self.words.lowest), self.words.highest)
+        match self.words.style:
+            case Style.LENGTH:
+                return float(round(inside))
+            case Style.AFTER_MIDNIGHT | Style.AFTER_NOON:
+                steps_an_hour = 60 / CLOCK_STEP_MINUTES
+                return round(value * steps_an_hour) / steps_an_hour
+        return round(inside, self.feature.decimals)
+
+
+def measured_at(
+    place: int, features: NDArray[np.float32], usual: NDArray[np.float64]
+) -> Measured | None:
+    """Return a measure that can be compared, or None where a number is missing."""
+    value, (centre, low, high) = float(features[place]), (float(one) for one in usual[place])
+    if not np.isfinite([value, centre, low, high]).all():
+        return None
+    return Measured(FEATURES[place], value, centre, low, high)
+
+
+def compared(
+    features: NDArray[np.float32], usual: NDArray[np.float64], contribution: NDArray[np.float64]
+) -> list[Measured]:
+    """Return the measures that take part, largest share of the change first."""
+    found = [
+        (place, one)
+        for place in np.flatnonzero(np.isfinite(contribution)).tolist()
+        if (one := measured_at(place, features, usual)) is not None
+    ]
+    upward = np.array([max(float(contribution[place]), 0.0) for place, _ in found])
+    total = float(upward.sum())
+    shares = upward / total if total > 0 else upward
+    order = np.argsort(-shares, kind="stable").tolist()
+    return [replace(found[index][1], share=float(shares[index])) for index in order]
+
+
+def part_record(one: Measured) -> dict[str, Any]:
+    """Return a measure as the JSON of an explanation has it."""
+    digits = one.feature.decimals + 1
+    return {
+        "feature": one.feature.name,
+        "label": one.feature.label,
+        "unit": one.feature.unit,
+        "value": round(one.value, digits),
+        "centre": round(one.centre, digits),
+        "low": round(max(one.low, one.words.lowest), digits),
+        "high": round(min(one.high, one.words.highest), digits),
+        "share": round(one.share, 2),
+        "direction": one.direction.value,
+    }
