@@ -44,7 +44,8 @@ WEEKEND_DAYS: Final = 6
 MAD_TO_SD: Final = 1.4826
 """Makes the MAD of a normal sample an estimate of its standard deviation."""
 
-WEEKS: Final = 13
+WEEKS: Final = 12
+"""The week that is read last is written over only after the day that reads it has closed."""
 WEEK_DAYS: Final = 7
 FAR_FROM_DAYS: Final = 28
 FAR_TO_DAYS: Final = 84
@@ -55,7 +56,7 @@ RECENT_DAYS: Final = 10
 LEAST_RECENT_DAYS: Final = 5
 
 assert LAG_DAYS + WINDOW_DAYS < RING_DAYS - 1  # room for today and to judge yesterday again
-assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS + WEEK_DAYS
+assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "ring": (np.float16, (COUNT, RING_DAYS), np.nan),
@@ -68,7 +69,7 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
 class BaselineState:
     """`ring`: compared values by day % 32. `set_aside`: that day teaches nothing, by day % 32.
 
-    `weekly`: medians of whole weeks, by (day // 7) % 13.
+    `weekly`: medians of whole weeks, by (day // 7) % 12.
     """
 
     ring: NDArray[np.float16]
@@ -230,7 +231,8 @@ def _weekend_difference(
     weekdays = np.count_nonzero(~np.isnan(days), axis=-1)
     raw = median_of(ends, count) - median_of(days, weekdays)
     known: NDArray[np.float64] = np.where(np.isnan(raw), 0.0, raw)
-    return known * (count / (count + WEEKEND_DAYS))
+    drawn: NDArray[np.float64] = known * (count / (count + WEEKEND_DAYS))
+    return drawn
 
 
 def _weekend_part(

@@ -112,7 +112,7 @@ SHIPPED_TAILS: Final[tuple[Tail, ...]] = (
     Tail((0.6408, 1.0823, 1.6172, 1.9638, 2.4019), 0.3423, -0.028, 0.140),  # sleep
     Tail((0.1668, 0.4915, 0.8529, 1.1411, 1.4005), 0.1996, -0.412, 0.130),  # withdrawal
     Tail((0.1668, 0.4915, 0.8529, 1.1411, 1.4005), 0.1996, -0.412, 0.130),  # acute load
-    Tail((1.3065, 2.7258, 3.8519, 4.0761, 4.6126), 0.5580, -0.149, 0.250),  # drift
+    Tail((1.1507, 2.0583, 2.8000, 2.8422, 3.2173), 0.5564, -0.500, 0.400),  # drift
     Tail((0.0, 0.5, 1.0, 1.3, 1.6), 0.35, 0.0, 0.5),  # device: decided by rules, not by a score
 )
 """In the order of `Family`, from the people of the tuning half of LifeSnaps, without their marks.

@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 
 from detect import grid, moments, notes, rhythm
 from detect.days import JudgedDays, judge_again, judge_days
-from detect.features import day_features, minutes_worn
+from detect.features import day_and_night, day_features, minutes_worn
 from detect.findings import DayResults
-from detect.grid import BINS, HOURLY_INDEX, SLOTS, UNITS_MOST, hourly_mean
+from detect.grid import (
+    BINS,
+    HOURLY_INDEX,
+    SLOTS,
+    STEPS_MOST,
+    STEPS_REPORTED,
+    UNITS_MOST,
+    hourly_mean,
+)
 from detect.measures import column, own_unit
 from detect.policy import Policy
 from detect.rhythm import DayBins
@@ -26,8 +34,12 @@ from detect.state import State
 from tidewell.local_time import NEVER
 from tidewell.vocabulary import FEATURE_NAMES
 
-PEOPLE_AT_ONCE: Final = 4_096
-"""Their days fit into a cache; more at once would wait for memory."""
+PEOPLE_AT_ONCE: Final = 512
+"""Their days fit into the cache of one core; more at once would wait for memory.
+
+From 585 on NumPy's algebra wakes threads for the products of a block, which wait for longer than
+they work.
+"""
 NIGHT_COLUMNS: Final = np.array(
     [
         column(name)
@@ -49,9 +61,11 @@ class Closed:
 
 
 def open_days(state: State, rows: NDArray[np.int64], day: NDArray[np.int64]) -> None:
-    """Make room for the readings of a day; each row once."""
-    grid.clear(state, rows, day)
-    moments.clear_aroused(state, rows, day % SLOTS)
+    """Make room for the readings of a day, and of the one before where it was passed over."""
+    passed = state.grid_day[rows, (day - 1) % SLOTS] != day - 1
+    for chosen, of_day in ((rows, day), (rows[passed], day[passed] - 1)):
+        grid.clear(state, chosen, of_day)
+        moments.clear_aroused(state, chosen, of_day % SLOTS)
     state.open_day[rows] = day
 
 
@@ -65,10 +79,11 @@ def close_days(
     chosen, of_day = rows[filled], day[filled]
     judged = None
     if len(chosen):
-        features, worn = day_features(state, chosen, of_day), minutes_worn(state, chosen, of_day)
+        features, sleep = day_and_night(state, chosen, of_day)
+        worn = minutes_worn(state, chosen, of_day)
         judged = judge_days(state, chosen, of_day, features, worn, policy)
         _learn(state, chosen, of_day)
-        remember_sleep(state, chosen, of_day)
+        remember_sleep(state, chosen, of_day, sleep)
     open_days(state, rows, next_day)
     return Closed(again, judged, chosen, of_day)
 
@@ -99,30 +114,32 @@ def _day_bins(
     state: State, rows: NDArray[np.int64], day: NDArray[np.int64], excluded: NDArray[np.bool_]
 ) -> DayBins:
     slot = day % SLOTS
-    units = state.heart_units[rows, slot].astype(np.float32)
-    heart = np.where(
-        units > 0, state.heart_sum[rows, slot] / np.maximum(units, 1), np.float32(np.nan)
-    )
-    counted = state.step_units[rows, slot] > 0
-    steps = np.where(counted, state.step_count[rows, slot], np.float32(np.nan))
-    moved = np.nan_to_num(steps) > 0
-    moved_before = np.concatenate([np.zeros((len(rows), 1), np.bool_), moved[:, :-1]], axis=1)
-    reported = state.reported_units[rows, slot].astype(np.float32)
+    units, worn = state.heart_units[rows, slot], state.worn_units[rows, slot]
+    mean = np.divide(state.heart_sum[rows, slot], np.maximum(units, 1), dtype=np.float32)
+    counted = state.steps_counted[rows, slot]
+    steps = counted & STEPS_MOST
+    rested = steps == 0
+    resting = rested.copy()
+    resting[:, 1:] &= rested[:, :-1]
     eda = HOURLY_INDEX["eda"]
+    conductance = hourly_mean(
+        state.hour_sum[rows, slot, eda], state.hour_count[rows, slot, eda], eda
+    )
     return DayBins(
-        heart.astype(np.float32),
-        steps.astype(np.float32),
-        ~moved & ~moved_before,
-        np.minimum(state.worn_units[rows, slot] / np.float32(UNITS_MOST), 1).astype(np.float32),
-        np.minimum(reported / UNITS_MOST, 1).astype(np.float32),
-        np.where(reported > 0, units / np.maximum(reported, 1), np.float32(np.nan)).astype(
-            np.float32
-        ),
-        hourly_mean(state.hour_sum[rows, slot, eda], state.hour_count[rows, slot, eda], eda).astype(
-            np.float32
-        ),
+        np.where(units > 0, mean, np.float32(np.nan)),
+        np.where(counted >= STEPS_REPORTED, steps, np.float32(np.nan)),
+        resting,
+        _share(worn, UNITS_MOST),
+        _share(state.reported_minutes[rows, slot], UNITS_MOST),
+        np.divide(np.minimum(units, worn), np.maximum(worn, 1), dtype=np.float32),
+        conductance.astype(np.float32),
         excluded,
     )
+
+
+def _share(count: NDArray[np.uint8], most: int) -> NDArray[np.float32]:
+    share: NDArray[np.float32] = np.minimum(np.divide(count, most, dtype=np.float32), 1)
+    return share
 
 
 assert BINS == 96  # the rhythm is learned from quarters of an hour

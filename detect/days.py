@@ -78,7 +78,9 @@ def judge_days(
         worn_minutes: int32[n], -1 = not known.
     """
     last = state.last_closed_day[rows]
-    families.fade(state, rows, np.where(last == NEVER, 0, day - last - 1))
+    missing = np.where(last == NEVER, 0, day - last - 1)
+    families.fade(state, rows, missing)
+    _forget_told(state, rows, day, missing)
     baseline.open_day(state, rows, day)
     features = np.where(
         notes.touches(state, rows, day, notes.LEAVES_OUT)[:, None], np.float32(np.nan), features
@@ -110,6 +112,8 @@ def judge_again(
     day = state.last_closed_day[rows]
     state.sums[rows], state.smoothed[rows] = state.sums_before[rows], state.smoothed_before[rows]
     told, held = state.told[rows].copy(), (state.held_sums[rows], state.held_smoothed[rows])
+    # Scoring fades what was told by a day, and that day has faded it already.
+    state.told[rows] = told * np.float32(np.exp(1 / families.TOLD_DAYS))
     left_out = notes.touches(state, rows, day, notes.LEAVES_OUT)
     features = np.where(left_out[:, None], np.float32(np.nan), features)
     scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
@@ -198,6 +202,18 @@ def _write_and_score(
     baseline.write_day(state, rows, day, values)
     proved = worn_minutes >= PROOF_OF_WEAR_MINUTES
     return families.score_day(state, rows, day, values, proved, policy)
+
+
+def _forget_told(
+    state: DayState, rows: NDArray[np.int64], day: NDArray[np.int64], missing: NDArray[np.int64]
+) -> None:
+    """Days that never closed told nothing, and what was told before them fades on."""
+    slots = families.TOLD_AFTER_DAYS + 1
+    longer = np.maximum(missing - slots, 0)  # `families.fade` stops at as many days
+    state.told[rows] *= np.exp(-longer / families.TOLD_DAYS).astype(np.float32)
+    for back in range(1, slots + 1):
+        chosen = missing >= back
+        state.score_ring[rows[chosen], (day[chosen] - back) % slots] = 0
 
 
 def _hold(state: DayState, rows: NDArray[np.int64], day: NDArray[np.int64], policy: Policy) -> None:

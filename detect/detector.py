@@ -134,12 +134,17 @@ class Detector:
         )
 
     def score_days(
-        self, person_id: NDArray[np.int64], day: NDArray[np.int64], features: NDArray[np.float32]
+        self,
+        person_id: NDArray[np.int64],
+        day: NDArray[np.int64],
+        features: NDArray[np.float32],
+        worn_minutes: NDArray[np.int32] | None = None,
     ) -> Findings:
         """Score days whose features are known: one day of each person, later than their last.
 
         Args:
             person_id, day: int64[n]. features: float32[n, features], any of them NaN.
+            worn_minutes: int32[n], -1 = not known, as is every day where none are given.
 
         Raises:
             ValueError: a person was never added, or a day is not later than their last one.
@@ -147,13 +152,14 @@ class Detector:
         rows = person_rows(self._state, person_id)
         if len(np.unique(rows)) != len(rows) or (day <= self._state.last_closed_day[rows]).any():
             raise ValueError("the days of a person come one by one, each later than the one before")
+        if worn_minutes is None:
+            worn_minutes = np.full(len(rows), days.UNKNOWN_MINUTES, np.int32)
         found: list[DayResults] = []
         changes: list[EpisodeChange] = []
         for start in range(0, len(rows), PEOPLE_AT_ONCE):
             part = slice(start, start + PEOPLE_AT_ONCE)
-            unknown = np.full(len(rows[part]), days.UNKNOWN_MINUTES, np.int32)
             judged = judge_days(
-                self._state, rows[part], day[part], features[part], unknown, self._policy
+                self._state, rows[part], day[part], features[part], worn_minutes[part], self._policy
             )
             found.append(judged.results)
             changes += [change for _, change in self._changes(rows[part], day[part], judged)]
@@ -246,7 +252,7 @@ class Detector:
         if moment.kind in _DEVICE_MOMENTS:
             gathered.events.append(device.Moved(moment))
             return
-        change = change_of(self._state, moment)
+        change = change_of(self._state, moment, self._policy)
         if change is not None:
             gathered.changes.append(device.Placed(moment.position, change))
 

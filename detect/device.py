@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from detect.explain import explain_removed, explain_silence
+from detect.explain import explain_removed, explain_returned, explain_silence
 from detect.findings import LEVELS, EpisodeChange, EpisodeKind
 from detect.moments import Moment, MomentKind
 from detect.rhythm import CHARGING_FROM, RhythmState
@@ -38,6 +38,7 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "device_state": (np.int8, (), 0),
     "device_opened_ms": (np.int64, (), NEVER),
     "device_level": (np.int8, (), 0),
+    "off_since_ms": (np.int64, (), NEVER),
 }
 
 
@@ -50,6 +51,7 @@ class DeviceMemory(RhythmState):
     device_state: NDArray[np.int8]
     device_opened_ms: NDArray[np.int64]
     device_level: NDArray[np.int8]
+    off_since_ms: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Return how many people there are."""
@@ -216,20 +218,23 @@ def _off_for_long(state: DeviceMemory, event: OffForLong) -> list[EpisodeChange]
     if state.device_state[row] != DeviceState.REMOVED or state.device_level[row] == review:
         return []
     state.device_level[row] = review
-    off_since = _local(state, row, int(state.device_opened_ms[row]))
+    off_since = _local(state, row, int(state.off_since_ms[row]))
     why = explain_removed(off_since, _charging_hours(state, row))
     return [_change(state, row, EpisodeKind.WORSENED, event.at_ms, why)]
 
 
 def _turn_wear(state: DeviceMemory, moment: Moment) -> list[EpisodeChange]:
-    row = moment.row
-    why = explain_removed(_local(state, row, moment.started_ms), _charging_hours(state, row))
+    row, taken_off = moment.row, _local(state, moment.row, moment.started_ms)
     if moment.kind is MomentKind.DEVICE_REMOVED:
         if state.device_state[row] != DeviceState.NOTHING:
             return []
-        return [_open(state, row, moment.at_ms, DeviceState.REMOVED, why)]
+        why = explain_removed(taken_off, _charging_hours(state, row))
+        change = _open(state, row, moment.at_ms, DeviceState.REMOVED, why)
+        state.off_since_ms[row] = moment.started_ms
+        return [change]
     if state.device_state[row] != DeviceState.REMOVED:
         return []
+    why = explain_returned(taken_off, _local(state, row, moment.at_ms))
     return [_close(state, row, moment.at_ms, why)]
 
 

@@ -157,19 +157,6 @@ def explain_silence(last_reading: datetime, version: str | None = None) -> dict[
     )
 
 
-def explain_not_worn(day: int, version: str | None = None) -> dict[str, Any]:
-    """Explain that a device sent readings for a whole day, but not from a body."""
-    return explanation(
-        Family.DEVICE,
-        day_date(day).isoformat(),
-        f"The device was on but not worn on {day_words(day)}.",
-        "Your device was on but you did not wear it that day. That is okay.",
-        "It ends after a day on which it is worn again.",
-        version,
-        coverage={"worn_minutes": 0},
-    )
-
-
 def explain_removed(
     taken_off: datetime, charging_hours: Sequence[int] = (), version: str | None = None
 ) -> dict[str, Any]:
@@ -192,6 +179,21 @@ def explain_removed(
         f"Your device has been off since {young_moment_words(taken_off)}. "
         "That is okay. You can put it on again when you like.",
         "It ends when the device is worn again.",
+        version,
+    )
+
+
+def explain_returned(
+    taken_off: datetime, back_on: datetime, version: str | None = None
+) -> dict[str, Any]:
+    """Explain that a device is on the body again, by the person's own clock."""
+    return explanation(
+        Family.DEVICE,
+        taken_off.date().isoformat(),
+        f"The device is worn again since {moment_words(back_on)}; "
+        f"it was off from {moment_words(taken_off)}.",
+        f"Your device is on again, since {young_moment_words(back_on)}.",
+        "It has ended by itself.",
         version,
     )
 

@@ -9,7 +9,8 @@ counts up to 3 spreads for the body and 2 for behaviour, what is better down to 
 | withdrawal | S(steps, longest still bout, first activity), a = 0.25                            |
 | acute load | S(time tense while still, skin conductance), a = 0.3                              |
 | sleep      | C over the smoothed z of each measure (a = 0.4), either way where both are odd   |
-| drift      | C over (mean of ten days - far centre) / its spread; nothing is smoothed further   |
+| drift      | the larger of C(body) and 0.7 C(the rest), z = (mean of ten days - far centre) /   |
+|            | sqrt((spread of days^2 / 2 + spread of weeks^2) / 2); nothing is smoothed further  |
 
 C(z) = sum(w z) / sqrt(w' R w) over the measures that are present, with the pooled correlation R: a
 missing channel neither hides nor inflates a change, and two views of one thing count once. S is C
@@ -34,7 +35,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from detect.baseline import (
-    RECENT_DAYS,
     BaselineState,
     Usual,
     far_reference,
@@ -74,6 +74,8 @@ SUMS: Final = tuple(SMOOTHING)
 MEASURE_SMOOTHING: Final = 0.4
 DECAY_PER_MISSING_DAY: Final = 0.9
 DRIFT_MOST: Final = 4.0
+BEHAVIOUR_DRIFT: Final = 0.7
+"""Habits and seasons move behaviour slowly in everybody; the body drifts less."""
 
 TOLD_AFTER_DAYS: Final = 7
 TOLD_FROM: Final = 0.6
@@ -320,9 +322,12 @@ def _drift(
     centre, week_spread = far_reference(state, rows, day)
     recent, _ = recent_mean(state, rows, day)
     daily = np.fmax(near.spread, FLOOR)
-    spread = np.sqrt(week_spread**2 + daily**2 / RECENT_DAYS)
+    spread = np.sqrt((daily**2 / 2 + week_spread**2) / 2)
     drift_z = np.clip((recent - centre) / spread, -DRIFT_MOST, DRIFT_MOST)
-    score = combine(worse(drift_z, np.full(COUNT, DRIFT_MOST)), WEIGHTS[DRIFT])
+    turned = worse(drift_z, np.full(COUNT, DRIFT_MOST))
+    body = combine(turned, np.where(BODY, WEIGHTS[DRIFT], 0.0))
+    rest = combine(turned, np.where(BODY, 0.0, WEIGHTS[DRIFT]))
+    score = np.fmax(body, BEHAVIOUR_DRIFT * rest)
     return score, drift_z, recent, (centre, daily)
 
 

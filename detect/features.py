@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detect.grid import (
     BINS,
+    BINS_PER_HOUR,
     HOURLY_INDEX,
     HOURS,
     SLOTS,
@@ -28,7 +29,6 @@ from detect.grid import (
 from detect.sleep import (
     ASLEEP_SHARE,
     BIN_MINUTES,
-    BINS_PER_HOUR,
     EVENING,
     NOON,
     NOON_AFTER,
@@ -42,9 +42,6 @@ from detect.sleep import (
     regularity,
 )
 from tidewell.vocabulary import FEATURE_NAMES
-
-PEOPLE_AT_ONCE: Final = 2_048
-"""Their bins fit into the cache of one core."""
 
 UNITS_PER_HOUR: Final = 240
 _HOURS: Final = np.arange(HOURS)
@@ -105,7 +102,10 @@ def _angles() -> NDArray[np.float64]:
 
 
 _CURVE: Final = _angles()
-_CURVE_PRODUCTS: Final = (_CURVE[:, :, None] * _CURVE[:, None, :]).reshape(BINS, 9)
+_CURVE_PAIRS: Final = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+_CURVE_PRODUCTS: Final = np.stack([_CURVE[:, i] * _CURVE[:, j] for i, j in _CURVE_PAIRS], axis=1)
+_FROM_PAIRS: Final = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])
+"""The matrix of all products, which is symmetric, from its pairs."""
 
 
 class DayState(SleepingState):
@@ -120,13 +120,19 @@ def day_features(state: DayState, rows: Integers, day: Integers) -> NDArray[np.f
     Args:
         rows: state rows, int64[n]. day: the local day of each, int64[n], in its slot of the grid.
     """
-    features = np.full((len(rows), len(FEATURE_NAMES)), np.nan, np.float32)
-    for start in range(0, len(rows), PEOPLE_AT_ONCE):
-        part = slice(start, start + PEOPLE_AT_ONCE)
-        found = _features(state, rows[part], day[part])
-        for name, values in found.items():
-            features[part, FEATURE_NAMES.index(name)] = values
-    return features
+    return day_and_night(state, rows, day)[0]
+
+
+def day_and_night(
+    state: DayState, rows: Integers, day: Integers
+) -> tuple[NDArray[np.float32], Sleep]:
+    """Return the features as `day_features` does, and the sleep that they rest on."""
+    bins = read_bins(state, rows, day)
+    sleep = find_sleep(bins)
+    found = _features(state, rows, day, bins, sleep)
+    return np.stack(
+        [found[name] for name in FEATURE_NAMES], axis=1, dtype=np.float32, casting="same_kind"
+    ), sleep
 
 
 def minutes_worn(state: DayState, rows: Integers, day: Integers) -> NDArray[np.int32]:
@@ -136,9 +142,9 @@ def minutes_worn(state: DayState, rows: Integers, day: Integers) -> NDArray[np.i
     return (worn_s // 60).astype(np.int32)
 
 
-def _features(state: DayState, rows: Integers, day: Integers) -> dict[str, NDArray[np.float64]]:
-    bins = read_bins(state, rows, day)
-    sleep = find_sleep(bins)
+def _features(
+    state: DayState, rows: Integers, day: Integers, bins: DayBins, sleep: Sleep
+) -> dict[str, NDArray[np.float64]]:
     in_night, waking = _in_night(sleep), _waking(bins, sleep)
     at_rest = _resting(bins, STEPS_STILL, WALK_STEPS[0] - 1) & waking
     asleep = _resting(bins, 0, 0) & in_night
@@ -315,7 +321,7 @@ def _rhythm(heart_bpm: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArra
     heart = np.where(present, heart_bpm[enough], 0).astype(np.float64)
     centre = heart.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     heart = np.where(present, heart - centre[:, None], 0)
-    products = (present.astype(np.float64) @ _CURVE_PRODUCTS).reshape(-1, 3, 3)
+    products = (present.astype(np.float64) @ _CURVE_PRODUCTS)[:, _FROM_PAIRS]
     cosine, sine = np.linalg.solve(products, (heart @ _CURVE)[:, :, None])[:, 1:, 0].T
     amplitude[enough] = np.hypot(cosine, sine)
     phase_h[enough] = np.arctan2(sine, cosine) * 24 / (2 * np.pi) % 24
@@ -326,7 +332,7 @@ def _steps(state: DayState, rows: Integers, day: Integers) -> NDArray[np.float64
     slot = day % SLOTS
     step_s, milli_steps = state.step_s[rows, slot], state.milli_steps[rows, slot]
     counted = state.worn_s[rows, slot] >= LEAST_WORN_S
-    only_steps = (state.heart_s[rows, slot] == 0) & (state.wear_flag_s[rows, slot] == 0)
+    only_steps = ~state.heart_seen[rows, slot] & ~state.wear_told[rows, slot]
     counted |= only_steps & (step_s >= LEAST_STEP_S) & (milli_steps > 0)
     counted &= (step_s > 0) & (state.grid_day[rows, slot] == day)
     return np.where(counted, milli_steps / 1000, np.nan)

@@ -3,8 +3,8 @@
 One change is told once: after acute load has been told, seven days pass before it is told again;
 it is still counted, and a day with much of it still has its score. It is told within minutes only
 of people whose skin conductance is known and agreed: heart rate alone begins it about once a week
-in quiet people (six people, 475 days), which nobody would read for long. A limit of the plan is told
-each time, because that is what was agreed.
+in quiet people (six people, 475 days), which nobody would read for long. A limit of the plan is
+told each time, because that is what was agreed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from detect.explain_moments import explain_acute, explain_limit
-from detect.findings import EpisodeChange, EpisodeKind
+from detect.findings import FAMILIES, EpisodeChange, EpisodeKind
 from detect.moments import Moment, MomentKind, MomentState
 from detect.plan_limits import limit_of
+from detect.policy import Policy
 from detect.rhythm import LEAST_DAYS
 from tidewell.local_time import DAY_MS, NEVER, ZoneTable
 from tidewell.vocabulary import Family, Level
@@ -47,10 +48,11 @@ class ToldState(MomentState):
         raise NotImplementedError
 
 
-def change_of(state: ToldState, moment: Moment) -> EpisodeChange | None:
+def change_of(state: ToldState, moment: Moment, policy: Policy) -> EpisodeChange | None:
     """Return the change of an episode that a moment makes, None where it is not told."""
     if moment.kind is MomentKind.ACUTE_BEGAN:
-        if state.eda_days[moment.row] < EDA_DAYS_LEAST:
+        is_off = policy.budgets[FAMILIES.index(Family.ACUTE_LOAD)] == 0
+        if is_off or state.eda_days[moment.row] < EDA_DAYS_LEAST:
             state.acute_is_told[moment.row] = False
             return None
         recent = state.acute_told_ms[moment.row] != NEVER

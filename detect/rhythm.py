@@ -99,8 +99,9 @@ class DayBins:
     Attributes:
         heart_mean: float32[n, 96] bpm, NaN = none. steps: float32[n, 96], NaN = not counted.
         resting: bool[n, 96], no step in it nor shortly before.
-        worn_share, reported_share: float32[n, 96], shares of the quarter of an hour.
-        heart_share: float32[n, 96], share of the reported time that has a heart rate.
+        worn_share: float32[n, 96], share of the quarter of an hour on the body.
+        reported_share: float32[n, 24], share of the hour that the device reported.
+        heart_share: float32[n, 96], share of the worn time that has a heart rate, 0 = not worn.
         eda_hourly: float32[n, 24] µS, NaN = none.
         excluded: bool[n], the day teaches nothing.
     """
@@ -139,7 +140,7 @@ def learn_day(
     worn = bins.worn_share[kept] >= WORN_FROM
     _learn_activity(state, rows, kind, bins, kept, worn)
     resting = worn & bins.resting[kept]
-    heart = _mean_of_pairs(np.where(resting, bins.heart_mean[kept], np.nan), HALF_HOURS)
+    heart = _mean_of_pairs(np.where(resting, bins.heart_mean[kept], np.float32(np.nan)))
     state.heart_days[rows] = _learn(
         state.heart_centre, state.heart_scale, state.heart_days[rows], rows, kind, heart,
         HEART_SCALE_BPM,
@@ -225,13 +226,11 @@ def phase_jump_h(
     return jump
 
 
-def _mean_of_pairs(values: NDArray[np.floating], parts: int) -> NDArray[np.float64]:
-    """Return the mean of the known values of each part of a day: float64[n, parts]."""
-    split = values.reshape(len(values), parts, BINS // parts).astype(np.float64)
-    known = ~np.isnan(split)
-    count = np.count_nonzero(known, axis=2)
-    total = np.where(known, split, 0).sum(axis=2)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def _mean_of_pairs(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean of the known quarters of each half hour: float64[n, 48]."""
+    first, second = (values[:, start::2].astype(np.float64) for start in range(2))
+    mean: NDArray[np.float64] = (first + second) / 2
+    return np.where(np.isnan(mean), np.where(np.isnan(first), second, first), mean)
 
 
 def _learn(
@@ -269,16 +268,15 @@ def _learn_activity(
     worn: NDArray[np.bool_],
 ) -> None:
     """Follow how much heart rate rises with steps: one least-squares slope a day, one step."""
-    place = np.tile(np.arange(BINS) * HALF_HOURS // BINS, len(rows))
-    whose, weekend = np.repeat(rows, BINS), np.repeat(kind, BINS) > 0
-    everything = np.ones(len(place), np.bool_)
-    rest, _ = _looked_up(state.heart_centre, state.heart_scale, whose, weekend, place, everything)
-    effort = np.log1p(np.maximum(bins.steps[kept].astype(np.float64), 0))
-    above = bins.heart_mean[kept] - rest.reshape(len(rows), BINS)
-    used = worn & ~np.isnan(above) & (effort > 0)
-    square = np.where(used, effort**2, 0).sum(axis=1)
-    slope = np.where(used, effort * above, 0).sum(axis=1) / np.maximum(square, 1e-9)
-    slope = np.clip(slope, 0, ACTIVITY_LIMIT_BPM)
+    steps = bins.steps[kept]
+    who, place = np.nonzero(worn & (steps > 0))
+    rest = _centres_of_days(state.heart_centre, rows, kind)[who, place * HALF_HOURS // BINS]
+    effort = np.log1p(steps[who, place].astype(np.float64))
+    above = bins.heart_mean[kept][who, place] - rest
+    effort = np.where(np.isnan(above), 0.0, effort)
+    square = np.bincount(who, effort**2, len(rows))
+    product = np.bincount(who, effort * np.nan_to_num(above), len(rows))
+    slope = np.clip(product / np.maximum(square, 1e-9), 0, ACTIVITY_LIMIT_BPM)
     seen = square > 0
     old, days = state.activity[rows, 0].astype(np.float64), state.activity[rows, 1]
     moved = old + np.clip(slope - old, -ACTIVITY_STEP_BPM, ACTIVITY_STEP_BPM)
@@ -308,10 +306,29 @@ def _learn_charging(
 ) -> None:
     """Follow at which hours the device reports and is off the body, a quarter of the way a day."""
     worn = worn_share.reshape(len(rows), HOURS, BINS // HOURS).mean(axis=2)
-    reported = reported_share.reshape(len(rows), HOURS, BINS // HOURS).mean(axis=2)
     old = state.charging[rows].astype(np.int64)
-    aim = np.where(worn < WORN_FROM * reported, 255, 0)
-    state.charging[rows] = np.where(reported >= WORN_FROM, old + (aim - old) // 4, old)
+    aim = np.where(worn < WORN_FROM * reported_share, 255, 0)
+    state.charging[rows] = np.where(reported_share >= WORN_FROM, old + (aim - old) // 4, old)
+
+
+def _centres_of_days(
+    centres: NDArray[np.float16], rows: NDArray[np.int64], kind: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the centres of whole days, borrowed as `_looked_up` does: float64[n, places]."""
+    own = centres[rows, kind].astype(np.float64)
+    lacking = np.flatnonzero(np.isnan(own).any(axis=1))
+    both = [centres[rows[lacking], one].astype(np.float64) for one in _either(kind[lacking])]
+    found = own[lacking]
+    for shift in (0, *BORROWED_STEPS):
+        for there in both:
+            found = np.where(np.isnan(found), np.roll(there, -shift, axis=1), found)
+    own[lacking] = found
+    return own
+
+
+def _either(kind: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the kind of day to borrow from first, and the other one."""
+    return kind, 1 - kind
 
 
 def _looked_up(
@@ -328,7 +345,7 @@ def _looked_up(
     scale = scales[row, kind, place].astype(np.float64)
     centre[~learned] = np.nan
     for shift in (0, *BORROWED_STEPS):
-        for other in (kind, 1 - kind):
+        for other in _either(kind):
             lacking = np.flatnonzero(np.isnan(centre) & learned)
             if not len(lacking):
                 return centre, scale

@@ -22,10 +22,21 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from detect.grid import BINS, NO_DAY, SLOTS, GridState, Integers, Truths, at_limit
+from detect.grid import (
+    BINS,
+    BINS_PER_HOUR,
+    NO_DAY,
+    SLOTS,
+    STEPS_MOST,
+    STEPS_REPORTED,
+    GridState,
+    Integers,
+    Truths,
+    at_limit,
+    pair_share,
+)
 
 BIN_MINUTES: Final = 15
-BINS_PER_HOUR: Final = 4
 NOON: Final = 48
 """Bins from noon to midnight. All places below count from the noon of the day before."""
 STRETCH: Final = NOON + BINS
@@ -40,6 +51,8 @@ SMALL_HOURS: Final = slice(NOON, NOON + 24)
 
 HEARD_UNITS: Final = 8
 """Two minutes of a bin are enough for a mean; percentiles weigh it by its minutes anyhow."""
+TOLD_MINUTES: Final = 2
+"""The same of sleep and stillness, which are counted in minutes."""
 WORN_UNITS: Final = 30
 """Half of a bin: then the person was not away from the device for most of it."""
 ASLEEP_SHARE: Final = 0.5
@@ -84,7 +97,7 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     # name: (type, shape of one person's entry, first value)
     "sleep_bits": (np.uint8, (BINS // 8,), 0),
     "sleep_known_bits": (np.uint8, (BINS // 8,), 0),
-    "sleep_day": (np.int64, (), NO_DAY),
+    "sleep_day": (np.int32, (), NO_DAY),
     "sleep_agreement": (np.int8, (REGULAR_DAYS,), UNKNOWN),
 }
 
@@ -99,7 +112,7 @@ class SleepState:
 
     sleep_bits: NDArray[np.uint8]
     sleep_known_bits: NDArray[np.uint8]
-    sleep_day: NDArray[np.int64]
+    sleep_day: NDArray[np.int32]
     sleep_agreement: NDArray[np.int8]
 
 
@@ -159,22 +172,23 @@ def read_bins(state: GridState, rows: Integers, day: Integers) -> DayBins:
     def stretch(column: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return _stretch(state.grid_day, column, rows, day)
 
-    heart_units, motion_units = stretch(state.heart_units), stretch(state.motion_units)
-    sleep_units = stretch(state.sleep_known_units)
+    heart_units = stretch(state.heart_units)
+    still_share, motion_minutes = pair_share(stretch(state.still_moving))
+    asleep_share, sleep_minutes = pair_share(stretch(state.asleep_awake))
+    steps = _stretch(state.grid_day, state.steps_counted, rows, day)
     heart_sum = _stretch(state.grid_day, state.heart_sum, rows, day)
     heard = (heart_units >= HEARD_UNITS) & ~at_limit(heart_units) & ~at_limit(heart_sum)
-    moved = (motion_units >= HEARD_UNITS) & ~at_limit(motion_units)
-    told = (sleep_units >= HEARD_UNITS) & ~at_limit(sleep_units)
+    moved, told = motion_minutes >= TOLD_MINUTES, sleep_minutes >= TOLD_MINUTES
     return DayBins(
-        np.where(heard, _ratio(heart_sum, heart_units), np.float32(np.nan)),
+        _mean(heart_sum, heart_units, heard),
         np.where(heard, heart_units, np.uint8(0)),
-        _stretch(state.grid_day, state.step_count, rows, day),
-        stretch(state.step_units) > 0,
+        steps & np.uint16(STEPS_MOST),
+        steps >= STEPS_REPORTED,
         stretch(state.worn_units) >= WORN_UNITS,
         moved,
-        _ratio(stretch(state.still_units), motion_units) * moved,
+        still_share * moved,
         told,
-        _ratio(stretch(state.asleep_units), sleep_units) * told,
+        asleep_share * told,
     )
 
 
@@ -219,9 +233,8 @@ def regularity(
     return index
 
 
-def remember_sleep(state: SleepingState, rows: Integers, day: Integers) -> None:
+def remember_sleep(state: SleepState, rows: Integers, day: Integers, sleep: Sleep) -> None:
     """Keep the sleep of a day that closes, for the regularity of later ones. Each row once."""
-    sleep = find_sleep(read_bins(state, rows, day))
     state.sleep_agreement[rows] = _agreements(state, rows, day, sleep)
     state.sleep_bits[rows] = np.packbits(sleep.asleep, axis=1)
     state.sleep_known_bits[rows] = np.packbits(sleep.seen, axis=1)
@@ -229,7 +242,7 @@ def remember_sleep(state: SleepingState, rows: Integers, day: Integers) -> None:
 
 
 def _stretch(
-    grid_day: Integers, column: NDArray[_Count], rows: Integers, day: Integers
+    grid_day: NDArray[np.int32], column: NDArray[_Count], rows: Integers, day: Integers
 ) -> NDArray[_Count]:
     """Return noon to midnight of the day before, and the day; 0 where a slot is not theirs."""
     joined = np.empty((len(rows), STRETCH), column.dtype)
@@ -241,9 +254,11 @@ def _stretch(
     return joined
 
 
-def _ratio(part: NDArray[Any], whole: NDArray[np.uint8]) -> NDArray[np.float32]:
-    ratio: NDArray[np.float32] = np.divide(part, np.maximum(whole, 1), dtype=np.float32)
-    return ratio
+def _mean(
+    total: NDArray[np.uint16], units: NDArray[np.uint8], known: Truths
+) -> NDArray[np.float32]:
+    mean = np.divide(total, np.maximum(units, 1), dtype=np.float32)
+    return np.where(known, mean, np.float32(np.nan))
 
 
 def _estimate(bins: DayBins) -> NDArray[np.float32]:

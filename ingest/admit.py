@@ -41,6 +41,7 @@ class Device:
     device_id: int
     revoked: bool
     wearings: tuple[Wearing, ...]
+    model: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Why a frame, or some of its readings, was not stored.
+"""Why a frame was not stored, and what became of what people told the detector.
 
-The same words stand in the log, in `dead_letter.reason` and in `docs/operations.md`.
+The same words stand in the log, in `dead_letter.reason`, in `detector_signal` and in
+`docs/operations.md`.
 """
 
 from __future__ import annotations
@@ -42,3 +43,21 @@ class Progress(StrEnum):
     NEW = "new"
     REPEATED = "repeated"
     TOO_MANY_GAPS = "too_many_gaps"
+
+
+class SignalKind(StrEnum):
+    """What the detector is told between readings."""
+
+    NOTE = "note"
+    LIMITS = "limits"
+    OUTCOME = "outcome"
+    DEVICE_MODEL = "device_model"
+
+
+class SignalVerdict(StrEnum):
+    """What became of a signal; it is heard once, whatever became of it."""
+
+    APPLIED = "applied"
+    SAYS_NOTHING = "says_nothing"
+    NOT_UNDERSTOOD = "not_understood"
+    REFUSED_BY_DETECTOR = "refused_by_detector"

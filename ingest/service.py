@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -19,18 +20,29 @@ import psycopg
 
 from detect import Detector, EpisodeChange, EpisodeKind, Findings, ReadingBatch, day_records
 from detect.detector import VERSION
+from detect.plan_limits import Limit
+from detect.policy import DEFAULT_BUDGETS, Policy
+from detect.quality import REASONS
+from detect.words import Direction, NoteKind
 from ingest.acks import AckBook
 from ingest.batch import Arrival, Decoded, decode_arrival
-from ingest.committing.scoring import EpisodeRow, Found, ScoringError
+from ingest.committing.scoring import (
+    EpisodeRow,
+    Found,
+    PlanLimit,
+    ScoringError,
+    strand_of,
+)
 from ingest.committing.service import Counts, Worker
 from ingest.decode import LONGEST_DETAIL, Frame, Refused
 from ingest.mqtt import AbandonedError, BrokerAddress, Listener, parse_broker_url
 from ingest.reasons import Refusal
 from ingest.rows import Rows
-from ingest.store import Store
+from ingest.store import Store, means_away
 from tidewell.clock import monotonic_s, now_ms
+from tidewell.detection_policy import policy_in_use
 from tidewell.errors import LeaseLostError, ServerUnavailableError, TidewellError
-from tidewell.local_time import ZoneTable, utc_moment
+from tidewell.local_time import ZoneTable, day_number, utc_moment
 from tidewell.logs import get_logger
 from tidewell.settings import Settings
 
@@ -38,7 +50,6 @@ MOST_WAITING: Final = 16_384
 """Frames in memory: twice what the embedded broker sends unconfirmed; at 16 KiB each, 256 MiB."""
 MOST_EPOCHS_AT_ONCE: Final = 200_000
 """Readings in one transaction: some 100 MB of columns, a second of work."""
-AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 HEARD_WITHOUT_DATABASE_S: Final = 5.0
 """Shorter than the broker waits before it sends again; a restart of a database takes less."""
 TICK_S: Final = 5.0
@@ -87,6 +98,9 @@ async def run_ingest(
     Args:
         client_id: a secret; who knows it can take over the session at the broker.
         owner: tells this worker from every other one in the leases.
+
+    Raises:
+        UsageError: the file of the detection policy cannot be used.
     """
     ingest = _Ingest(
         settings, database_url, parse_broker_url(broker_url), client_id, owner, on_ready
@@ -113,6 +127,7 @@ class _Ingest:
         on_ready: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._policy = Policy(**policy_in_use(settings).keywords(DEFAULT_BUDGETS))
         self._database_url = database_url
         self._broker = broker
         self._client_id = client_id
@@ -207,7 +222,9 @@ class _Ingest:
     async def _new_worker(self, store: Store) -> Worker:
         """Return a worker whose memory is what is stored."""
         while True:
-            scoring = DetectorScoring(self._settings.silence_after_s, one_by_one=self._one_by_one)
+            scoring = DetectorScoring(
+                self._settings.silence_after_s, self._policy, one_by_one=self._one_by_one
+            )
             worker = Worker(store, scoring)
             try:
                 await worker.recover(utc_moment(now_ms()))
@@ -254,8 +271,19 @@ class _Ingest:
                 tick_at_s = monotonic_s() + TICK_S
             if monotonic_s() >= snapshot_at_s:
                 await worker.save_snapshots(utc_moment(now_ms()))
+                self._say_counts()
                 snapshot_at_s = monotonic_s() + SNAPSHOT_S
             self._send_acks()
+
+    def _say_counts(self) -> None:
+        """Say how many readings came late or could not be believed; all of them are stored."""
+        self._log.info(
+            "readings so far",
+            readings=self.counts.readings,
+            late=self.counts.readings_late,
+            too_late=self.counts.readings_too_late,
+            not_believed=self.counts.not_believed,
+        )
 
     def _hears_long_enough(self) -> bool:
         """Return whether silence is the device's own: we have heard the broker for a while."""
@@ -288,7 +316,7 @@ class _Ingest:
         try:
             made = await worker.commit(messages, self.counts)
         except Exception as error:
-            if isinstance(error, TidewellError) or _means_away(error):
+            if isinstance(error, TidewellError) or means_away(error):
                 raise
             self._suspect(messages, error)
             raise BatchRefusedError(f"{type(error).__name__}: {error}") from error
@@ -348,20 +376,6 @@ def _within_limits(waiting: Sequence[Waiting]) -> list[Decoded]:
     return messages
 
 
-def _means_away(error: Exception) -> bool:
-    """Return whether the database was not there, rather than unwilling to take this batch.
-
-    Classes of SQLSTATE: 08 connection, 25 and 40 transaction, 53 resources (but not 53400, a limit
-    of this very statement), 55 and 57 intervention, 58 system.
-    """
-    if isinstance(error, psycopg.InterfaceError):
-        return True
-    if not isinstance(error, psycopg.OperationalError):
-        return False
-    state = error.sqlstate
-    return state is None or (state != "53400" and state[:2] in AWAY_CLASSES)
-
-
 class DetectorScoring:
     """The detector as a worker sees it: rows in, rows out.
 
@@ -370,12 +384,16 @@ class DetectorScoring:
 
     version = VERSION
 
-    def __init__(self, silence_after_s: int, *, one_by_one: bool) -> None:
-        self._detector = Detector(silence_after_s)
+    def __init__(
+        self, silence_after_s: int, policy: Policy | None = None, *, one_by_one: bool
+    ) -> None:
+        self._detector = Detector(silence_after_s, policy)
         self._one_by_one = one_by_one
         self.add_person = self._detector.add_person
         self.knows = self._detector.knows
         self.snapshot = self._detector.snapshot
+        self.hear_outcome = self._detector.hear_outcome
+        self.change_device_model = self._detector.change_device_model
 
     def restore(self, state: bytes, zones: Mapping[int, ZoneTable]) -> None:
         """Take over what a snapshot remembered."""
@@ -398,24 +416,33 @@ class DetectorScoring:
         """Return what the mere passing of time brings to light."""
         return _found(self._detector.tick(at_ms, counted_from_ms))
 
+    def note(self, person_id: int, kind: str, first_day: date, last_day: date) -> None:
+        """Take down a note about some local days."""
+        first, last = day_number(first_day), day_number(last_day)
+        self._detector.note(person_id, NoteKind(kind), first, last)
+
+    def set_limits(self, person_id: int, limits: Sequence[PlanLimit]) -> None:
+        """Give a person the limits of their plan, in place of those before."""
+        self._detector.set_limits(person_id, [_limit(one) for one in limits])
+
     def _score_one_by_one(self, rows: Rows) -> Found:
-        days: list[dict[str, object]] = []
-        episodes: list[EpisodeRow] = []
+        parts: list[Found] = []
         failed: set[int] = set()
         for person in np.unique(rows.person_id).tolist():
+            of_one = _reading_batch(rows.take(rows.person_id == person))
             try:
-                found = _found(
-                    self._detector.update(_reading_batch(rows.take(rows.person_id == person)))
-                )
+                parts.append(_found(self._detector.update(of_one)))
             except Exception as error:  # noqa: BLE001 -- logged with its person, whose readings wait
                 get_logger().error(
                     "scoring failed", person_id=person, why=f"{type(error).__name__}: {error}"
                 )
                 failed.add(person)
-                continue
-            days += [dict(day) for day in found.days]
-            episodes += found.episodes
-        return Found(days, episodes, frozenset(failed))
+        return Found.joined(parts, frozenset(failed))
+
+
+def _limit(one: PlanLimit) -> Limit:
+    side = Direction(one.direction)
+    return Limit(one.channel, side, one.value, one.for_minutes, one.level, one.while_resting)
 
 
 def _reading_batch(rows: Rows) -> ReadingBatch:
@@ -423,7 +450,23 @@ def _reading_batch(rows: Rows) -> ReadingBatch:
 
 
 def _found(findings: Findings) -> Found:
-    return Found(day_records(findings.days), [_episode_row(one) for one in findings.changes])
+    days = [
+        {**day, "family_scores": [None if np.isnan(one) else one for one in scores]}
+        for day, scores in zip(
+            day_records(findings.days), findings.days.family_scores.tolist(), strict=True
+        )
+    ]
+    return Found(
+        days,
+        [_episode_row(one) for one in findings.changes],
+        late=findings.late_readings,
+        too_late=findings.too_late_readings,
+        not_believed={
+            reason.value: count
+            for reason, count in zip(REASONS, findings.dropped, strict=False)
+            if count
+        },
+    )
 
 
 def _episode_row(change: EpisodeChange) -> EpisodeRow:
@@ -437,6 +480,7 @@ def _episode_row(change: EpisodeChange) -> EpisodeRow:
         score=change.score,
         explanation=change.explanation,
         closes=change.kind is EpisodeKind.CLOSED,
+        strand=strand_of(change.family, change.level, change.explanation),
     )
 
 

@@ -9,26 +9,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
+import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
 from ingest.batch import DeadLetter, DeviceBoot, Tally
-from ingest.committing.scoring import EpisodeRow
+from ingest.committing.scoring import EpisodeRow, PlanLimit
+from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
 from ingest.cursors import Cursor, Gap
+from ingest.reasons import SignalKind, SignalVerdict
 from ingest.rows import Rows, copy_bytes, parse_copy
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import LeaseLostError
+from tidewell.vocabulary import Level
 
 QUERIES: Final = Queries("ingest", "store.sql")
 LONGEST_TOPIC: Final = 200
 """Characters of a topic that are kept: twice the longest that we know; it is part of an index."""
+AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a detector remembered of the people of a shard, and up to which frames."""
+    """What a detector remembered of the people of a shard, up to which frames and signals."""
 
     shard: int
     replay_from: datetime
     seen_upto: Mapping[DeviceBoot, int]
+    heard_upto: int
     state: bytes
 
 
@@ -151,6 +157,8 @@ class Store:
                 shard,
                 datetime.fromisoformat(cursors["replay_from"]),
                 {(device, boot): seen for device, boot, seen in cursors["seen_upto"]},
+                # A snapshot from before signals were kept has heard none.
+                cursors.get("heard_upto", 0),
                 bytes(state),
             )
             for shard, _, cursors, state in rows
@@ -186,6 +194,39 @@ class Store:
         """Return the boots of these people with readings stored but not scored: after, upto."""
         rows = await self._all("unscored", people=list(people))
         return [((device_id, boot), after, upto) for device_id, boot, after, upto in rows]
+
+    async def unheard(self, look_back: int) -> list[Signal]:
+        """Return notes and outcomes that the detector was not told yet, oldest first."""
+        which = {"shards": sorted(self.epochs), "look_back": look_back, "most": SIGNALS_MOST}
+        notes = await self._all("unheard_notes", **which)
+        outcomes = await self._all("unheard_outcomes", **which)
+        return [_note(row) for row in notes] + [_outcome(row) for row in outcomes]
+
+    async def plan_limits(self) -> dict[int, list[PlanLimit]]:
+        """Return the limits of agreed plans, by person."""
+        plans: dict[int, list[PlanLimit]] = {}
+        for row in await self._all("plan_limits", shards=sorted(self.epochs)):
+            person_id, channel, direction, value, for_minutes, level, while_resting = row
+            limit = PlanLimit(channel, direction, value, for_minutes, Level(level), while_resting)
+            plans.setdefault(person_id, []).append(limit)
+        return plans
+
+    async def latest_states(self) -> dict[SignalKind, dict[int, Content]]:
+        """Return what the detector heard last of plans and of models of devices, by person."""
+        latest: dict[SignalKind, dict[int, Content]] = {kind: {} for kind in SignalKind}
+        for person_id, kind, content in await self._all(
+            "latest_states", shards=sorted(self.epochs)
+        ):
+            latest[SignalKind(kind)][person_id] = content
+        return latest
+
+    async def applied_signals(self, people: Sequence[int], heard_upto: int) -> list[HeardSignal]:
+        """Return what the detector was told about these people after a snapshot, in order."""
+        rows = await self._all("applied_signals", people=list(people), heard_upto=heard_upto)
+        return [
+            HeardSignal(heard_ms, Signal(person_id, SignalKind(kind), source_id, content))
+            for heard_ms, person_id, kind, source_id, content in rows
+        ]
 
     async def _copy_out(self, name: str, **parameters: object) -> Rows:
         async with (
@@ -295,6 +336,7 @@ class Transaction:
             which = {
                 "person_id": change.person_id,
                 "family": change.family,
+                "strand": change.strand,
                 "opened_at": change.opened_at,
             }
             what = {
@@ -322,16 +364,42 @@ class Transaction:
         if changes:
             await self._cursor.execute(QUERIES["wake_alerts"])
 
+    async def save_signals(self, told: Sequence[tuple[Signal, SignalVerdict]]) -> None:
+        """Keep what the detector was told in this transaction, and what became of it."""
+        await self._cursor.executemany(
+            QUERIES["save_signal"],
+            [
+                {
+                    "person_id": signal.person_id,
+                    "kind": signal.kind.value,
+                    "source_id": signal.source_id,
+                    "now": self._now,
+                    "content": Jsonb(signal.content),
+                    "verdict": verdict.value,
+                }
+                for signal, verdict in told
+            ],
+        )
+
+    async def close_former_limits(self, person_id: int, strands: Sequence[str]) -> None:
+        """Close the open episodes of limits that a person's plan no longer has."""
+        which = {"person_id": person_id, "strands": list(strands), "now": self._now}
+        await self._cursor.execute(QUERIES["close_episodes_of_former_limits"], which)
+
     async def save_snapshot(
         self, shard: int, people: Sequence[int], state: bytes, detector_version: str
     ) -> None:
         """Store what the detector remembers of the people of a shard."""
         await self._cursor.execute(QUERIES["snapshot_cursors"], {"people": list(people)})
         rows = await self._cursor.fetchall()
+        await self._cursor.execute(QUERIES["last_signal"], {"people": list(people)})
+        heard = await self._cursor.fetchone()
+        assert heard is not None  # max() always answers
         open_since = [noticed_at for *_, noticed_at in rows if noticed_at is not None]
         cursors = {
             "replay_from": min([self._now, *open_since]).isoformat(),
             "seen_upto": sorted({(device, boot, seen) for _, device, boot, seen, _ in rows}),
+            "heard_upto": heard[0],
         }
         await self._cursor.execute(
             QUERIES["save_snapshot"],
@@ -345,13 +413,39 @@ class Transaction:
         )
 
 
+def means_away(error: Exception) -> bool:
+    """Return whether the database was not there, rather than unwilling to take this batch.
+
+    Classes of SQLSTATE: 08 connection, 25 and 40 transaction, 53 resources (but not 53400, a limit
+    of this very statement), 55 and 57 intervention, 58 system.
+    """
+    if isinstance(error, psycopg.InterfaceError):
+        return True
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    state = error.sqlstate
+    return state is None or (state != "53400" and state[:2] in AWAY_CLASSES)
+
+
+def _note(row: TupleRow) -> Signal:
+    note_id, person_id, kind, first_day, last_day = row
+    days = {"first_day": first_day.isoformat(), "last_day": last_day.isoformat()}
+    return Signal(person_id, SignalKind.NOTE, note_id, {"note": kind, **days})
+
+
+def _outcome(row: TupleRow) -> Signal:
+    event_id, person_id, family, outcome, is_plan_limit = row
+    content = {"family": family, "outcome": outcome, "is_plan_limit": is_plan_limit}
+    return Signal(person_id, SignalKind.OUTCOME, event_id, content)
+
+
 def _devices(rows: Sequence[TupleRow]) -> dict[str, Device]:
     devices: dict[str, Device] = {}
-    for name, device_id, revoked, person_id, start_ms, end_ms in rows:
-        known = devices.get(name) or Device(device_id, bool(revoked), ())
+    for name, device_id, revoked, model, person_id, start_ms, end_ms in rows:
+        known = devices.get(name) or Device(device_id, bool(revoked), (), model)
         if person_id is not None:
             wearing = Wearing(start_ms, FOREVER_MS if end_ms is None else end_ms, person_id)
-            known = Device(device_id, known.revoked, (*known.wearings, wearing))
+            known = replace(known, wearings=(*known.wearings, wearing))
         devices[name] = known
     return devices
 

@@ -23,7 +23,7 @@ WHERE owner = %(owner)s;
 
 -- name: devices
 SELECT device.name, device.device_id, device.revoked_at IS NOT NULL AND device.revoked_at <= %(now)s,
-       device_assignment.person_id,
+       device.model, device_assignment.person_id,
        (extract(epoch FROM device_assignment.valid_from) * 1000)::bigint,
        (extract(epoch FROM device_assignment.valid_until) * 1000)::bigint
 FROM device LEFT JOIN device_assignment USING (device_id)
@@ -157,32 +157,73 @@ COPY (
     ORDER BY scored_at, device_id, boot, seq, time
 ) TO STDOUT (FORMAT binary);
 
+-- A day may come again, when readings for it came late.
 -- name: save_day
 INSERT INTO daily_feature (
-    person_id, day, night_heart_rate, steps, worn_minutes, usual, score, family, level, detector_version
+    person_id, day,
+    night_heart_rate, resting_heart_rate, night_hrv_rmssd, night_skin_temperature,
+    night_respiratory_rate, night_spo2, heart_rate_per_step, circadian_amplitude, circadian_phase_h,
+    sleep_minutes, sleep_efficiency, sleep_onset_h, sleep_regularity,
+    steps, longest_still_minutes, first_activity_h, eda_level, aroused_minutes,
+    worn_minutes, usual, score, family_scores, family, level, detector_version
 )
 VALUES (
-    %(person_id)s, %(day)s, %(night_heart_rate)s, %(steps)s, %(worn_minutes)s, %(usual)s, %(score)s,
-    %(family)s, %(level)s, %(detector_version)s
+    %(person_id)s, %(day)s,
+    %(night_heart_rate)s, %(resting_heart_rate)s, %(night_hrv_rmssd)s, %(night_skin_temperature)s,
+    %(night_respiratory_rate)s, %(night_spo2)s, %(heart_rate_per_step)s, %(circadian_amplitude)s, %(circadian_phase_h)s,
+    %(sleep_minutes)s, %(sleep_efficiency)s, %(sleep_onset_h)s, %(sleep_regularity)s,
+    %(steps)s, %(longest_still_minutes)s, %(first_activity_h)s, %(eda_level)s, %(aroused_minutes)s,
+    %(worn_minutes)s, %(usual)s, %(score)s, %(family_scores)s::real[], %(family)s, %(level)s, %(detector_version)s
 )
 ON CONFLICT (person_id, day) DO UPDATE SET
-    night_heart_rate = excluded.night_heart_rate, steps = excluded.steps,
-    worn_minutes = excluded.worn_minutes, usual = excluded.usual, score = excluded.score,
-    family = excluded.family, level = excluded.level, detector_version = excluded.detector_version;
+    night_heart_rate = excluded.night_heart_rate,
+    resting_heart_rate = excluded.resting_heart_rate,
+    night_hrv_rmssd = excluded.night_hrv_rmssd,
+    night_skin_temperature = excluded.night_skin_temperature,
+    night_respiratory_rate = excluded.night_respiratory_rate,
+    night_spo2 = excluded.night_spo2,
+    heart_rate_per_step = excluded.heart_rate_per_step,
+    circadian_amplitude = excluded.circadian_amplitude,
+    circadian_phase_h = excluded.circadian_phase_h,
+    sleep_minutes = excluded.sleep_minutes,
+    sleep_efficiency = excluded.sleep_efficiency,
+    sleep_onset_h = excluded.sleep_onset_h,
+    sleep_regularity = excluded.sleep_regularity,
+    steps = excluded.steps,
+    longest_still_minutes = excluded.longest_still_minutes,
+    first_activity_h = excluded.first_activity_h,
+    eda_level = excluded.eda_level,
+    aroused_minutes = excluded.aroused_minutes,
+    worn_minutes = excluded.worn_minutes,
+    usual = excluded.usual,
+    score = excluded.score,
+    family_scores = excluded.family_scores,
+    family = excluded.family,
+    level = excluded.level,
+    detector_version = excluded.detector_version;
 
 -- An open episode that the detector no longer knows (another version, another setting) ends here.
 -- name: close_unknown_episode
 UPDATE episode SET closed_at = greatest(opened_at, %(opened_at)s)
-WHERE person_id = %(person_id)s AND family = %(family)s AND closed_at IS NULL AND opened_at <> %(opened_at)s;
+WHERE person_id = %(person_id)s AND family = %(family)s AND strand = %(strand)s
+  AND closed_at IS NULL AND opened_at <> %(opened_at)s;
+
+-- An open episode of a limit that is not in the plan any more ends here; its alert stays with people.
+-- name: close_episodes_of_former_limits
+UPDATE episode SET closed_at = greatest(opened_at, %(now)s)
+WHERE person_id = %(person_id)s AND strand LIKE 'limit %%' AND strand <> ALL (%(strands)s::text[])
+  AND closed_at IS NULL;
 
 -- An episode keeps the words and the score of its last open day; its end is told by its last event.
 -- name: save_episode
-INSERT INTO episode (person_id, family, opened_at, closed_at, level, score, explanation, detector_version)
+INSERT INTO episode (
+    person_id, family, strand, opened_at, closed_at, level, score, explanation, detector_version
+)
 VALUES (
-    %(person_id)s, %(family)s, %(opened_at)s, %(closed_at)s, %(level)s, %(score)s, %(explanation)s,
+    %(person_id)s, %(family)s, %(strand)s, %(opened_at)s, %(closed_at)s, %(level)s, %(score)s, %(explanation)s,
     %(detector_version)s
 )
-ON CONFLICT (person_id, family, opened_at) DO UPDATE SET
+ON CONFLICT (person_id, family, strand, opened_at) DO UPDATE SET
     closed_at = excluded.closed_at, level = excluded.level,
     score = CASE WHEN excluded.closed_at IS NULL THEN excluded.score ELSE episode.score END,
     explanation = CASE WHEN excluded.closed_at IS NULL THEN excluded.explanation ELSE episode.explanation END
@@ -224,3 +265,56 @@ ORDER BY device_cursor.device_id, device_cursor.boot;
 
 -- name: mark_scored
 UPDATE device_cursor SET scored_upto = %(scored_upto)s WHERE device_id = %(device_id)s AND boot = %(boot)s;
+
+-- Notes that the detector has not heard, and that were not taken back before it could.
+-- name: unheard_notes
+SELECT context_note_id, person_id, kind, first_day, last_day
+FROM note_for_detector JOIN person USING (person_id)
+WHERE person.shard = ANY (%(shards)s)
+  AND context_note_id
+        > coalesce((SELECT max(source_id) FROM detector_signal WHERE detector_signal.kind = 'note'), 0) - %(look_back)s
+  AND NOT EXISTS (
+      SELECT FROM detector_signal
+      WHERE detector_signal.kind = 'note' AND detector_signal.source_id = context_note_id
+  )
+ORDER BY context_note_id
+LIMIT %(most)s;
+
+-- name: unheard_outcomes
+SELECT alert_event_id, person_id, family, outcome, is_plan_limit
+FROM outcome_for_detector JOIN person USING (person_id)
+WHERE person.shard = ANY (%(shards)s)
+  AND alert_event_id
+        > coalesce((SELECT max(source_id) FROM detector_signal WHERE detector_signal.kind = 'outcome'), 0) - %(look_back)s
+  AND NOT EXISTS (
+      SELECT FROM detector_signal
+      WHERE detector_signal.kind = 'outcome' AND detector_signal.source_id = alert_event_id
+  )
+ORDER BY alert_event_id
+LIMIT %(most)s;
+
+-- name: plan_limits
+SELECT person_id, channel, direction, value, for_minutes, level, while_resting
+FROM plan_limit JOIN person USING (person_id)
+WHERE person.shard = ANY (%(shards)s)
+ORDER BY person_id, slot;
+
+-- name: latest_states
+SELECT DISTINCT ON (person_id, kind) person_id, kind, content
+FROM detector_signal JOIN person USING (person_id)
+WHERE person.shard = ANY (%(shards)s) AND kind IN ('limits', 'device_model')
+ORDER BY person_id, kind, signal_id DESC;
+
+-- name: save_signal
+INSERT INTO detector_signal (person_id, kind, source_id, heard_at, content, verdict)
+VALUES (%(person_id)s, %(kind)s, %(source_id)s, %(now)s, %(content)s, %(verdict)s);
+
+-- What a detector has to be told again, in the order in which it was heard.
+-- name: applied_signals
+SELECT (extract(epoch FROM heard_at) * 1000)::bigint, person_id, kind, source_id, content
+FROM detector_signal
+WHERE person_id = ANY (%(people)s) AND signal_id > %(heard_upto)s AND verdict = 'applied'
+ORDER BY signal_id;
+
+-- name: last_signal
+SELECT coalesce(max(signal_id), 0) FROM detector_signal WHERE person_id = ANY (%(people)s);

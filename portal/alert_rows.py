@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from portal.alert_words import AlertState, action_words, event_words, level_shape
-from portal.explanation import first_changed_day, read_explanation
+from portal.explanation import Explanation, first_changed_day, read_explanation
 
 SLOW_AFTER: Final = timedelta(seconds=60)
 """The alerts process looks every few seconds; after a minute the page says that it is slow."""
@@ -51,9 +51,9 @@ class OpenAlertRow(AlertFacts):
     has_waiting_action: bool
 
     @property
-    def sentence(self) -> str:
-        """Return what changed."""
-        return read_explanation(self.explanation).sentence
+    def told(self) -> Explanation:
+        """Return what changed, and how sure that is."""
+        return read_explanation(self.explanation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from portal import (
     alerts_pages,
     clinician_pages,
     live,
+    note_pages,
     person_page,
     sign_in_pages,
     young_person_pages,
@@ -93,6 +94,7 @@ async def show_health(request: web.Request) -> web.Response:
 
 _ALERT: Final = "/a/{public_id:[A-Za-z0-9_-]{1,64}}"
 _PERSON: Final = "/people/{person_id:[0-9]{1,9}}"
+_NOTE: Final = "/notes/{context_note_id:[0-9]{1,18}}"
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/", sign_in_pages.go_home, _SIGNED_IN),
@@ -107,12 +109,18 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", _ALERT + "/close", alerts_pages.close_alert, _PRACTITIONER),
     Route("GET", "/people", clinician_pages.show_people, _CLINICIAN),
     Route("GET", _PERSON, person_page.show_person, _STAFF),
+    Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),
+    Route("POST", _PERSON + "/notes/add", note_pages.add_person_note, _PRACTITIONER),
+    Route("POST", _PERSON + _NOTE + "/remove", note_pages.remove_person_note, _PRACTITIONER),
     Route("GET", "/live", live.stream_events, _STAFF),
     Route("GET", "/me", young_person_pages.show_my_week, _YOUNG_PERSON),
     Route("GET", "/me/who-looked", young_person_pages.show_who_looked, _YOUNG_PERSON),
     Route("GET", "/me/pause", young_person_pages.show_pause, _YOUNG_PERSON),
     Route("POST", "/me/pause", young_person_pages.start_pause, _YOUNG_PERSON),
     Route("POST", "/me/resume", young_person_pages.end_pause, _YOUNG_PERSON),
+    Route("GET", "/me/notes", note_pages.show_my_notes, _YOUNG_PERSON),
+    Route("POST", "/me/notes", note_pages.add_my_note, _YOUNG_PERSON),
+    Route("POST", "/me" + _NOTE + "/remove", note_pages.remove_my_note, _YOUNG_PERSON),
     Route("GET", "/service", admin_pages.show_service, _ADMIN),
 )
 

@@ -26,13 +26,17 @@ TOP: Final = 26
 """Room above the plot for the marks of days on which something had changed."""
 BOTTOM: Final = 8
 
+LABEL_PX: Final = 24
+"""Labels nearer than this above each other would touch."""
+
 SPAN: Final = 1000.0
 """The plot is this wide in its own units; the page stretches it to the width of the screen."""
 
 TICKS_ACROSS: Final = 4
 """Four dates fit side by side on a screen of 320 pixels."""
 
-_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_STEPS: Final = (1.0, 2.0, 5.0, 10.0)
+"""A step of 2.5 would put "58" at 57.5 where a measure has no decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,18 @@ def daily_chart(
     *,
     height: int = HEIGHT,
     write: Callable[[float], str],
+    steps: Sequence[float] = (),
 ) -> Chart | None:
     """Return the chart of one measure a day, or None when there is nothing to draw.
 
     `low` and `high` are what is usual; NaN where nothing was measured or learned. `marked` has a
-    word for each day on which something had changed, and an empty one for every other day.
+    word for each day on which something had changed, and an empty one for every other day. `steps`
+    are the distances between labels that can be written as they are, smallest first; the plot is
+    never so narrow that no label falls into it.
     """
     if not np.isfinite(values).any():
         return None
-    bottom, top, ticks = _scale(np.concatenate([values, low, high]), write)
+    bottom, top, ticks = _scale(np.concatenate([values, low, high]), write, height, steps)
     down = _down(bottom, top, height)
     width = SPAN / len(days)
     middles = _middles(len(days))
@@ -121,7 +128,7 @@ def hourly_chart(
     """Return the chart of lowest, middle and highest an hour, or None when there is nothing."""
     if not np.isfinite(middle).any():
         return None
-    bottom, top, ticks = _scale(np.concatenate([lowest, highest]), write)
+    bottom, top, ticks = _scale(np.concatenate([lowest, highest]), write, HEIGHT)
     down = _down(bottom, top, HEIGHT)
     middles = _middles(len(middle))
     return Chart(
@@ -147,22 +154,26 @@ def runs(present: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _scale(values: Floats, write: Callable[[float], str]) -> tuple[float, float, list[float]]:
+def _scale(
+    values: Floats, write: Callable[[float], str], height: int, steps: Sequence[float] = ()
+) -> tuple[float, float, list[float]]:
     """Return the bottom and top of the plot and the values that get a label."""
     finite = values[np.isfinite(values)]
     lowest, highest = float(finite.min()), float(finite.max())
-    padding = max((highest - lowest) * 0.08, abs(highest) * 0.02, 1e-6)
+    padding = max((highest - lowest) * 0.08, abs(highest) * 0.02, *steps[:1], 1e-6)
     bottom = lowest - padding if lowest < 0 or lowest - padding > 0 else 0.0
     top = highest + padding
-    step = _nice_step((top - bottom) / 3)
+    step = _nice_step((top - bottom) * LABEL_PX / (height - TOP - BOTTOM), steps)
     first = np.ceil(bottom / step) * step
     ticks = [float(first + index * step) for index in range(int((top - first) / step + 1e-9) + 1)]
     distinct = {write(tick): tick for tick in reversed(ticks)}
     return bottom, top, sorted(distinct.values())
 
 
-def _nice_step(rough: float) -> float:
-    """Return the smallest of 1, 2, 2.5, 5 times a power of ten that is not below `rough`."""
+def _nice_step(rough: float, steps: Sequence[float]) -> float:
+    """Return the smallest step that is not below `rough`, from `steps` or in powers of ten."""
+    if fitting := [step for step in steps if step >= rough * 0.999]:
+        return fitting[0]
     power = 10.0 ** np.floor(np.log10(rough))
     return float(next(step * power for step in _STEPS if step * power >= rough * 0.999))
 

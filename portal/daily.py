@@ -1,6 +1,8 @@
 """Daily measures of a person: rows to trends with a chart, a sentence and a table. Pure.
 
 What is missing stays missing: a day without a value is an open gap, in the chart and in the table.
+A measure that goes round the clock is drawn around its usual time, so that 23:50 and 00:10 are
+neighbours. Chart, sentence and table write a value the same way.
 """
 
 from __future__ import annotations
@@ -13,11 +15,37 @@ import numpy as np
 
 from portal.charts import HEIGHT, SPARKLINE_HEIGHT, Chart, Floats, daily_chart
 from portal.data_state import gap_words
-from portal.words import day_words, feature_words, number_words
+from portal.words import day_words, feature_words, number_words, value_words
 from tidewell.vocabulary import FEATURES, Feature
 
 CHANGED_WORD: Final = "changed"
 """What stands beside the mark of a day; the sentence under the chart says it in full."""
+
+LATELY_DAYS: Final = 7
+"""A change is about now: a value of the week before is none."""
+LATEST_VALUES: Final = 3
+"""One day alone is chance more often than not."""
+CHANGE_MOST: Final = 99.0
+"""Where what is usual has no width, a change has no size; this stands for "very much"."""
+
+CLOCK_STEPS_H: Final = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
+LENGTH_STEPS_MINUTES: Final = (5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 180.0, 240.0, 360.0)
+"""Distances between the labels of an axis, as clocks and timetables have them."""
+
+_BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "night_spo2": (0, 100),
+    "sleep_efficiency": (0, 100),
+    "sleep_regularity": (-100, 100),
+    "circadian_phase_h": (-np.inf, np.inf),
+    "sleep_onset_h": (-np.inf, np.inf),
+    "first_activity_h": (-np.inf, np.inf),
+}
+"""Between what a measure can be; a wide usual range must not promise 104 % or fewer than no steps.
+A measure that is not named cannot be negative."""
+_ROUND_THE_CLOCK: Final = frozenset({"circadian_phase_h"})
+_CLOCK_UNIT: Final = "h"
+_LENGTH_UNIT: Final = "minutes"
+_UNITS_NOT_SAID: Final = frozenset({_CLOCK_UNIT, _LENGTH_UNIT, "steps", "index"})
 
 _FEATURES: Final[dict[str, Feature]] = {feature.name: feature for feature in FEATURES}
 
@@ -50,6 +78,30 @@ class FeatureTrend:
     chart: Chart | None
     sentence: str
     table: tuple[TrendDay, ...]
+    change: float = 0.0
+    """How far the latest values lie from usual, in half widths of it; 0 where nobody can say."""
+
+    @property
+    def has_data(self) -> bool:
+        """Return whether any day has a value."""
+        return self.chart is not None
+
+    @property
+    def heading(self) -> str:
+        """Return the label with its unit, where the values do not say it themselves."""
+        if self.feature.unit in _UNITS_NOT_SAID:
+            return self.feature.label
+        unit = "a minute" if self.feature.unit == "/min" else self.feature.unit
+        return f"{self.feature.label} ({unit})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """A measure over a window of days, NaN where nothing was measured or learned."""
+
+    values: Floats
+    low: Floats
+    high: Floats
 
 
 def one_trend(
@@ -67,26 +119,92 @@ def one_trend(
         return None
     calendar = [first_day + timedelta(days=i) for i in range((last_day - first_day).days + 1)]
     by_day = {row.day: row for row in days}
-    values = _column([measured(by_day.get(day), feature_name) for day in calendar])
-    bounds = [usual_range(by_day.get(day), feature_name) for day in calendar]
-    low = _column([bound[0] if bound else None for bound in bounds])
-    high = _column([bound[1] if bound else None for bound in bounds])
-    marked = [CHANGED_WORD if day in changed else "" for day in calendar]
+    series = _series(feature, [by_day.get(day) for day in calendar])
     chart = daily_chart(
         calendar,
-        values,
-        low,
-        high,
-        marked,
+        series.values,
+        series.low,
+        series.high,
+        [CHANGED_WORD if day in changed else "" for day in calendar],
         height=height,
-        write=lambda value: number_words(value, feature.decimals),
+        write=lambda value: tick_words(value, feature),
+        steps=_steps(feature),
     )
     return FeatureTrend(
         feature=feature,
         chart=chart,
-        sentence=_sentence(feature, calendar, values, low, high, name),
-        table=_table(feature, calendar, values, bounds, changed),
+        sentence=_sentence(feature, calendar, series, name),
+        table=_table(feature, calendar, series, changed),
+        change=_change(series),
     )
+
+
+def tick_words(value: float, feature: Feature) -> str:
+    """Return a value as an axis has it: a length in short, everything else as it is written.
+
+    Example:
+        >>> tick_words(450, _FEATURES["sleep_minutes"]), tick_words(45, _FEATURES["sleep_minutes"])
+        ('7.5 h', '45 min')
+    """
+    if feature.unit == _LENGTH_UNIT and value >= 60 and value % 30 == 0:
+        return f"{number_words(value / 60, 0 if value % 60 == 0 else 1)} h"
+    return value_words(value, feature.name)
+
+
+def _steps(feature: Feature) -> tuple[float, ...]:
+    """Return distances between labels that `write` does not round away."""
+    if feature.unit == _CLOCK_UNIT:
+        return CLOCK_STEPS_H
+    if feature.unit == _LENGTH_UNIT:
+        return LENGTH_STEPS_MINUTES
+    powers = (10.0**exponent for exponent in range(-feature.decimals, 6))
+    return tuple(first * power for power in powers for first in (1, 2, 5))
+
+
+def _series(feature: Feature, days: list[DayRow | None]) -> _Series:
+    bounds = [usual_range(day, feature.name) or (np.nan, np.nan) for day in days]
+    values = _column([measured(day, feature.name) for day in days])
+    low, high = np.array(bounds, dtype=np.float64).reshape(-1, 2).T
+    if feature.name in _ROUND_THE_CLOCK:
+        return _around_the_clock(values, low, high)
+    least, most = _BOUNDS.get(feature.name, (0, np.inf))
+    return _Series(values, np.clip(low, least, most), np.clip(high, least, most))
+
+
+def _around_the_clock(values: Floats, low: Floats, high: Floats) -> _Series:
+    """Return hours of a clock as they lie around the newest usual one, or around their own middle.
+
+    What is nearer over midnight is written beyond it: 24.2 after 23.8.
+    """
+    middle = (low + high) / 2
+    known = middle[np.isfinite(middle)]
+    present = values[np.isfinite(values)]
+    if known.size:
+        around = float(known[-1]) % 24
+    elif present.size:
+        turn = np.exp(2j * np.pi * present / 24).sum()
+        around = float(np.angle(turn)) * 12 / np.pi
+    else:
+        return _Series(values, low, high)
+    shift = _nearest(middle, around) - middle
+    return _Series(_nearest(values, around), low + shift, high + shift)
+
+
+def _nearest(hours: Floats, around: float) -> Floats:
+    near: Floats = around + (hours - around + 12) % 24 - 12
+    return near
+
+
+def _change(series: _Series) -> float:
+    """Return how many half widths of usual the latest values lie away from its middle."""
+    half = (series.high - series.low) / 2
+    offset = (series.values - (series.high + series.low) / 2)[-LATELY_DAYS:]
+    half = half[-LATELY_DAYS:]
+    known = np.flatnonzero(np.isfinite(offset))[-LATEST_VALUES:]
+    if not known.size:
+        return 0.0
+    away, width = abs(float(offset[known].mean())), float(half[known].mean())
+    return min(away / width, CHANGE_MOST) if width > 0 else CHANGE_MOST * (away > 0)
 
 
 def all_trends(
@@ -125,10 +243,9 @@ def _column(values: list[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _sentence(
-    feature: Feature, calendar: list[date], values: Floats, low: Floats, high: Floats, name: str
-) -> str:
+def _sentence(feature: Feature, calendar: list[date], series: _Series, name: str) -> str:
     """Say what the chart shows: the last value against the usual, and how often it was outside."""
+    values, low, high = series.values, series.low, series.high
     present = np.flatnonzero(np.isfinite(values))
     if not present.size:
         return f"No {feature.label.lower()} in these {len(calendar)} days."
@@ -149,33 +266,28 @@ def _sentence(
 def _against(feature: Feature, low: float, high: float, name: str) -> str:
     if not (np.isfinite(low) and np.isfinite(high)):
         return f"; what is usual for {name} is not learned yet"
-    bounds = (number_words(float(bound), feature.decimals) for bound in (low, high))
-    return f" (usual for {name}: {' to '.join(bounds)})"
+    return f" (usual for {name}: {_range_words(feature, low, high)})"
 
 
 def _table(
-    feature: Feature,
-    calendar: list[date],
-    values: Floats,
-    bounds: list[tuple[float, float] | None],
-    changed: set[date],
+    feature: Feature, calendar: list[date], series: _Series, changed: set[date]
 ) -> tuple[TrendDay, ...]:
     """Return the newest day first."""
     lines = [
         TrendDay(
             day=day,
-            value=number_words(float(value), feature.decimals)
-            if np.isfinite(value)
-            else "no value",
-            usual=_range_words(feature, bound),
+            value=value_words(float(value), feature.name) if np.isfinite(value) else "no value",
+            usual=_range_words(feature, float(low), float(high)),
             changed=day in changed,
         )
-        for day, value, bound in zip(calendar, values, bounds, strict=True)
+        for day, value, low, high in zip(
+            calendar, series.values, series.low, series.high, strict=True
+        )
     ]
     return tuple(reversed(lines))
 
 
-def _range_words(feature: Feature, bound: tuple[float, float] | None) -> str:
-    if bound is None:
+def _range_words(feature: Feature, low: float, high: float) -> str:
+    if not (np.isfinite(low) and np.isfinite(high)):
         return "not learned yet"
-    return " to ".join(number_words(edge, feature.decimals) for edge in bound)
+    return f"{value_words(low, feature.name)} to {value_words(high, feature.name)}"

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from portal.explanation import read_explanation
 from portal.words import (
     counted,
     day_words,
@@ -53,6 +54,9 @@ class DataFacts:
     last_worn_minutes: float | None
     usual_is_known: bool
     open_families: tuple[str, ...] = ()
+    off_noticed_at: datetime | None = None
+    """When the device was noticed to be off the body, where that asks for nothing."""
+    off_explanation: object = None
 
 
 def data_state(facts: DataFacts, now: datetime, silence_after: timedelta) -> DataState:
@@ -106,6 +110,20 @@ def data_state_words(facts: DataFacts, state: DataState, now: datetime) -> str:
         families = listed([family_words(family).lower() for family in facts.open_families])
         return f"Something has changed: {families}."
     return f"No change noticed up to {day}."
+
+
+NOT_HEARD_STATES: Final = frozenset({DataState.PAUSED, DataState.NEVER, DataState.SILENT})
+"""In these nobody knows where the device is now."""
+
+
+def not_worn_words(facts: DataFacts, state: DataState, now: datetime) -> str:
+    """Say that the device is off the body, as a fact: it is no alert, and it says nothing good."""
+    if facts.off_noticed_at is None or state in NOT_HEARD_STATES:
+        return ""
+    since = read_explanation(facts.off_explanation).since
+    if not isinstance(since, datetime) or since.tzinfo is None:
+        since = facts.off_noticed_at
+    return f"Not worn since {moment_words(since, facts.timezone, now)}."
 
 
 def _paused_words(facts: DataFacts, now: datetime) -> str:

@@ -11,15 +11,12 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from portal.words import counted, feature_words, listed, local_day, minutes_words
+from portal.words import feature_words, listed, local_day, minutes_words
 
 NO_SENTENCE: Final = "Something has changed."
 
-WORN_WELL_MINUTES: Final = 16 * 60
-"""Two thirds of a day, nights included: the daily numbers then rest on most of the day."""
-
-WORN_LITTLE_MINUTES: Final = 4 * 60
-"""Below four hours a day is not described by what the device saw of it."""
+NAMED_MISSING_MOST: Final = 4
+"""Beyond four names nobody reads a list; how many more there are is said instead."""
 
 
 class Contribution(BaseModel):
@@ -36,19 +33,25 @@ class Contribution(BaseModel):
     high: Annotated[float, Field(allow_inf_nan=False)]
     share: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
-    @property
-    def outside(self) -> bool:
-        """Return whether the value lies outside what is usual."""
-        return not self.low <= self.value <= self.high
+    def value_said(self) -> str:
+        """Return the value with its unit."""
+        return feature_words(self.value, self.feature, self.unit)
 
-    def words(self) -> str:
-        """Return the measure with what is usual."""
-        value = feature_words(self.value, self.feature, self.unit)
-        low, high = (self._bare(bound) for bound in (self.low, self.high))
-        return f"{self.label} {value} (usual {low} to {high})"
+    def usual_said(self) -> str:
+        """Return what is usual for this person, from low to high."""
+        low, high = (feature_words(edge, self.feature, "") for edge in (self.low, self.high))
+        return f"{low} to {high}"
 
-    def _bare(self, value: float) -> str:
-        return feature_words(value, self.feature, "")
+
+class Coverage(BaseModel):
+    """How much of the day and the week the device saw."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    worn_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    days_with_data: Annotated[int, Field(ge=0)] | None = None
+    of_days: Annotated[int, Field(ge=1)] = 7
+    missing: tuple[str, ...] = ()
 
 
 class Explanation(BaseModel):
@@ -59,44 +62,45 @@ class Explanation(BaseModel):
     family: str = ""
     since: date | datetime | None = None
     sentence: str = NO_SENTENCE
+    young_person: str = ""
     contributions: tuple[Contribution, ...] = ()
+    certainty: str | None = None
+    agreement: str | None = None
+    coverage: Coverage = Coverage()
     worn_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Earlier versions of the detector had this one outside of `coverage`, and `missing` too."""
     missing: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     clears_when: str = ""
+    version: str | None = None
 
-    def certainty_words(self) -> str:
-        """Say in words how much supports this; a number would look more exact than it is."""
-        moved = sum(contribution.outside for contribution in self.contributions)
-        measured = len(self.contributions)
-        if not measured:
+    def certainty_said(self) -> str:
+        """Return how much supports this, in the words of the detector that wrote it."""
+        return _capitalised(self.certainty or "")
+
+    def support_said(self) -> str:
+        """Return in one line how many measures agree and how much was seen."""
+        parts = [self.agreement] if self.agreement else []
+        seen = self.coverage
+        if seen.days_with_data is not None:
+            parts.append(f"data on {seen.days_with_data} of the last {seen.of_days} days")
+        worn = self.worn_minutes if seen.worn_minutes is None else seen.worn_minutes
+        if worn is not None:
+            parts.append(f"worn for {minutes_words(worn)} on the last full day")
+        return f"{_capitalised(', '.join(parts))}." if parts else ""
+
+    def missing_said(self) -> str:
+        """Return what was not measured though this kind of change looks at it."""
+        names = [name[:1].lower() + name[1:] for name in self.coverage.missing or self.missing]
+        if not names:
             return ""
-        if moved == measured and measured > 1:
-            agree = _all_words(measured)
-        elif measured == 1:
-            agree = "This rests on one measure only."
-        else:
-            verb = "is" if moved == 1 else "are"
-            agree = f"{moved} of {counted(measured, 'measure')} {verb} outside what is usual."
-        return agree
-
-    def quality_words(self) -> str:
-        """Say in words how much of the day the device saw."""
-        parts: list[str] = []
-        if self.worn_minutes is not None:
-            worn = minutes_words(self.worn_minutes)
-            parts.append(f"The device was worn for {worn} on the last full day.")
-            if self.worn_minutes < WORN_LITTLE_MINUTES:
-                parts.append("That is too little to lean on.")
-            elif self.worn_minutes < WORN_WELL_MINUTES:
-                parts.append("Part of the day is missing.")
-        if self.missing:
-            parts.append(f"Not measured: {listed([name.lower() for name in self.missing])}.")
-        return " ".join(parts)
+        if len(names) > NAMED_MISSING_MOST:
+            names[NAMED_MISSING_MOST - 1 :] = [f"{len(names) - NAMED_MISSING_MOST + 1} more"]
+        return f"Not measured: {listed(names)}."
 
 
-def _all_words(measured: int) -> str:
-    which = "Both" if measured == 2 else f"All {measured}"
-    return f"{which} measures are outside what is usual."
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def first_changed_day(raw: object, began: datetime, timezone: str) -> date:
@@ -107,7 +111,7 @@ def first_changed_day(raw: object, began: datetime, timezone: str) -> date:
     noticed = local_day(began, timezone)
     since = read_explanation(raw).since
     if isinstance(since, datetime):
-        since = since.date()
+        since = since.date() if since.tzinfo is None else local_day(since, timezone)
     return noticed if since is None else min(since, noticed)
 
 

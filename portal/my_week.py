@@ -145,15 +145,25 @@ class MyWeek:
     days: tuple[MyDay, ...]
 
 
-def my_week(rows: list[DayRow], last_day: date, reading_level: str, worker: str | None) -> MyWeek:
-    """Return the seven days up to `last_day` in words."""
+def my_week(
+    rows: list[DayRow],
+    last_day: date,
+    reading_level: str,
+    worker: str | None,
+    *,
+    is_noticed: bool = False,
+) -> MyWeek:
+    """Return the seven days up to `last_day` in words.
+
+    `is_noticed` says that the page tells of a change already, and with it how little it may mean.
+    """
     by_day = {row.day: row for row in rows}
     calendar = [last_day - timedelta(days=WEEK_DAYS - 1 - index) for index in range(WEEK_DAYS)]
     days = tuple(my_day(day, by_day.get(day)) for day in calendar)
     return MyWeek(
         introduction=_INTRODUCTIONS.get(reading_level, _INTRODUCTIONS["12-15"]),
         good=_good(days),
-        different=_different(days, worker),
+        different=_different(days, worker or "your worker", is_noticed=is_noticed),
         days=days,
     )
 
@@ -203,7 +213,7 @@ def _good(days: tuple[MyDay, ...]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _different(days: tuple[MyDay, ...], worker: str | None) -> tuple[str, ...]:
+def _different(days: tuple[MyDay, ...], worker: str, *, is_noticed: bool) -> tuple[str, ...]:
     """Return what was different, each change once with its days, and how little it may mean."""
     when: dict[str, list[str]] = {}
     for day in days:
@@ -213,11 +223,12 @@ def _different(days: tuple[MyDay, ...], worker: str | None) -> tuple[str, ...]:
     sentences = [f"On {listed(names)}, {change}." for change, names in often_first[:MOST_CHANGES]]
     if len(often_first) > MOST_CHANGES:
         sentences.append("A few other things were a bit different too.")
-    if sentences:
-        who = worker or "your worker"
+    if sentences and is_noticed:
+        sentences.append(f"{worker[:1].upper()}{worker[1:]} may ask how you are.")
+    elif sentences:
         sentences.append(
             "Lots of things can do that: a cold, a late night, sport, a hot day, a worry. "
-            f"If it goes on, {who} may ask how you are."
+            f"If it goes on, {worker} may ask how you are."
         )
     missing = sum(day.kind is MyDayKind.NOT_ENOUGH_DATA for day in days)
     if missing:

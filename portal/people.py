@@ -10,8 +10,18 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from aiohttp import web
+
 from portal.context import rows
-from portal.data_state import NO_DATA_STATES, DataFacts, DataState, data_state, data_state_words
+from portal.data_state import (
+    NO_DATA_STATES,
+    DataFacts,
+    DataState,
+    data_state,
+    data_state_words,
+    not_worn_words,
+)
+from portal.security import Refusal, not_found
 from portal.words import day_words
 from tidewell.database import Connection, Queries
 
@@ -30,6 +40,7 @@ class LookedAt(StrEnum):
     LIST = "list"
     ALERT = "alert"
     TRENDS = "trends"
+    NOTES = "notes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class PersonRow:
     usual_is_known: bool
     open_alerts: int
     open_families: list[str]
+    off_noticed_at: datetime | None
+    off_explanation: object
 
     @property
     def facts(self) -> DataFacts:
@@ -61,6 +74,8 @@ class PersonRow:
             last_worn_minutes=self.last_worn_minutes,
             usual_is_known=self.usual_is_known,
             open_families=tuple(self.open_families),
+            off_noticed_at=self.off_noticed_at,
+            off_explanation=self.off_explanation,
         )
 
 
@@ -71,6 +86,8 @@ class PersonCard:
     person: PersonRow
     state: DataState
     sentence: str
+    not_worn: str = ""
+    """That the device is off the body now, as a plain fact; empty where it is not known to be."""
 
     @property
     def data_sentence(self) -> str:
@@ -96,7 +113,23 @@ async def people_of_staff(
 def person_card(person: PersonRow, now: datetime, silence_after: timedelta) -> PersonCard:
     """Return a person with how it stands with their data."""
     state = data_state(person.facts, now, silence_after)
-    return PersonCard(person, state, data_state_words(person.facts, state, now))
+    sentence = data_state_words(person.facts, state, now)
+    return PersonCard(person, state, sentence, not_worn_words(person.facts, state, now))
+
+
+async def find_person(
+    connection: Connection, request: web.Request, staff_id: int, now: datetime
+) -> PersonRow:
+    """Return the person in the address, to somebody who is assigned to them.
+
+    Raises:
+        HTTPNotFound: there is no such person, or they are not theirs to see.
+    """
+    person_id = int(request.match_info["person_id"])
+    found = await people_of_staff(connection, staff_id, now, person_id)
+    if not found:
+        raise not_found(request, Refusal.NOT_ASSIGNED)
+    return found[0]
 
 
 async def log_look(

@@ -9,9 +9,11 @@ SELECT person.person_id, person.timezone,
     (SELECT count(*) FROM alert WHERE alert.person_id = person.person_id AND alert.state <> 'closed')
         AS open_alerts,
     COALESCE(
-        (SELECT array_agg(episode.family ORDER BY episode.opened_at) FROM episode
-         WHERE episode.person_id = person.person_id AND episode.closed_at IS NULL), '{}'
-    ) AS open_families
+        (SELECT array_agg(DISTINCT episode.family) FROM episode
+         WHERE episode.person_id = person.person_id AND episode.closed_at IS NULL
+           AND episode.level <> 'usual'), '{}'
+    ) AS open_families,
+    device_off.opened_at AS off_noticed_at, device_off.explanation AS off_explanation
 FROM (
     SELECT DISTINCT assignment.person_id FROM assignment
     WHERE assignment.staff_id = %(staff_id)s AND assignment.valid_from <= %(now)s
@@ -38,6 +40,13 @@ LEFT JOIN LATERAL (
     WHERE daily_feature.person_id = person.person_id
     ORDER BY day DESC LIMIT 1
 ) AS closed_day ON true
+-- At this level it asks for nothing: the device came off, as it does to charge or to shower.
+LEFT JOIN LATERAL (
+    SELECT opened_at, explanation FROM episode
+    WHERE episode.person_id = person.person_id AND episode.closed_at IS NULL
+      AND episode.family = 'device' AND episode.level = 'usual'
+    ORDER BY opened_at DESC LIMIT 1
+) AS device_off ON true
 WHERE %(person_id)s::integer IS NULL OR person.person_id = %(person_id)s
 ORDER BY name, person.person_id
 LIMIT %(limit)s;

@@ -14,13 +14,15 @@ from typing import Final
 from aiohttp import web
 
 from portal.alert_words import level_shape, outcome_words
-from portal.context import SETTINGS, first_row, now_of, rows, transaction, viewer_of
-from portal.daily import DayRow, FeatureTrend, all_trends
+from portal.context import SETTINGS, Audience, first_row, now_of, rows, transaction, viewer_of
+from portal.context_notes import NoteRow, Reader
+from portal.daily import DayRow, all_trends
 from portal.explanation import first_changed_day, read_explanation
 from portal.hourly import HourlyTrend, HourRow, hourly_trend
-from portal.people import LookedAt, PersonRow, log_look, people_of_staff, person_card
+from portal.note_pages import notes_for_staff
+from portal.people import LookedAt, PersonRow, find_person, log_look, person_card
 from portal.rendering import page
-from portal.security import Refusal, not_found
+from portal.trend_groups import GroupedTrends, grouped_trends
 from portal.words import age_words, local_day, zone_of
 from tidewell.database import Connection, Queries
 
@@ -113,10 +115,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _PersonView:
-    trends: list[FeatureTrend]
+    trends: GroupedTrends
     hourly: HourlyTrend
     episodes: list[EpisodeRow]
     alerts: list[PersonAlertRow]
+    notes: list[NoteRow]
     last_worn_day: date | None
     has_days: bool
 
@@ -126,7 +129,7 @@ async def show_person(request: web.Request) -> web.Response:
     viewer, now = viewer_of(request), now_of(request)
     staff_id = viewer.known_staff_id
     async with transaction(request) as connection:
-        person = await _find_person(connection, request, staff_id, now)
+        person = await find_person(connection, request, staff_id, now)
         await log_look(connection, staff_id, person.person_id, LookedAt.TRENDS, now)
         window = read_window(request.query, local_day(now, person.timezone))
         view = await _read_view(connection, person, window, staff_id, now)
@@ -140,6 +143,8 @@ async def show_person(request: web.Request) -> web.Response:
             "window": window,
             "windows": WINDOWS_DAYS,
             "view": view,
+            "reader": Reader.STAFF,
+            "may_write": viewer.audience is Audience.PRACTITIONER,
             "age": age_words,
         },
     )
@@ -154,16 +159,6 @@ def read_window(query: Mapping[str, str], today: date) -> Window:
         until = today
     last_day = min(max(until, _EARLIEST + timedelta(days=max(WINDOWS_DAYS))), today)
     return Window(last_day - timedelta(days=days - 1), last_day, days, last_day == today)
-
-
-async def _find_person(
-    connection: Connection, request: web.Request, staff_id: int, now: datetime
-) -> PersonRow:
-    person_id = int(request.match_info["person_id"])
-    found = await people_of_staff(connection, staff_id, now, person_id)
-    if not found:
-        raise not_found(request, Refusal.NOT_ASSIGNED)
-    return found[0]
 
 
 async def _read_view(
@@ -188,12 +183,16 @@ async def _read_view(
     hours = await rows(connection, HourRow, _QUERIES["heart_rate_by_hour"], values)
     last_worn = await first_row(connection, LastDayRow, _QUERIES["last_worn_day"], values)
     changed = changed_days(episodes, window, person.timezone, now)
+    trends = all_trends(days, window.first_day, window.last_day, changed, person.name)
     return _PersonView(
-        trends=all_trends(days, window.first_day, window.last_day, changed, person.name),
+        trends=grouped_trends(trends),
         hourly=hourly_trend(hours, end, HOURS, person.timezone),
         episodes=episodes,
         alerts=await rows(
             connection, PersonAlertRow, _QUERIES["alerts"], {**values, "limit": ALERTS_MAX}
+        ),
+        notes=await notes_for_staff(
+            connection, person.person_id, staff_id, now, window.first_day, window.last_day
         ),
         last_worn_day=last_worn.day if last_worn else None,
         has_days=bool(days),

@@ -17,7 +17,7 @@ ORDER BY day DESC LIMIT 1;
 SELECT family, opened_at, closed_at, level, explanation
 FROM episode
 WHERE person_id = %(person_id)s AND opened_at < %(until)s
-  AND (closed_at IS NULL OR closed_at >= %(since)s)
+  AND (closed_at IS NULL OR closed_at >= %(since)s) AND level <> 'usual'
   AND staff_may_see(%(staff_id)s, person_id, %(now)s)
 ORDER BY opened_at DESC
 LIMIT %(limit)s;

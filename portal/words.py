@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tidewell.vocabulary import FEATURES, Family, Level
 
 FAMILY_WORDS: Final[dict[str, str]] = {
-    Family.ILLNESS: "Night heart rate and activity",
+    Family.ILLNESS: "Body measures",
     Family.SLEEP: "Sleep",
     Family.WITHDRAWAL: "Activity and rest",
     Family.ACUTE_LOAD: "A sudden change",

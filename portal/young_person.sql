@@ -26,6 +26,14 @@ FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
 ORDER BY day;
 
+-- What is about the device is told only while it lasts.
+-- name: my_episodes
+SELECT family, explanation FROM episode
+WHERE person_id = %(person_id)s
+  AND (closed_at IS NULL OR (closed_at > %(since)s AND family <> 'device'))
+ORDER BY closed_at IS NOT NULL, opened_at DESC
+LIMIT %(limit)s;
+
 -- name: my_people
 SELECT staff.display_name AS name, staff.role, team.name AS team,
     bool_or(assignment.kind = 'key_worker') AS is_key_worker

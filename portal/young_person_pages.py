@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from portal.context import first_row, now_of, rows, transaction, viewer_of
 from portal.daily import DayRow
 from portal.data_state import DataFacts, DataState, data_state_words
+from portal.explanation import read_explanation
 from portal.forms import read_form
 from portal.my_week import WEEK_DAYS, my_week
 from portal.pauses import PauseFor, pause_until
@@ -24,8 +25,11 @@ from portal.rendering import page
 from portal.security import Refusal, not_found
 from portal.words import local_day
 from tidewell.database import Connection, Queries
+from tidewell.vocabulary import Family
 
 LOOKS_MAX: Final = 100
+NOTICED_MOST: Final = 10
+"""Few things are open at a time and each lasts for days; a week does not hold more."""
 LOOKS_SHOWN_FOR: Final = timedelta(days=90)
 """A school term; who wants to know about longer ago asks their worker."""
 
@@ -35,6 +39,7 @@ _LOOK_WORDS: Final[dict[str, str]] = {
     LookedAt.LIST: "had their list open, with your name in it",
     LookedAt.ALERT: "looked at what had changed for you",
     LookedAt.TRENDS: "looked at your days and nights",
+    LookedAt.NOTES: "looked at the notes about your days",
 }
 _ROLE_WORDS: Final[dict[str, str]] = {
     "practitioner": "practitioner",
@@ -111,12 +116,33 @@ class LookRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mine:
+class MyEpisodeRow:
+    """A time during which something was different, as the detector tells its young person."""
+
+    family: str
+    explanation: object
+
+    @property
+    def words(self) -> str:
+        """Return what was noticed; empty where nothing was written for the young person."""
+        return read_explanation(self.explanation).young_person
+
+    @property
+    def is_about_device(self) -> bool:
+        """Return whether it says nothing about the person."""
+        return self.family == Family.DEVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """The young person and the people who are there for them."""
+
     myself: MyselfRow
     helpers: list[HelperRow]
 
     @property
     def worker(self) -> str | None:
+        """Return the name of the practitioner who knows them best, where there is one."""
         return next((helper.name for helper in self.helpers if helper.is_key_worker), None)
 
 
@@ -130,7 +156,7 @@ async def show_my_week(request: web.Request) -> web.Response:
     """Show the young person's last seven closed days."""
     now = now_of(request)
     async with transaction(request) as connection:
-        mine = await _read_mine(connection, request)
+        mine = await read_mine(connection, request)
         today = local_day(now, mine.myself.timezone)
         values = {
             "person_id": mine.myself.person_id,
@@ -138,29 +164,37 @@ async def show_my_week(request: web.Request) -> web.Response:
             "last_day": today,
         }
         days = await rows(connection, DayRow, _QUERIES["my_days"], values)
+        since = {"since": now - timedelta(days=WEEK_DAYS), "limit": NOTICED_MOST}
+        episodes = await rows(connection, MyEpisodeRow, _QUERIES["my_episodes"], values | since)
     yesterday = today - timedelta(days=1)
-    week = my_week(days, yesterday, mine.myself.reading_level, mine.worker)
-    return _my_page(request, "my_week.jinja", mine, {"week": week})
+    told = [episode for episode in episodes if episode.words]
+    noticed = list(dict.fromkeys(one.words for one in told if not one.is_about_device))
+    facts = list(dict.fromkeys(one.words for one in told if one.is_about_device))
+    level = mine.myself.reading_level
+    week = my_week(days, yesterday, level, mine.worker, is_noticed=bool(noticed))
+    return my_page(
+        request, "my_week.jinja", mine, {"week": week, "noticed": noticed, "facts": facts}
+    )
 
 
 async def show_who_looked(request: web.Request) -> web.Response:
     """Show the young person who looked at their information."""
     async with transaction(request) as connection:
-        mine = await _read_mine(connection, request)
+        mine = await read_mine(connection, request)
         values = {
             "person_id": mine.myself.person_id,
             "since": now_of(request) - LOOKS_SHOWN_FOR,
             "limit": LOOKS_MAX,
         }
         looks = await rows(connection, LookRow, _QUERIES["who_looked"], values)
-    return _my_page(request, "who_looked.jinja", mine, {"looks": looks})
+    return my_page(request, "who_looked.jinja", mine, {"looks": looks})
 
 
 async def show_pause(request: web.Request) -> web.Response:
     """Show the ways to pause, or the way to resume."""
     async with transaction(request) as connection:
-        mine = await _read_mine(connection, request)
-    return _my_page(request, "pause.jinja", mine, {"choices": list(PauseFor)})
+        mine = await read_mine(connection, request)
+    return my_page(request, "pause.jinja", mine, {"choices": list(PauseFor)})
 
 
 async def start_pause(request: web.Request) -> web.Response:
@@ -170,7 +204,7 @@ async def start_pause(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     now = now_of(request)
     async with transaction(request) as connection:
-        mine = await _read_mine(connection, request)
+        mine = await read_mine(connection, request)
         person_id = mine.myself.person_id
         until = pause_until(form.choice, now, mine.myself.timezone)
         await connection.execute(_QUERIES["end_pauses"], {"person_id": person_id, "now": now})
@@ -192,20 +226,26 @@ async def show_help(request: web.Request) -> web.Response:
     return page(request, "help.jinja")
 
 
-async def _read_mine(connection: Connection, request: web.Request) -> _Mine:
+async def read_mine(connection: Connection, request: web.Request) -> Mine:
+    """Return who is looking, and who is there for them."""
     values = {"person_id": viewer_of(request).known_person_id, "now": now_of(request)}
     myself = await first_row(connection, MyselfRow, _QUERIES["myself"], values)
     if myself is None:
         raise not_found(request, Refusal.NOT_FOUND)
-    return _Mine(myself, await rows(connection, HelperRow, _QUERIES["my_people"], values))
+    return Mine(myself, await rows(connection, HelperRow, _QUERIES["my_people"], values))
 
 
-def _my_page(
-    request: web.Request, template: str, mine: _Mine, values: dict[str, object]
+def my_page(
+    request: web.Request,
+    template: str,
+    mine: Mine,
+    values: dict[str, object],
+    status: int = 200,
 ) -> web.Response:
+    """Return one of the young person's own pages."""
     shared: dict[str, object] = {
         "myself": mine.myself,
         "helpers": mine.helpers,
         "pause_words": mine.myself.pause_words(now_of(request)),
     }
-    return page(request, template, {**shared, **values})
+    return page(request, template, {**shared, **values}, status)

@@ -32,6 +32,8 @@ class _CsvReader(Protocol):
 
 MOST_ROWS: Final = 20_000_000
 """Fifty years of a thousand people; a file beyond that is something else."""
+LEAST: Final = {"sleep_regularity": -100}
+"""The features that may be negative; no other can."""
 _NUMBER_CHARACTERS: Final = frozenset("0123456789+-.eE")
 
 
@@ -131,9 +133,10 @@ def _number(place: str, column: str, cell: str) -> float:
         value = float(cell) if _NUMBER_CHARACTERS.issuperset(cell) else math.inf
     except ValueError:
         value = math.inf
-    if not math.isfinite(value) or abs(value) > 1e9 or value < 0:
+    low = LEAST.get(column, 0)
+    if not math.isfinite(value) or abs(value) > 1e9 or value < low:
         raise UsageError(
-            f"{place}: expected a number of 0 or more for {column}, found {cell[:40]!r}"
+            f"{place}: expected a number of {low} or more for {column}, found {cell[:40]!r}"
         )
     return value
 

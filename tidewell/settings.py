@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         default=36,
         description="A change decided longer ago than this is history and does not page.",
     )
+    detection_policy: Path | None = Field(
+        default=None,
+        description="A file with other budgets of detection; docs/detection-policy.md.",
+    )
     webhook_url: WebAddress | None = Field(
         default=None, description="Where alerts are posted, beside the console."
     )

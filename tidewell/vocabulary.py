@@ -105,11 +105,11 @@ FEATURES: Final[tuple[Feature, ...]] = (
     Feature("circadian_phase_h", "Time of day when heart rate is highest", "h", 1),
     Feature("sleep_minutes", "Time asleep", "minutes", 0),
     Feature("sleep_efficiency", "Share of the night asleep", "%", 0),
-    Feature("sleep_onset_h", "Falling asleep, hours after noon", "h", 1),
+    Feature("sleep_onset_h", "Falling asleep", "h", 1),
     Feature("sleep_regularity", "Regularity of sleep", "index", 0),
     Feature("steps", "Steps", "steps", 0),
     Feature("longest_still_minutes", "Longest time still while awake", "minutes", 0),
-    Feature("first_activity_h", "First activity of the day, hours after midnight", "h", 1),
+    Feature("first_activity_h", "First activity of the day", "h", 1),
     Feature("eda_level", "Skin conductance", "µS", 1),
     Feature("aroused_minutes", "Time tense while still", "minutes", 0),
 )

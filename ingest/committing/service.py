@@ -3,6 +3,8 @@
 Promises: one transaction holds readings, refusals, cursors, findings and the wake-up of alerts.
 Readings are scored in the order of their frames' numbers, and only those that were really stored.
 After any exception a worker must be thrown away: a new one reads what is stored.
+Notes, limits and outcomes are heard between batches, at most a few seconds after they were written
+(`ingest.committing.signals`).
 """
 
 from __future__ import annotations
@@ -19,9 +21,21 @@ from numpy.typing import NDArray
 from ingest.admit import Admitted, Registry, silence_counts_from
 from ingest.batch import DeadLetter, Decoded, DeviceBoot, Plan, plan
 from ingest.committing.scoring import Found, Scoring
+from ingest.committing.signals import (
+    LOOK_BACK_ALL,
+    LOOK_BACK_USUAL,
+    SIGNALS_MOST,
+    Content,
+    Signal,
+    limits_told,
+    models_told,
+    places_among,
+    strands_kept,
+    tell,
+)
 from ingest.cursors import Cursor
 from ingest.decode import Refused
-from ingest.reasons import Refusal
+from ingest.reasons import Refusal, SignalKind, SignalVerdict
 from ingest.rows import Rows, assemble
 from ingest.store import Kept, Snapshot, Store, Transaction
 from tidewell.clock import monotonic_s, now_ms
@@ -35,6 +49,7 @@ RECOVERY_ROWS: Final = 200_000
 MOST_CURSORS: Final = 100_000
 """Boots remembered in memory before the rest is read again: about 30 MB."""
 
+_NOT_TAKEN: Final = frozenset({SignalVerdict.NOT_UNDERSTOOD, SignalVerdict.REFUSED_BY_DETECTOR})
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,6 +63,9 @@ class Counts:
     readings: int = 0
     batches: int = 0
     by_reason: dict[Refusal, int] = field(default_factory=dict)
+    readings_late: int = 0
+    readings_too_late: int = 0
+    not_believed: dict[str, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -59,6 +77,7 @@ class Worker:
         self._kept: dict[DeviceBoot, Kept] = {}
         self._unscored: set[int] = set()
         self._looked_for: set[str] = set()
+        self._heard: dict[SignalKind, dict[int, Content]] = {kind: {} for kind in SignalKind}
         self._registry_read_s = 0.0
         self._last_received_ms = 0
         self.registry = Registry()
@@ -80,6 +99,10 @@ class Worker:
                 async with self._store.transaction(utc_moment(now_ms())):
                     pass  # only renews the leases: catching up may take longer than they last
         self._add_people()
+        self._heard = await self._store.latest_states()
+        is_more = True
+        while is_more:
+            is_more = await self._hear(LOOK_BACK_ALL)
 
     async def commit(self, messages: Sequence[Decoded], counts: Counts) -> Plan:
         """Store a batch in one transaction and return what it came to.
@@ -96,7 +119,7 @@ class Worker:
         made = plan(messages, self.registry, self._cursors_of(messages), received_ms)
         async with self._store.transaction(now) as transaction:
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
-            kept = await self._score(transaction, made, rows)
+            kept, found = await self._score(transaction, made, rows)
             await transaction.add_dead_letters([*made.dead_letters, *conflicts])
             for key, one in kept.items():
                 await transaction.save_cursor(key, one, made.tallies[key])
@@ -105,12 +128,14 @@ class Worker:
                     await transaction.save_gaps(key, one.cursor, lost)
         self._kept.update(kept)
         _count(counts, made, 0 if rows is None else len(rows))
+        _count_found(counts, found)
         return made
 
     async def tick(self, at_ms: int, *, may_be_silent: bool) -> None:
-        """Renew the leases, keep the registry fresh and note who fell silent."""
+        """Renew the leases, keep the registry fresh, hear signals and note who fell silent."""
         now = utc_moment(at_ms)
         await self._refresh((), now)
+        await self._hear(LOOK_BACK_USUAL)
         found = Found()
         if may_be_silent:
             found = self._scoring.tick(at_ms, silence_counts_from(self.registry, at_ms))
@@ -138,10 +163,61 @@ class Worker:
             self._scoring.add_person(person, zone)
         start, seen = (snapshot.replay_from, snapshot.seen_upto) if snapshot else (_START, {})
         rows = await self._store.scored_readings(people, start, seen)
-        for first in range(0, len(rows), RECOVERY_ROWS):
-            part = rows.take(np.arange(first, min(first + RECOVERY_ROWS, len(rows))))
+        heard_upto = snapshot.heard_upto if snapshot else 0
+        heard = await self._store.applied_signals(people, heard_upto)
+        scored = 0
+        for place, one in zip(
+            places_among(rows.received_ms, [one.heard_ms for one in heard]), heard, strict=True
+        ):
+            await self._score_again(rows, scored, place)
+            tell(self._scoring, one.signal)
+            scored = place
+        await self._score_again(rows, scored, len(rows))
+
+    async def _score_again(self, rows: Rows, start: int, end: int) -> None:
+        """Score a stretch of readings whose findings are stored already."""
+        for first in range(start, end, RECOVERY_ROWS):
+            part = rows.take(np.arange(first, min(first + RECOVERY_ROWS, end)))
             self._unscored |= self._scoring.score(part).failed
             await asyncio.sleep(0)
+
+    async def _hear(self, look_back: int) -> bool:
+        """Tell the detector what it has not heard; return whether there was anything."""
+        told = await self._unheard(look_back)
+        if not told:
+            return False
+        async with self._store.transaction(utc_moment(self._next_received_ms())) as transaction:
+            verdicts = [tell(self._scoring, one) for one in told]
+            await transaction.save_signals(list(zip(told, verdicts, strict=True)))
+            for one, verdict in zip(told, verdicts, strict=True):
+                if verdict is SignalVerdict.APPLIED and (kept := strands_kept(one)) is not None:
+                    await transaction.close_former_limits(one.person_id, kept)
+        for one, verdict in zip(told, verdicts, strict=True):
+            self._heard[one.kind][one.person_id] = one.content
+            if verdict in _NOT_TAKEN:
+                get_logger().error(
+                    "the detector did not take what it was told",
+                    person_id=one.person_id,
+                    kind=one.kind.value,
+                    reason=verdict.value,
+                )
+        return True
+
+    async def _unheard(self, look_back: int) -> list[Signal]:
+        """Return what the detector was not told: limits first, they act within a minute."""
+        people = sorted(
+            one.person_id
+            for one in self.registry.people.values()
+            if self._scoring.knows(one.person_id)
+        )
+        limits = self._heard[SignalKind.LIMITS]
+        models = self._heard[SignalKind.DEVICE_MODEL]
+        told = [
+            *limits_told(await self._store.plan_limits(), people, limits),
+            *await self._store.unheard(look_back),
+            *models_told(self.registry, people, models, now_ms()),
+        ]
+        return [one for one in told if self._scoring.knows(one.person_id)][:SIGNALS_MOST]
 
     async def _score_left_over(self, people: Sequence[int], now: datetime) -> None:
         """Score stored readings that a detector which failed had left."""
@@ -201,8 +277,8 @@ class Worker:
 
     async def _score(
         self, transaction: Transaction, made: Plan, rows: Rows | None
-    ) -> dict[DeviceBoot, Kept]:
-        """Score what may be scored now, store the findings, and return the cursors after it."""
+    ) -> tuple[dict[DeviceBoot, Kept], Found]:
+        """Score what may be scored now and store the findings; return the cursors after it too."""
         ready = await self._in_order(made, rows)
         if ready is not None and self._unscored:
             ready = ready.take(~np.isin(ready.person_id, sorted(self._unscored)))
@@ -218,7 +294,7 @@ class Worker:
         for key, cursor in made.cursors.items():
             before = self._kept[key].scored_upto if key in self._kept else -1
             kept[key] = Kept(cursor, before if key[0] in held_back else cursor.upto)
-        return kept
+        return kept, found
 
     async def _in_order(self, made: Plan, rows: Rows | None) -> Rows | None:
         """Return the readings that may be scored now: all up to `upto`, in the devices' order."""
@@ -310,3 +386,10 @@ def _count(counts: Counts, made: Plan, readings: int) -> None:
     for letter in made.dead_letters:
         reason = letter.refused.reason
         counts.by_reason[reason] = counts.by_reason.get(reason, 0) + 1
+
+
+def _count_found(counts: Counts, found: Found) -> None:
+    counts.readings_late += found.late
+    counts.readings_too_late += found.too_late
+    for reason, count in found.not_believed.items():
+        counts.not_believed[reason] = counts.not_believed.get(reason, 0) + count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -119,7 +120,9 @@ def test_a_page_that_lost_the_service_says_so(browser: Browser, served: ServedSi
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/alerts", "/a/q7K2Qtest", "/people/{sam}?days=90"])
+@pytest.mark.parametrize(
+    "path", ["/alerts", "/a/q7K2Qtest", "/people/{sam}?days=90", "/people/{sam}/notes"]
+)
 def test_pages_fit_a_screen_of_320_pixels(browser: Browser, served: ServedSite, path: str) -> None:
     with watched_page(browser, served, width=320) as page:
         sign_in(page, served.url, "jo", PASSWORD)
@@ -147,6 +150,77 @@ def test_a_young_person_pauses_and_resumes_without_scripts(
         expect(page.locator("button:has-text('Until I say')")).to_be_visible()
         page.click("nav >> text=Get help now")
         expect(page.locator("main")).to_contain_text("0800 1111")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_young_person_writes_a_note_and_takes_it_back(
+    browser: Browser, served: ServedSite, scripts: bool
+) -> None:
+    day = served.site.now.date() - timedelta(days=2)
+    with watched_page(browser, served, scripts=scripts) as page:
+        sign_in(page, served.url, "sam", PASSWORD)
+        page.click("nav >> text=My notes")
+        page.check("text=Someone else wore my device")
+        page.fill("#first_day", day.isoformat())
+        page.fill("#own_words", "My brother tried it on.")
+        assert "never gets your words" in page.locator("#own_words-hint").inner_text()
+        page.click("text=Save the note")
+        expect(page.locator(".tw-rows")).to_contain_text("Someone else wore my device")
+        expect(page.locator(".tw-rows")).to_contain_text("My brother tried it on.")
+        page.click("button:has-text('Remove')")
+        expect(page.locator("h1")).to_have_text("Notes about my days")
+        expect(page.locator("main")).not_to_contain_text("My brother tried it on.")
+
+
+def test_a_note_that_is_not_complete_says_what_is_missing(
+    browser: Browser, served: ServedSite
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, served.url, "sam", PASSWORD)
+    page.goto(f"{served.url}/me/notes")
+    page.fill("#own_words", "I had a cold.")
+    page.click("text=Save the note")
+    page.click("text=Choose what was different >> nth=0")
+    assert page.evaluate("document.activeElement.id") == "kind"
+    expect(page.locator("#own_words")).to_have_value("I had a cold.")
+    context.close()
+
+
+def test_an_alert_says_how_sure_it_is_and_what_to_know_first(
+    browser: Browser, served: ServedSite
+) -> None:
+    with watched_page(browser, served) as page:
+        sign_in(page, served.url, "jo", PASSWORD)
+        card = page.locator(".tw-card").first
+        expect(card).to_contain_text("A clear sign: 3 of 5 measures moved.")
+        expect(card).to_contain_text("A note about these days says: exams.")
+        page.click("text=Sam")
+        expect(page.locator(".tw-certainty")).to_have_text(
+            "A clear sign. 3 of 5 measures moved, data on 6 of the last 7 days, "
+            "worn for 21 hours 50 minutes on the last full day."
+        )
+        expect(page.locator(".tw-remark")).to_have_text("A note about these days says: exams.")
+        expect(page.locator(".tw-parts > div")).to_have_count(2)
+        expect(page.locator("main")).to_contain_text("It ends by itself after two days near usual")
+        button = page.locator('button:has-text("I\'m on it")').bounding_box()
+        assert button is not None
+        assert button["y"] + button["height"] <= 844
+
+
+def test_folded_measures_open_without_scripts(browser: Browser, served: ServedSite) -> None:
+    with watched_page(browser, served, scripts=False) as page:
+        sign_in(page, served.url, "jo", PASSWORD)
+        page.goto(f"{served.url}/people/{served.site.sam}?days=56")
+        assert page.locator(".tw-group h2").all_inner_texts()[0] == "Sleep"
+        hidden = page.locator("#trend-sleep_regularity")
+        expect(hidden).to_be_hidden()
+        page.click("summary:has-text('regularity of sleep')")
+        expect(hidden).to_be_visible()
+        expect(page.locator("#trend-sleep_onset_h")).to_be_visible()
+        expect(page.locator("main")).to_contain_text(
+            "No value in these days: Blood oxygen at night."
+        )
 
 
 def test_charts_leave_gaps_open_and_have_a_table(browser: Browser, served: ServedSite) -> None:

@@ -22,6 +22,31 @@ from portal.passwords import hash_password
 PASSWORD: Final = "three small boats"
 ZONE: Final = "Europe/London"
 USUAL: Final = {"night_heart_rate": [56.0, 54.0, 58.0], "steps": [7800.0, 5200.0, 10400.0]}
+USUAL_OF_ALL: Final[dict[str, list[float]]] = USUAL | {
+    "resting_heart_rate": [68.0, 64.0, 72.0],
+    "night_hrv_rmssd": [62.0, 50.0, 74.0],
+    "night_skin_temperature": [34.6, 34.2, 35.0],
+    "night_respiratory_rate": [15.2, 14.4, 16.0],
+    "heart_rate_per_step": [31.0, 24.0, 38.0],
+    "circadian_amplitude": [14.0, 10.0, 18.0],
+    "circadian_phase_h": [23.7, 22.6, 24.8],
+    "sleep_minutes": [512.0, 455.0, 570.0],
+    "sleep_efficiency": [93.0, 85.0, 101.0],
+    "sleep_onset_h": [10.75, 10.2, 11.3],
+    "sleep_regularity": [78.0, 66.0, 90.0],
+    "longest_still_minutes": [95.0, 50.0, 140.0],
+    "first_activity_h": [7.4, 6.8, 8.0],
+    "eda_level": [2.1, 1.2, 3.0],
+    "aroused_minutes": [22.0, -4.0, 48.0],
+}
+"""What is usual for somebody whose device measures everything but blood oxygen."""
+CHANGED_LATELY: Final = {
+    "resting_heart_rate": 76.0,
+    "night_hrv_rmssd": 41.0,
+    "sleep_minutes": 370.0,
+    "sleep_onset_h": 13.5,
+    "circadian_phase_h": 1.2,
+}
 NOTHING_USUAL: Final[dict[str, list[float]]] = {}
 
 
@@ -146,16 +171,21 @@ class SiteWriter:
         *,
         worn_minutes: float = 1310,
         usual: dict[str, list[float]] | None = None,
+        more: dict[str, float] | None = None,
     ) -> None:
+        others = more or {}
+        columns = "".join(f", {name}" for name in others)
         self.run(
             "INSERT INTO daily_feature (person_id, day, night_heart_rate, steps, worn_minutes,"
-            " usual, detector_version) VALUES (%s, %s, %s, %s, %s, %s, 'test')",
+            f" usual, detector_version{columns})"
+            f" VALUES (%s, %s, %s, %s, %s, %s, 'test'{', %s' * len(others)})",
             person_id,
             day,
             night_heart_rate,
             steps,
             worn_minutes,
             json.dumps(USUAL if usual is None else usual),
+            *others.values(),
         )
 
     def readings(
@@ -174,14 +204,24 @@ class SiteWriter:
                 rows,
             )
 
-    def episode(self, person_id: int, opened_at: datetime, explanation: dict[str, object]) -> int:
+    def episode(
+        self,
+        person_id: int,
+        opened_at: datetime,
+        explanation: dict[str, object],
+        *,
+        family: str = "illness",
+        level: str = "check_today",
+    ) -> int:
         return int(
             self.one(
                 "INSERT INTO episode (person_id, family, opened_at, level, score, explanation,"
-                " detector_version) VALUES (%s, 'illness', %s, 'check_today', 4.2, %s, 'test')"
+                " detector_version) VALUES (%s, %s, %s, %s, 4.2, %s, 'test')"
                 " RETURNING episode_id",
                 person_id,
+                family,
                 opened_at,
+                level,
                 json.dumps(explanation),
             )
         )
@@ -276,6 +316,7 @@ def _heart_rate(first: datetime, minute: int) -> float:
 def explanation_of(since: date) -> dict[str, object]:
     return {
         "family": "illness",
+        "level": "check_today",
         "since": since.isoformat(),
         "sentence": "Night heart rate 63 bpm (usual 56, 54 to 58) for 3 nights; steps 2,100"
         " (usual 7,800).",
@@ -283,9 +324,44 @@ def explanation_of(since: date) -> dict[str, object]:
             _contribution("night_heart_rate", "Night heart rate", "bpm", 63, (56, 54, 58), 0.7),
             _contribution("steps", "Steps", "steps", 2100, (7800, 5200, 10400), 0.3),
         ],
+        "young_person": "Your heart has been beating a bit faster at night than it usually does."
+        " Also, you have been moving a bit less than you usually do. Lots of things can do that.",
+        "coverage": {
+            "worn_minutes": 1310,
+            "days_with_data": 6,
+            "of_days": 7,
+            "missing": ["Blood oxygen at night"],
+        },
         "worn_minutes": 1310,
-        "missing": [],
-        "clears_when": "Two nights in a row between 54 and 58 bpm.",
+        "missing": ["Blood oxygen at night"],
+        "agreement": "3 of 5 measures moved",
+        "certainty": "a clear sign",
+        "remarks": ["A note about these days says: exams."],
+        "limit": None,
+        "clears_when": "It ends by itself after two days near usual; it stays on your list until"
+        " you close it.",
+        "version": "2",
+    }
+
+
+def explanation_of_removal(off_since: datetime) -> dict[str, object]:
+    """Return what the detector writes when a device came off, as it does to charge."""
+    return {
+        "family": "device",
+        "level": "usual",
+        "since": off_since.date().isoformat(),
+        "sentence": f"The device was taken off at {off_since:%H:%M}, and has been off since."
+        " No usual charging time is known.",
+        "young_person": f"Your device has been off since {off_since:%A} at {off_since:%H:%M}."
+        " That is okay. You can put it on again when you like.",
+        "contributions": [],
+        "coverage": {"worn_minutes": None, "days_with_data": None, "of_days": 7, "missing": []},
+        "agreement": None,
+        "certainty": None,
+        "remarks": [],
+        "limit": None,
+        "clears_when": "It ends when the device is worn again.",
+        "version": "2",
     }
 
 
@@ -357,14 +433,29 @@ def _write_sam(writer: SiteWriter, sam: int) -> int:
         changed = ago <= 3
         heart_rate = 63.0 + 0.4 * ago if changed else 56 + 2 * math.sin(ago)
         steps = 2100.0 + 300 * ago if changed else 7800 + 1900 * math.cos(ago * 1.3)
-        usual = USUAL if ago <= 36 else NOTHING_USUAL
-        writer.day(sam, today - timedelta(days=ago), heart_rate, steps, usual=usual)
+        usual = USUAL_OF_ALL if ago <= 36 else NOTHING_USUAL
+        day = today - timedelta(days=ago)
+        writer.day(sam, day, heart_rate, steps, usual=usual, more=_other_measures(ago))
     hour = now.replace(minute=0, second=0, microsecond=0)
     writer.readings(sam, device, hour - timedelta(hours=60), 60 * 60, range(1300, 1700))
     since = now - timedelta(days=3)
     explanation = explanation_of(since.date())
     episode_id = writer.episode(sam, since, explanation)
     return writer.alert(sam, episode_id, "q7K2Qtest", since, explanation)
+
+
+def _other_measures(ago: int) -> dict[str, float]:
+    """Return a day of the other measures: near usual, but for the last three days."""
+    found = {}
+    others = [name for name in USUAL_OF_ALL if name not in USUAL]
+    for place, name in enumerate(others):
+        centre, low, high = USUAL_OF_ALL[name]
+        wave = math.sin(ago * (1.1 + 0.17 * place) + place)
+        found[name] = round(centre + wave * (high - low) * 0.35, 2)
+        if ago <= 3 and name in CHANGED_LATELY:
+            found[name] = round(CHANGED_LATELY[name] + 0.05 * ago, 2)
+    found["circadian_phase_h"] %= 24
+    return found
 
 
 def _write_usual_days(writer: SiteWriter, person_id: int, now: datetime) -> None:

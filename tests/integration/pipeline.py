@@ -27,6 +27,7 @@ from tidewell.clock import now_ms, now_utc
 from tidewell.database import Role, connect
 from tidewell.embedded.nats import NatsServer
 from tidewell.enrolment import device_name_of, enrol_device, enrol_person
+from tidewell.vocabulary import FEATURE_NAMES
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
@@ -47,8 +48,8 @@ EPISODE_EVENTS = (
     "JOIN person USING (person_id) WHERE family <> 'device' ORDER BY 1, 2, 4, 3"
 )
 DAYS = (
-    "SELECT person.label, day, night_heart_rate, steps, worn_minutes, usual::text, "
-    "score, family, level "
+    f"SELECT person.label, day, {', '.join(FEATURE_NAMES)}, worn_minutes, usual::text, "
+    "family_scores, score, family, level "
     "FROM daily_feature JOIN person USING (person_id) ORDER BY 1, 2"
 )
 

@@ -13,6 +13,7 @@ from psycopg.rows import scalar_row
 from psycopg.types.json import Jsonb
 
 from alerts.answers import store as answers
+from alerts.auditing.store import Summary, audit_alerts
 from alerts.deliveries import Failure
 from alerts.intake import store as intake
 from alerts.reasons import ActionReason, DecisionReason, DeliveryReason, IntakeReason
@@ -246,6 +247,41 @@ async def test_an_episode_that_closes_marks_the_alert_and_leaves_it_open(
     assert await take_in_all(alerts) == [IntakeReason.RAISED, IntakeReason.BACK_TO_USUAL]
     assert await world.value("SELECT back_to_usual_at FROM alert") == NOW + timedelta(hours=1)
     assert await world.value("SELECT state FROM alert") == "raised"
+
+
+async def test_a_device_that_was_just_taken_off_asks_nobody_and_nothing_is_lost(
+    world: World, alerts: Connection
+) -> None:
+    episode = await world.open_episode(NOW, "device")
+    await world.say(episode, "opened", NOW, "usual")
+    assert await take_in_all(alerts) == [IntakeReason.LEVEL_TOO_LOW]
+    await world.do("UPDATE episode SET closed_at = %s", NOW + timedelta(hours=1))
+    await world.say(episode, "closed", NOW + timedelta(hours=1), "usual")
+    assert await take_in_all(alerts) == [IntakeReason.EPISODE_CLOSED]
+
+    assert await world.value("SELECT count(*) FROM alert") == 0
+    assert await world.value("SELECT count(*) FROM delivery") == 0
+    later = Desk(alerts, SITE, NOW + timedelta(days=1))
+    assert await audit_alerts(later) == Summary(alerts_checked=0, violations=0, repaired=0)
+
+
+async def test_a_device_that_stays_off_asks_for_review_once_it_has_lasted(
+    world: World, alerts: Connection
+) -> None:
+    episode = await world.open_episode(NOW, "device")
+    await world.say(episode, "opened", NOW, "usual")
+    await world.say(episode, "worsened", NOW + timedelta(hours=4), "for_review")
+    later = NOW + timedelta(hours=4)
+    assert await take_in_all(alerts, later) == [IntakeReason.LEVEL_TOO_LOW, IntakeReason.RAISED]
+    assert await world.values("SELECT level || ' ' || cause FROM alert") == ["for_review device"]
+    assert await world.values("SELECT since FROM alert") == [NOW]
+    assert await audit_alerts(Desk(alerts, SITE, later)) == Summary(1, 0, 0)
+
+    back = NOW + timedelta(hours=5)
+    await world.do("UPDATE episode SET closed_at = %s", back)
+    await world.say(episode, "closed", back, "for_review")
+    assert await take_in_all(alerts, back) == [IntakeReason.BACK_TO_USUAL]
+    assert await world.value("SELECT back_to_usual_at FROM alert") == back
 
 
 async def test_a_rise_reopens_an_accepted_alert_and_asks_its_owner_again(

@@ -101,6 +101,23 @@ def test_a_replay_that_is_stopped_says_that_it_is_not_complete(home: Path) -> No
     assert "Traceback" not in errors
 
 
+def test_a_plan_is_set_shown_and_taken_away(home: Path) -> None:
+    assert tidewell(home, "replay", recording(home, "lou.csv", 60)).returncode == 0
+    assert tidewell(home, "plan", "lou").stdout == "The plan of lou has no limits.\n"
+    limit = ["--slot", "2", "--channel", "heart_rate", "--above", "130", "--level", "check_today"]
+    agreed = ["--agreed-on", "2026-01-31", "--by"]
+    unknown = tidewell(home, "plan", "lou", *limit, *agreed, "nobody")
+    assert unknown.returncode == 2
+    assert in_one_line(unknown).endswith("expected a practitioner or clinician who signs in here")
+    made = tidewell(home, "plan", "lou", *limit, *agreed, "worker")
+    line = "2  Heart rate above 130 bpm for 10 minutes: Check today, agreed on 2026-01-31\n"
+    assert (made.returncode, made.stdout) == (0, line), made.stderr
+    assert tidewell(home, "plan", "lou").stdout == line
+    assert "nobody is enrolled" in in_one_line(tidewell(home, "plan", "who"))
+    cleared = tidewell(home, "plan", "lou", "--slot", "2", "--clear")
+    assert cleared.stdout == "The plan of lou has no limits.\n"
+
+
 def test_a_negative_seed_is_refused(home: Path) -> None:
     simulated = tidewell(home, "simulate", "--seed", "-1")
     assert simulated.returncode == 2

@@ -432,7 +432,7 @@ async def test_a_snapshot_taken_over_a_hole_forgets_nothing(
     async with running_ingest(database_url, broker):
         pass
     recovered = await remembered(database_url)
-    assert lived["reported_s"].tolist() == [2_400]
+    assert lived["reported_s"].sum() == 2_400
     for name, column in lived.items():
         np.testing.assert_array_equal(recovered[name], column, err_msg=name)
 

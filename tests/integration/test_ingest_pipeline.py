@@ -25,7 +25,7 @@ from tests.integration.pipeline import (
     wait_until_ready,
 )
 from tidewell.embedded.postgres import PostgresServer
-from tidewell.vocabulary import CHANNEL_NAMES
+from tidewell.vocabulary import CHANNEL_NAMES, FEATURE_NAMES
 
 RECORDINGS = invented_recordings(people=3, days=45, seed=11)
 
@@ -56,7 +56,11 @@ async def test_every_reading_is_stored_once_and_scored(
     undisturbed: dict[str, list[tuple[object, ...]]], database_url: str
 ) -> None:
     assert len(undisturbed["readings"]) == sum(len(one.time_ms) for one in RECORDINGS)
-    assert [row[1] for row in undisturbed["episodes"]] == ["illness"]
+    assert [(row[0], row[3], row[4]) for row in undisturbed["episodes"]] == [
+        ("T-0", None, "check_today")
+    ]
+    families = [row[-2] for row in undisturbed["days"] if row[0] == "T-0"]
+    assert families[-3:] == ["illness"] * 3
     counts = await rows(
         database_url,
         "SELECT sum(frames_committed), sum(frames_dead_lettered), min(done) "
@@ -99,6 +103,24 @@ async def committed_frames(database_url: str) -> int:
         database_url, "SELECT coalesce(sum(frames_committed), 0) FROM device_cursor"
     )
     return int(str(answer[0][0]))
+
+
+async def test_every_feature_that_the_devices_can_give_is_stored(
+    undisturbed: dict[str, list[tuple[object, ...]]], database_url: str
+) -> None:
+    assert len(undisturbed["days"]) > 120
+    filled = await rows(
+        database_url,
+        f"SELECT {', '.join(f'count({name})' for name in FEATURE_NAMES)}, count(family_scores), "
+        "count(*) FILTER (WHERE cardinality(family_scores) = 6), "
+        "count(*) FILTER (WHERE score IS NULL AND family_scores IS NOT NULL) FROM daily_feature",
+    )
+    *counts, with_scores, six_long, without_score = (int(str(one)) for one in filled[0])
+    assert dict(zip(FEATURE_NAMES, counts, strict=True)) == {
+        name: count for name, count in zip(FEATURE_NAMES, counts, strict=True) if count > 40
+    }
+    assert with_scores == six_long == len(undisturbed["days"])
+    assert without_score > 0
 
 
 async def test_a_second_replay_adds_no_row(

@@ -360,7 +360,7 @@ async def test_pausing_again_replaces_the_pause(pages: Pages) -> None:
 async def test_a_young_persons_pages_are_kind_and_without_scores(pages: Pages) -> None:
     await pages.sign_in("sam")
     text = await pages.text("/me")
-    assert text.index("Like your usual") < text.index("What was different")
+    assert text.index("Like your usual") < text.index("What we noticed")
     assert "Jo Virtual, your worker (Harbour team)" in text
     assert "Nobody watches it all the time" in text
     for word in ("score", "z-score", "abnormal", "risk", "Check today", "nhsuk-tag--red"):

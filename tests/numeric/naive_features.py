@@ -156,13 +156,11 @@ class NaivePerson:
         found.counted = sum(one.units for one in having(inside, "steps")) > 0
         found.worn = sum(one.units for one in inside) >= 30
         moving = having(inside, "motion")
-        if 8 <= sum(one.units for one in moving) < 255:
-            still = [one for one in moving if one.values["motion"] < 27]
-            found.still = units_of(still) / units_of(moving)
+        still = [one for one in moving if one.values["motion"] < 27]
+        found.still = share_of(still, moving)
         told = having(inside, "sleep_state")
-        if 8 <= sum(one.units for one in told) < 255:
-            asleep = [one for one in told if one.values["sleep_state"] >= 0.5]
-            found.asleep = units_of(asleep) / units_of(told)
+        asleep = [one for one in told if one.values["sleep_state"] >= 0.5]
+        found.asleep = share_of(asleep, told)
         return found
 
     def night_heart(self, quarters: list[Quarter], night: Night) -> float:
@@ -216,8 +214,10 @@ def having(readings: Iterable[Reading], channel: str) -> list[Reading]:
     return [one for one in readings if channel in one.values]
 
 
-def units_of(readings: list[Reading]) -> int:
-    return sum(one.units for one in readings)
+def share_of(some: list[Reading], everything: list[Reading]) -> float | None:
+    first = min(15, sum(one.minutes for one in some))
+    second = min(15, sum(one.minutes for one in everything if one not in some))
+    return first / (first + second) if first + second >= 2 else None
 
 
 def as_whole(channel: str, value: float) -> int:

@@ -1,4 +1,4 @@
-"""Median, spread and the ring of days against loops and `statistics`, on any numbers."""
+"""What is usual, against `statistics` and on days that were thought out."""
 
 from __future__ import annotations
 
@@ -12,83 +12,73 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detect.baseline import (
-    LAG_DAYS,
-    LEAST_DAYS,
-    MAD_TO_SD,
-    RING_DAYS,
-    WINDOW_DAYS,
-    median_and_spread,
-    window_slots,
-)
+from detect.baseline import LEAST_DAYS, RING_DAYS, Usual, is_weekend, median_of, usual_days
+from detect.baseline import window_days as days_of_window
+from detect.measures import FLOOR, USUAL_SPREAD, column
+from detect.state import State
+from tidewell.local_time import zone_table
 
-WINDOWS = hnp.arrays(
-    np.float32,
-    st.tuples(st.integers(1, 4), st.just(2), st.just(WINDOW_DAYS)),
-    elements=st.one_of(
-        st.just(math.nan), st.sampled_from([0.0, 60.0]), st.floats(-1e6, 1e6, width=32)
-    ),
-    fill=st.nothing(),  # or nearly all days would be equal
-)
+DAY = 20_005
+"""A Wednesday."""
+HEART, ONSET = column("night_heart_rate"), column("sleep_onset_h")
 
 
-def naive_median_and_spread(values: list[float], floor: float) -> tuple[float, float]:
-    known = [one for one in values if not math.isnan(one)]
-    if len(known) < LEAST_DAYS:
-        return math.nan, math.nan
-    centre = statistics.median(known)
-    return centre, max(floor, MAD_TO_SD * statistics.median([abs(one - centre) for one in known]))
+def usual_after(values: dict[int, float], feature: int = HEART, day: int = DAY) -> Usual:
+    """Return what is usual on a day for a person with these values, by days ago."""
+    state = State()
+    state.add(1, zone_table("UTC"))
+    for ago, value in values.items():
+        state.ring[0, feature, (day - ago) % RING_DAYS] = value
+    return usual_days(state, np.array([0]), np.array([day]))[0]
 
 
-@given(WINDOWS, st.floats(0.01, 5), st.floats(0.01, 5))
-def test_median_and_spread_equal_those_of_statistics(
-    values: NDArray[np.float32], first_floor: float, second_floor: float
-) -> None:
-    floor = np.array([first_floor, second_floor])
-    centre, spread = median_and_spread(values, floor)
-    for person, feature in np.ndindex(*values.shape[:2]):
-        window = values[person, feature].astype(float).tolist()
-        wanted = naive_median_and_spread(window, float(floor[feature]))
-        got = (float(centre[person, feature]), float(spread[person, feature]))
-        assert got == pytest.approx(wanted, rel=1e-12, nan_ok=True)
-
-
-@given(WINDOWS, st.randoms(use_true_random=False))
-def test_the_order_of_the_days_does_not_matter(values: NDArray[np.float32], random: object) -> None:
-    order = list(range(WINDOW_DAYS))
-    random.shuffle(order)  # type: ignore[attr-defined] # Hypothesis gives a random.Random
-    floor = np.array([1.0, 1.0])
-    for one, other in zip(
-        median_and_spread(values, floor), median_and_spread(values[..., order], floor), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
+@given(hnp.arrays(np.float64, (3, 28), elements=st.floats(-1e6, 1e6) | st.just(math.nan)))
+def test_medians_equal_those_of_statistics(values: NDArray[np.float64]) -> None:
+    count = np.count_nonzero(~np.isnan(values), axis=1)
+    for row, median in zip(values.tolist(), median_of(values, count).tolist(), strict=True):
+        known = [one for one in row if not math.isnan(one)]
+        wanted = statistics.median(known) if known else math.nan
+        assert median == pytest.approx(wanted, nan_ok=True)
 
 
 @pytest.mark.parametrize(("known", "learned"), [(LEAST_DAYS - 1, False), (LEAST_DAYS, True)])
 def test_ten_days_are_needed_to_know_what_is_usual(known: int, learned: bool) -> None:
-    values = np.full(WINDOW_DAYS, np.nan, np.float32)
-    values[-known:] = 60
-    centre, spread = median_and_spread(values, np.array(1.0))
-    assert bool(np.isnan(centre)) is not learned
-    assert bool(np.isnan(spread)) is not learned
+    usual = usual_after({3 + ago: 60.0 for ago in range(known)})
+    assert bool(np.isnan(usual.centre[0, HEART])) is not learned
 
 
 def test_equal_days_have_the_least_spread_and_not_none() -> None:
-    centre, spread = median_and_spread(np.full(WINDOW_DAYS, 60, np.float32), np.array(0.7))
-    assert (float(centre), float(spread)) == (60.0, 0.7)
+    usual = usual_after(dict.fromkeys(range(3, 31), 60.0))
+    assert usual.centre[0, HEART] == 60
+    assert usual.spread[0, HEART] == FLOOR[HEART]
+
+
+def test_a_spread_of_few_days_is_drawn_towards_that_of_others() -> None:
+    usual = usual_after({3 + ago: 60.0 for ago in range(14)})
+    assert usual.spread[0, HEART] == pytest.approx(max(FLOOR[HEART], USUAL_SPREAD[HEART] / 3))
 
 
 def test_thirteen_absurd_days_of_twenty_eight_do_not_move_what_is_usual_out_of_the_rest() -> None:
-    values = np.linspace(58, 62, WINDOW_DAYS).astype(np.float32)
-    values[:13] = 3e8
-    centre, _ = median_and_spread(values, np.array(1.0))
-    assert 58 <= centre <= 62
+    values = {ago: 5e4 if ago < 16 else 58 + ago / 8 for ago in range(3, 31)}
+    assert 58 <= usual_after(values).centre[0, HEART] <= 62
 
 
-@given(st.integers(-(10**6), 10**6))
+@pytest.mark.parametrize("ago", [0, 1, 2, 31])
+def test_today_and_the_two_days_before_and_older_ones_teach_nothing(ago: int) -> None:
+    known = dict.fromkeys(range(3, 12), 60.0)
+    assert np.isnan(usual_after(known | {ago: 60.0}).centre[0, HEART])
+
+
+@given(st.integers(0, 10**6))
 def test_the_window_is_the_28_days_before_the_last_two(day: int) -> None:
-    slots = window_slots(np.array([day]))[0].tolist()
-    first = day - LAG_DAYS - WINDOW_DAYS
-    assert slots == [one % RING_DAYS for one in range(first, day - LAG_DAYS)]
-    assert len(set(slots)) == WINDOW_DAYS
-    assert not {day % RING_DAYS, (day - 1) % RING_DAYS, (day - 2) % RING_DAYS} & set(slots)
+    days = days_of_window(np.array([day]))[0].tolist()
+    assert days == list(range(day - 30, day - 2))
+
+
+def test_later_nights_on_weekends_are_taken_out_and_put_back_on_weekends() -> None:
+    weekend = is_weekend(DAY - np.arange(60)).tolist()
+    values = {ago: 11.5 if weekend[ago] else 10.0 for ago in range(60) if ago >= 3}
+    wednesday = usual_after({ago: values[ago] for ago in range(3, 31)}, ONSET)
+    saturday = usual_after({ago: values[ago - 3] for ago in range(6, 34)}, ONSET, DAY + 3)
+    assert 9.9 < wednesday.centre[0, ONSET] < 10.4
+    assert 10.9 < saturday.centre[0, ONSET] < 11.6

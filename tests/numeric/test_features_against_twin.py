@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detect.features import day_features, minutes_worn
+from detect.features import day_and_night, minutes_worn
 from detect.sleep import remember_sleep
 from tests.numeric.naive_features import Memory, NaivePerson, Reading
 from tidewell.vocabulary import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS, FEATURE_NAMES
@@ -107,9 +107,9 @@ def test_every_feature_equals_that_of_the_naive_twin(seed: int) -> None:
         memory.open(day)
         row, time_ms, period_s, values, on_body = as_arrays(lives, day)
         assert memory.take_in(row, time_ms, period_s, values, np.array(on_body)) == 0
-        features = day_features(memory, rows, np.full(len(rows), day))
+        features, sleep = day_and_night(memory, rows, np.full(len(rows), day))
         worn = minutes_worn(memory, rows, np.full(len(rows), day))
-        remember_sleep(memory, rows, np.full(len(rows), day))
+        remember_sleep(memory, rows, np.full(len(rows), day), sleep)
         for person, twin in enumerate(twins):
             since = (day - 1) * DAY_S
             today = [one for one in lives[person] if one.time_s // DAY_S == day]

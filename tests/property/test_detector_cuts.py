@@ -1,6 +1,9 @@
-"""The same readings give the same findings, however they were cut into batches."""
+"""The same readings give the same findings, however they were cut, mixed or interrupted."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,135 +11,165 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detect import DayResults, Detector, EpisodeChange, Findings, ReadingBatch
-from tidewell.local_time import zone_table
-from tidewell.vocabulary import CHANNEL_INDEX, CHANNELS
+from detect.state import COLUMNS
+from tests.numeric.minute_histories import SILENCE_S, ZONES, a_detector, a_history
+from tidewell.local_time import DAY_MS, zone_table
 
-PEOPLE = (3, 11, 4)
-ZONES = ("Europe/London", "UTC", "America/Los_Angeles")
-MINUTE_MS = 60_000
-START_MS = 1_760_000_000_000 // 86_400_000 * 86_400_000
-
-
-def a_history(seed: int, days: int, every_minutes: int) -> ReadingBatch:
-    """Three people with an odd week, gaps, late rows and a silence, in one committed order."""
-    rng = np.random.default_rng(seed)
-    times, people, received, values = [], [], [], []
-    for place, person in enumerate(PEOPLE):
-        time_ms = START_MS + np.arange(0, days * 1440, every_minutes) * MINUTE_MS
-        time_ms = time_ms[rng.random(len(time_ms)) > 0.05]
-        row = np.full((len(time_ms), len(CHANNELS)), np.nan, np.float32)
-        hour = time_ms // 3_600_000 % 24
-        odd = (time_ms - START_MS > (days - 6) * 86_400_000) * (place < 2)
-        row[:, CHANNEL_INDEX["heart_rate"]] = (
-            60 + 10 * (hour > 7) + 9 * odd + rng.normal(0, 2, len(time_ms))
-        )
-        busy = (hour > 8) & (rng.random(len(time_ms)) < 0.4)
-        row[:, CHANNEL_INDEX["steps"]] = np.where(
-            busy, rng.integers(1, 90, len(time_ms)) / (1 + 3 * odd), 0
-        )
-        row[rng.random(row.shape) < 0.02] = np.nan
-        times.append(time_ms)
-        people.append(np.full(len(time_ms), person))
-        received.append(
-            time_ms + 1_000 + (place == 1) * (time_ms > START_MS + 86_400_000) * 30_000_000
-        )
-        values.append(row)
-    order = np.argsort(np.concatenate(received), kind="stable")
-    late = rng.integers(0, len(order), 20)
-    order = np.concatenate([np.delete(order, late), order[late]])
-    arrival = np.sort(np.concatenate(received))[: len(order)]
-    return ReadingBatch(
-        np.concatenate(people)[order],
-        np.concatenate(times)[order],
-        arrival,
-        np.full(len(order), 60 * every_minutes),
-        np.concatenate(values)[order],
-    )
+QUARTERS = dict.fromkeys(ZONES, 900)
+WHOLE = a_history(seed=1, days=46, periods_s=QUARTERS)
+EVERY = np.arange(len(WHOLE))
+CUTS = st.lists(st.integers(1, len(WHOLE) - 1), max_size=30).map(sorted)
 
 
-def new_detector() -> Detector:
-    detector = Detector(silence_after_s=4 * 3_600)
-    for person, zone in zip(PEOPLE, ZONES, strict=True):
-        detector.add_person(person, zone_table(zone))
-    return detector
-
-
-def run(detector: Detector, batch: ReadingBatch, cuts: NDArray[np.int64]) -> list[Findings]:
+def run(detector: Detector, batch: ReadingBatch, cuts: Sequence[int]) -> list[Findings]:
     parts = np.split(np.arange(len(batch)), cuts)
     return [detector.update(batch.take(part)) for part in parts if len(part)]
 
 
-def everything(findings: list[Findings]) -> tuple[DayResults, list[EpisodeChange], int]:
+def days_of(findings: Sequence[Findings]) -> DayResults:
+    """Return all days, person by person; those of one person stay in their order."""
     days = DayResults.joined([one.days for one in findings])
+    order = np.argsort(days.person_id, kind="stable")
+    return DayResults(*(getattr(days, name)[order] for name in DayResults.__slots__))
+
+
+def changes_of(findings: Sequence[Findings]) -> list[EpisodeChange]:
     changes = [change for one in findings for change in one.changes]
-    return days, changes, sum(one.late_readings for one in findings)
+    return sorted(changes, key=lambda one: one.person_id)
 
 
-def assert_same(left: list[Findings], right: list[Findings]) -> None:
-    (days, changes, late), (other_days, other_changes, other_late) = (
-        everything(left),
-        everything(right),
-    )
+def counts_of(findings: Sequence[Findings]) -> tuple[int, ...]:
+    dropped = np.sum([one.dropped for one in findings if one.dropped], axis=0)
+    late = sum(one.late_readings for one in findings)
+    return late, sum(one.too_late_readings for one in findings), *dropped.tolist()
+
+
+def assert_same_days(one: DayResults, other: DayResults) -> None:
     for name in DayResults.__slots__:
-        np.testing.assert_array_equal(getattr(days, name), getattr(other_days, name), err_msg=name)
-    assert changes == other_changes
-    assert late == other_late
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
-WHOLE = a_history(seed=1, days=45, every_minutes=15)
+def assert_same_state(one: Detector, other: Detector) -> None:
+    for name in COLUMNS:
+        mine, yours = (getattr(each._state, name)[: len(ZONES)] for each in (one, other))
+        np.testing.assert_array_equal(mine, yours, err_msg=name)
+
+
+def assert_same(left: Sequence[Findings], right: Sequence[Findings]) -> None:
+    assert_same_days(days_of(left), days_of(right))
+    assert changes_of(left) == changes_of(right)
+    assert counts_of(left) == counts_of(right)
+
+
+EXPECTED_DETECTOR = a_detector()
+EXPECTED = [EXPECTED_DETECTOR.update(WHOLE)]
 
 
 def test_the_history_is_worth_testing_on() -> None:
-    days, changes, late = everything([new_detector().update(WHOLE)])
+    days = EXPECTED[0].days
     assert len(days) > 120
-    assert {change.family.value for change in changes} >= {"illness", "device"}
-    assert {change.kind.value for change in changes} >= {"opened", "continued", "closed"}
-    assert late > 0
+    judged = Counter(zip(days.person_id.tolist(), days.day.tolist(), strict=True))
+    assert sum(count > 1 for count in judged.values()) > 5, "days judged again"
+    kinds = Counter((one.family.value, one.kind.value) for one in EXPECTED[0].changes)
+    for kind in ("opened", "continued", "closed"):
+        assert sum(kinds[name, kind] for name in ("illness", "withdrawal", "sleep")) > 0, kind
+    assert kinds["device", "opened"] > 20
+    assert kinds["device", "worsened"] > 0
+    assert kinds["acute_load", "opened"] > 5
+    late, too_late, *dropped = counts_of(EXPECTED)
+    assert 0 < too_late < late
+    assert sum(dropped) > 100
 
 
-def test_batches_of_1_7_and_5000_give_identical_findings() -> None:
-    whole = [new_detector().update(WHOLE)]
+def test_batches_of_1_7_and_5000_give_identical_findings_and_memories() -> None:
     for size in (1, 7, 5_000):
-        assert_same(whole, run(new_detector(), WHOLE, np.arange(size, len(WHOLE), size)))
+        detector = a_detector()
+        assert_same(run(detector, WHOLE, range(size, len(WHOLE), size)), EXPECTED)
+        assert_same_state(detector, EXPECTED_DETECTOR)
 
 
 @settings(max_examples=15)
-@given(
-    st.lists(st.integers(1, len(WHOLE) - 1), max_size=30).map(
-        lambda cuts: np.array(sorted(cuts), np.int64)
-    )
-)
-def test_any_cuts_give_identical_findings(cuts: NDArray[np.int64]) -> None:
-    assert_same([new_detector().update(WHOLE)], run(new_detector(), WHOLE, cuts))
+@given(CUTS)
+def test_any_cuts_give_identical_findings_and_memories(cuts: list[int]) -> None:
+    detector = a_detector()
+    assert_same(run(detector, WHOLE, cuts), EXPECTED)
+    assert_same_state(detector, EXPECTED_DETECTOR)
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1), CUTS)
+def test_people_may_come_in_any_order_among_each_other(seed: int, cuts: list[int]) -> None:
+    mixed = np.random.default_rng(seed).permutation(len(WHOLE))
+    order = np.empty_like(mixed)
+    for person in ZONES:
+        theirs = WHOLE.person_id == person
+        order[np.sort(mixed[theirs])] = EVERY[theirs]
+    detector = a_detector()
+    assert_same(run(detector, WHOLE.take(order), cuts), EXPECTED)
+    assert_same_state(detector, EXPECTED_DETECTOR)
 
 
 @settings(max_examples=10)
 @given(st.integers(1, len(WHOLE) - 1))
 def test_a_snapshot_in_the_middle_changes_nothing(cut: int) -> None:
-    rows = np.arange(len(WHOLE))
-    first = new_detector()
-    before = first.update(WHOLE.take(rows[:cut]))
-    second = Detector(silence_after_s=4 * 3_600)
-    zones = {person: zone_table(zone) for person, zone in zip(PEOPLE, ZONES, strict=True)}
-    second.restore(first.snapshot(PEOPLE), zones)
-    after = second.update(WHOLE.take(rows[cut:]))
-    assert_same([new_detector().update(WHOLE)], [before, after])
-    assert second.snapshot(PEOPLE) != first.snapshot(PEOPLE)
+    first = a_detector()
+    before = first.update(WHOLE.take(EVERY[:cut]))
+    second = Detector(SILENCE_S)
+    zones = {person: zone_table(zone) for person, zone in ZONES.items()}
+    second.restore(first.snapshot(list(ZONES)), zones)
+    assert_same_state(second, first)
+    after = second.update(WHOLE.take(EVERY[cut:]))
+    assert_same([before, after], EXPECTED)
+    assert_same_state(second, EXPECTED_DETECTOR)
 
 
-@settings(max_examples=10)
-@given(st.lists(st.integers(1, len(WHOLE) - 1), min_size=1, max_size=5).map(sorted))
-def test_ticks_in_between_bring_the_same_episodes_forward_and_no_others(cuts: list[int]) -> None:
-    ticking = new_detector()
-    seen: list[EpisodeChange] = []
-    for part in np.split(np.arange(len(WHOLE)), cuts):
-        if len(part):
-            batch = WHOLE.take(part)
-            seen += ticking.tick(int(batch.received_ms[0]) - 1).changes
-            seen += ticking.update(batch).changes
-    _, expected, _ = everything([new_detector().update(WHOLE)])
+def ticking(moments: Sequence[tuple[int, float]]) -> tuple[Detector, list[Findings]]:
+    """Return what is found where time passes before some readings, up to a part of the pause."""
+    detector, found = a_detector(), []
+    cuts = sorted({place for place, _ in moments})
+    parts = dict(zip([0, *cuts], np.split(EVERY, cuts), strict=True))
+    for place, part in parts.items():
+        came_ms, next_ms = (int(WHOLE.received_ms[one]) for one in (max(place - 1, 0), place))
+        shares = sorted(share for at, share in moments if at == place)
+        found += [detector.tick(came_ms + int(one * (next_ms - came_ms))) for one in shares]
+        found.append(detector.update(WHOLE.take(part)))
+    return detector, found
 
-    def key(change: EpisodeChange) -> tuple[int, str, int, str]:
-        return (change.person_id, change.family.value, change.at_ms, change.kind.value)
 
-    assert sorted(map(key, seen)) == sorted(map(key, expected))
+LONG_AFTER_MS = int(WHOLE.received_ms[-1]) + 30 * DAY_MS
+PAUSES = np.flatnonzero(np.diff(WHOLE.received_ms, prepend=WHOLE.received_ms[0]) > 0)
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.tuples(st.sampled_from(PAUSES.tolist()), st.floats(0, 1)), min_size=1, max_size=300)
+)
+def test_ticks_find_the_same_earlier_and_nothing_else(moments: list[tuple[int, float]]) -> None:
+    expected_detector = a_detector()
+    expected = [expected_detector.update(WHOLE), expected_detector.tick(LONG_AFTER_MS)]
+    detector, found = ticking(moments)
+    found.append(detector.tick(LONG_AFTER_MS))
+    assert_same_days(days_of(found), days_of(expected))
+    assert counts_of(found) == counts_of(expected)
+    assert in_time(found) == in_time(expected)
+    assert_same_state(detector, expected_detector)
+
+
+def in_time(findings: Sequence[Findings]) -> list[EpisodeChange]:
+    """Return changes by what decided them: a tick tells silences before days, a reading after."""
+    changes = changes_of(findings)
+    return sorted(changes, key=lambda one: (one.person_id, one.family.value, one.at_ms, one.kind))
+
+
+def test_ticks_do_find_silences_and_days_before_the_next_reading_does() -> None:
+    _, found = ticking([(place, 0.99) for place in PAUSES.tolist()])
+    ticks = [one for one in found if not one.dropped]
+    assert sum(len(one.days) for one in ticks) > 3
+    assert sum(change.family.value == "device" for one in ticks for change in one.changes) > 10
+
+
+def test_the_order_of_readings_of_one_person_does_matter() -> None:
+    """Or the tests above would prove nothing about order."""
+    backwards: NDArray[np.int64] = EVERY[::-1].copy()
+    found = [a_detector().update(WHOLE.take(backwards))]
+    assert len(days_of(found)) != len(days_of(EXPECTED))

@@ -36,7 +36,7 @@ LEFT_OUT: Final = 7
 """Every seventh minute of the first batch is missing, and comes late, when the chunk is columns."""
 
 _INNER: Final = re.compile(r"COPY \((.*)\) TO STDOUT \(FORMAT binary\)", re.DOTALL)
-_PARAMETER: Final = re.compile(r"%\(([a-z_]+)\)s")
+_PARAMETER: Final = re.compile(r"%\(([a-z0-9_]+)\)s")
 _TRAILING: Final = re.compile(r";\s*(--.*\s*)*$")
 """The end of a statement, and the comment of the next one."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detect.features import day_features, minutes_worn
+from detect.features import day_and_night, day_features, minutes_worn
 from detect.sleep import find_sleep, read_bins, remember_sleep
 from firmware_sim.people import build_virtual_people
 from firmware_sim.physiology import generate
@@ -307,8 +307,9 @@ def regularity_of(later_min: list[int], skip: Sequence[int] = ()) -> list[float]
             continue
         asleep = np.roll(ASLEEP, minutes).astype(np.float64)
         put_in(memory, a_life() | {"sleep_state": asleep}, int(day[0]))
-        found.append(named(day_features(memory, rows, day))["sleep_regularity"])
-        remember_sleep(memory, rows, day)
+        features_of_day, sleep = day_and_night(memory, rows, day)
+        found.append(named(features_of_day)["sleep_regularity"])
+        remember_sleep(memory, rows, day, sleep)
     return found
 
 

@@ -16,6 +16,7 @@ from tidewell.local_time import day_date, day_number
 from tidewell.vocabulary import FEATURE_NAMES
 
 HEADER = "person,day,night_heart_rate,steps\n"
+OF_HEADER = [FEATURE_NAMES.index(name) for name in ("night_heart_rate", "steps")]
 
 
 @pytest.fixture
@@ -46,7 +47,10 @@ def test_rows_come_in_the_order_of_person_and_day(file: Path) -> None:
     assert days == ["2026-01-01", "2026-01-03", "2026-01-01", "2026-01-02"]
     expected = np.array([[np.nan, np.nan], [np.nan, 5], [61.5, np.nan], [60, 100]], np.float32)
     assert table.features.dtype == np.float32
-    assert np.array_equal(table.features, expected, equal_nan=True)
+    assert np.array_equal(table.features[:, OF_HEADER], expected, equal_nan=True)
+    others = np.delete(table.features, OF_HEADER, axis=1)
+    assert others.shape == (4, len(FEATURE_NAMES) - 2)
+    assert np.isnan(others).all()
     assert table.ignored_columns == ()
 
 
@@ -57,6 +61,15 @@ def test_columns_may_come_in_any_order_and_others_are_named_and_left_out(file: P
     row = dict(zip(FEATURE_NAMES, table.features[0].tolist(), strict=True))
     assert row["steps"] == 7
     assert np.isnan(row["night_heart_rate"])
+
+
+@given(st.lists(st.sampled_from(FEATURE_NAMES), unique=True, min_size=1))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+def test_any_of_the_features_in_any_order_are_read(file: Path, names: list[str]) -> None:
+    cells = ",".join(str(place) for place in range(len(names)))
+    table = read(file, f"person,{','.join(names)},day\na,{cells},2026-01-01\n")
+    wanted = [names.index(name) if name in names else np.nan for name in FEATURE_NAMES]
+    assert np.array_equal(table.features[0], np.array(wanted, np.float32), equal_nan=True)
 
 
 def test_a_byte_order_mark_blank_lines_and_windows_line_ends_do_not_matter(file: Path) -> None:
@@ -70,7 +83,7 @@ def test_a_byte_order_mark_blank_lines_and_windows_line_ends_do_not_matter(file:
         ("", 1, "expected a header with person, day and features, each once"),
         ("person,steps\n", 1, "expected a header with person, day"),
         ("person,day,day,steps\n", 1, "each once"),
-        ("person,day,mood\n", 1, "expected at least one of night_heart_rate, steps"),
+        ("person,day,mood\n", 1, f"expected at least one of {', '.join(FEATURE_NAMES)}"),
         (HEADER + "a,2026-01-01,60\n", 2, "expected 4 cells, found 3"),
         (HEADER + "a,2026-01-01,60,1,2\n", 2, "expected 4 cells, found 5"),
         (HEADER + "\n\n,2026-01-01,60,1\n", 4, "expected a person, found an empty cell"),
@@ -156,4 +169,4 @@ def test_what_was_written_is_what_is_read(
             (table.person == table.labels.index(person)) & (table.day == day_number(day))  # type: ignore[arg-type] # Hypothesis gives dates
         )
         wanted = np.array([np.nan if one is None else one for one in cells], np.float32)
-        assert np.array_equal(table.features[at[0]], wanted, equal_nan=True)
+        assert np.array_equal(table.features[at[0], OF_HEADER], wanted, equal_nan=True)

@@ -1,4 +1,4 @@
-"""Devices that fell silent or are not worn: when it begins, when it ends, and what is said."""
+"""Devices that fell silent or were taken off: when it begins, grows and ends, and what is said."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import pytest
 
 from detect import Detector, EpisodeChange, ReadingBatch
 from tidewell.local_time import zone_table
-from tidewell.vocabulary import CHANNEL_INDEX, CHANNELS, Family, Level
+from tidewell.vocabulary import CHANNEL_INDEX, CHANNELS, Family
 
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-PERIOD_MS = 600_000
+PERIOD_MS = 10 * MINUTE_MS
 SILENCE_MS = 4 * HOUR_MS
 START_MS = 20_500 * DAY_MS
+Told = tuple[str, str, float, float]
 
 
 def a_detector() -> Detector:
@@ -23,14 +25,18 @@ def a_detector() -> Detector:
 
 
 def readings(
-    first_ms: int, count: int, *, worn: float = 1, received_ms: int | None = None
+    from_h: float, hours: float, *, worn: bool = True, received_h: float | None = None
 ) -> ReadingBatch:
     """Return readings of ten minutes each, received at once or at one later moment."""
-    time_ms = first_ms + np.arange(count, dtype=np.int64) * PERIOD_MS
+    time_ms = np.arange(from_h * HOUR_MS, (from_h + hours) * HOUR_MS, PERIOD_MS).astype(np.int64)
+    time_ms += START_MS
+    count = len(time_ms)
     values = np.full((count, len(CHANNELS)), np.nan, np.float32)
     values[:, CHANNEL_INDEX["worn"]] = worn
     values[:, CHANNEL_INDEX["heart_rate"]] = 60 if worn else np.nan
-    received = time_ms if received_ms is None else np.full(count, received_ms)
+    received = time_ms + PERIOD_MS
+    if received_h is not None:
+        received = np.full(count, START_MS + round(received_h * HOUR_MS))
     return ReadingBatch(np.ones(count, np.int64), time_ms, received, np.full(count, 600), values)
 
 
@@ -40,43 +46,87 @@ def joined(*parts: ReadingBatch) -> ReadingBatch:
     )
 
 
-def told(changes: tuple[EpisodeChange, ...] | list[EpisodeChange]) -> list[tuple[str, int, int]]:
+def told(*changes: EpisodeChange) -> list[Told]:
+    """Return kind, level, and the hours of opening and of the change."""
     for change in changes:
         assert change.family is Family.DEVICE
-        assert change.level is Level.FOR_REVIEW
         assert change.opened_at_ms <= change.at_ms
     return [
-        (change.kind.value, change.opened_at_ms - START_MS, change.at_ms - START_MS)
+        (
+            change.kind.value,
+            change.level.value,
+            round((change.opened_at_ms - START_MS) / HOUR_MS, 2),
+            round((change.at_ms - START_MS) / HOUR_MS, 2),
+        )
         for change in changes
     ]
 
 
+TAKEN_OFF = joined(readings(0, 2), readings(2, 6, worn=False), readings(8, 1))
+"""Worn until two, off for six hours, worn again from eight; known ten minutes after each."""
+OFF: Told = ("opened", "usual", 2.17, 2.17)
+FOR_LONG: Told = ("worsened", "for_review", 2.17, 6.17)
+BACK: Told = ("closed", "for_review", 2.17, 8.17)
+
+
+def test_a_removal_is_known_within_minutes_and_asks_for_nothing() -> None:
+    found = a_detector().update(TAKEN_OFF.take(slice(0, 14))).changes
+    assert told(*found) == [OFF]
+
+
+def test_a_device_off_for_four_hours_asks_for_review() -> None:
+    found = a_detector().update(TAKEN_OFF.take(slice(0, 48))).changes
+    assert told(*found) == [OFF, FOR_LONG]
+
+
+def test_a_device_that_is_back_ends_its_removal() -> None:
+    assert told(*a_detector().update(TAKEN_OFF).changes) == [OFF, FOR_LONG, BACK]
+
+
+def test_a_removal_that_ends_in_time_never_asks_for_review() -> None:
+    shower = joined(readings(0, 2), readings(2, 1, worn=False), readings(3, 9))
+    found = told(*a_detector().update(shower).changes)
+    assert found == [OFF, ("closed", "usual", 2.17, 3.17)]
+
+
+def test_the_second_long_removal_of_a_batch_asks_for_review_as_the_first_did() -> None:
+    again = joined(TAKEN_OFF, readings(9, 5, worn=False), readings(14, 1))
+    found = told(*a_detector().update(again).changes)
+    assert [kind for kind, *_ in found] == 2 * ["opened", "worsened", "closed"]
+    assert found[4] == ("worsened", "for_review", 9.17, 13.17)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_removals_are_the_same_however_readings_are_cut(size: int) -> None:
+    lasting = joined(TAKEN_OFF, readings(9, 5, worn=False), readings(14, 1))
+    detector = a_detector()
+    parts = [lasting.take(slice(at, at + size)) for at in range(0, len(lasting), size)]
+    found = [change for part in parts for change in detector.update(part).changes]
+    assert told(*found) == told(*a_detector().update(lasting).changes)
+
+
 def test_a_silence_begins_at_its_deadline_whoever_notices_it() -> None:
-    deadline_ms = 5 * PERIOD_MS + SILENCE_MS
     ticking, reading = a_detector(), a_detector()
     for detector in (ticking, reading):
-        assert detector.update(readings(START_MS, 6)).changes == ()
-    assert told(ticking.tick(START_MS + 20 * HOUR_MS).changes) == [
-        ("opened", deadline_ms, deadline_ms)
-    ]
-    back = readings(START_MS + 21 * HOUR_MS, 1)
-    assert told(reading.update(back).changes) == [
-        ("opened", deadline_ms, deadline_ms),
-        ("closed", deadline_ms, 21 * HOUR_MS),
-    ]
-    assert told(ticking.update(back).changes) == [("closed", deadline_ms, 21 * HOUR_MS)]
+        assert detector.update(readings(0, 1)).changes == ()
+    opened, closed = ("opened", "for_review", 5, 5), ("closed", "for_review", 5, 21.17)
+    assert told(*ticking.tick(START_MS + 20 * HOUR_MS).changes) == [opened]
+    back = readings(21, 0.1)
+    assert told(*reading.update(back).changes) == [opened, closed]
+    assert told(*ticking.update(back).changes) == [closed]
 
 
 @pytest.mark.parametrize(("late_ms", "silent"), [(0, False), (1, True)])
 def test_a_device_is_silent_from_a_millisecond_after_its_time(late_ms: int, silent: bool) -> None:
     detector = a_detector()
-    detector.update(readings(START_MS, 1))
-    assert bool(detector.tick(START_MS + SILENCE_MS + late_ms).changes) is silent
+    detector.update(readings(0, 0.1))
+    last_ms = START_MS + PERIOD_MS
+    assert bool(detector.tick(last_ms + SILENCE_MS + late_ms).changes) is silent
 
 
 def test_a_silence_is_said_once_however_often_time_passes() -> None:
     detector = a_detector()
-    detector.update(readings(START_MS, 1))
+    detector.update(readings(0, 0.1))
     found = [detector.tick(START_MS + hour * HOUR_MS).changes for hour in range(100)]
     assert sum(len(one) for one in found) == 1
 
@@ -85,71 +135,45 @@ def test_a_person_whose_device_never_sent_anything_is_not_silent() -> None:
     assert a_detector().tick(START_MS).changes == ()
 
 
+def test_a_pause_is_no_silence() -> None:
+    detector = a_detector()
+    detector.update(readings(0, 1))
+    paused_until = {1: START_MS + 30 * HOUR_MS}
+    assert detector.tick(START_MS + 20 * HOUR_MS, paused_until).changes == ()
+    assert detector.tick(START_MS + 34 * HOUR_MS, paused_until).changes == ()
+    assert len(detector.tick(START_MS + 35 * HOUR_MS, paused_until).changes) == 1
+
+
 def test_a_buffer_of_last_week_is_no_silence() -> None:
     detector = a_detector()
-    whole_week = readings(START_MS, 6 * 24 * 7, received_ms=START_MS + 7 * DAY_MS)
-    assert detector.update(whole_week).changes == ()
-    assert detector.tick(START_MS + 7 * DAY_MS + SILENCE_MS).changes == ()
+    assert detector.update(readings(0, 168, received_h=168)).changes == ()
+    assert detector.tick(START_MS + 168 * HOUR_MS + SILENCE_MS).changes == ()
+
+
+def test_one_thing_is_open_about_a_device_at_a_time() -> None:
+    detector = a_detector()
+    detector.update(joined(readings(0, 2), readings(2, 1, worn=False)))
+    assert detector.tick(START_MS + 30 * HOUR_MS).changes == ()
+
+
+def test_a_removal_learned_from_an_old_buffer_is_not_told_as_news() -> None:
+    buffer = joined(readings(0, 2, received_h=9), readings(2, 6, worn=False, received_h=9))
+    assert a_detector().update(buffer).changes == ()
 
 
 def test_a_silence_says_when_the_last_reading_was_in_words() -> None:
     detector = a_detector()
-    detector.update(readings(START_MS, 6))
+    detector.update(readings(0, 1))
     (change,) = detector.tick(START_MS + DAY_MS).changes
     sentence = change.explanation["sentence"]
     assert sentence.startswith("No readings have come since Monday 16 February, ")
     assert sentence.endswith(":50. The device may be off, flat or out of reach.")
 
 
-def test_a_day_beside_the_bed_is_not_worn_and_ends_after_a_worn_day() -> None:
-    detector = a_detector()
-    changes = [
-        *detector.update(readings(START_MS, 144, worn=0)).changes,
-        *detector.update(readings(START_MS + DAY_MS, 144, worn=0)).changes,
-        *detector.update(readings(START_MS + 2 * DAY_MS, 144)).changes,
-        *detector.update(readings(START_MS + 3 * DAY_MS, 1)).changes,
-    ]
-    assert told(changes) == [("opened", DAY_MS, DAY_MS), ("closed", DAY_MS, 3 * DAY_MS)]
-
-
-@pytest.mark.parametrize(("hours", "opens"), [(9, False), (10, True)])
-def test_a_device_that_was_on_for_less_than_ten_hours_is_not_called_unworn(
-    hours: int, opens: bool
-) -> None:
-    detector = a_detector()
-    day = joined(
-        readings(START_MS, 3 * hours, worn=0),
-        readings(START_MS + 12 * HOUR_MS, 3 * hours, worn=0),
-        readings(START_MS + DAY_MS, 1, worn=0),
+def test_a_removal_says_since_when_in_words() -> None:
+    changes = a_detector().update(TAKEN_OFF).changes
+    assert (
+        changes[0]
+        .explanation["sentence"]
+        .startswith("The device was taken off on Monday 16 February, ")
     )
-    found = [one for one in detector.update(day).changes if "not worn" in str(one.explanation)]
-    assert bool(found) is opens
-
-
-UNWORN_THEN_SILENT = joined(
-    readings(START_MS, 144, worn=0),
-    readings(START_MS + DAY_MS, 10, worn=0),
-    readings(START_MS + DAY_MS + 12 * HOUR_MS, 3, worn=0),
-)
-WORN_AGAIN_THEN_SILENT = joined(
-    readings(START_MS, 144, worn=0),
-    readings(START_MS + DAY_MS, 144),
-    readings(START_MS + 2 * DAY_MS, 10),
-    readings(START_MS + 2 * DAY_MS + 12 * HOUR_MS, 3),
-)
-
-
-@pytest.mark.parametrize("history", [UNWORN_THEN_SILENT, WORN_AGAIN_THEN_SILENT])
-@pytest.mark.parametrize("size", [7, 100, 5_000])
-def test_a_silence_beside_a_day_not_worn_is_the_same_however_readings_are_cut(
-    history: ReadingBatch, size: int
-) -> None:
-    def cut(length: int) -> list[EpisodeChange]:
-        detector = a_detector()
-        return [
-            change
-            for first in range(0, len(history), length)
-            for change in detector.update(history.take(slice(first, first + length))).changes
-        ]
-
-    assert told(cut(size)) == told(cut(1))

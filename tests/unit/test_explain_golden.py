@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +20,8 @@ from detect.explain import (
     Circumstances,
     explain_day,
     explain_end,
-    explain_not_worn,
     explain_removed,
+    explain_returned,
     explain_silence,
 )
 from detect.explain_moments import explain_acute, explain_limit
@@ -134,7 +134,7 @@ def explanations() -> dict[str, dict[str, Any]]:
     near = arrays({"night_heart_rate": (56.6, 0.1), "steps": (7400, 0.1)})
     found["near usual again"] = explain_end(Family.ILLNESS, DAY - 8, *near[:2], 1310, known)
     found["silence"] = explain_silence(AT, "2")
-    found["not worn"] = explain_not_worn(DAY, "2")
+    found["worn again"] = explain_returned(AT, AT + timedelta(hours=5), "2")
     found["taken off"] = explain_removed(AT, (), "2")
     found["taken off, charging known"] = explain_removed(AT, (20, 21, 23, 0), "2")
     found["limit"] = explain_limit(

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detect.grid import COLUMNS, HOURLY, HOURLY_INDEX, at_limit, hourly_mean
+from detect.grid import (
+    COLUMNS,
+    HOURLY,
+    HOURLY_INDEX,
+    STEPS_MOST,
+    STEPS_REPORTED,
+    at_limit,
+    hourly_mean,
+    pair_share,
+)
 from tests.numeric.naive_features import Memory
 from tidewell.vocabulary import CHANNEL_INDEX, CHANNEL_NAMES
 
@@ -22,6 +31,11 @@ def a_memory(people: int = 1) -> Memory:
     memory.open(DAY - 1)
     memory.open(DAY)
     return memory
+
+
+def steps_of(memory: Memory) -> NDArray[np.uint16]:
+    steps: NDArray[np.uint16] = memory.steps_counted[0, DAY % 2] & np.uint16(STEPS_MOST)
+    return steps
 
 
 def table(rows: int, **channels: float | list[float] | NDArray[np.float64]) -> NDArray[np.float32]:
@@ -43,13 +57,16 @@ def test_a_quarter_of_minutes_is_sixty_units_and_their_sum() -> None:
     slot = DAY % 2
     assert memory.heart_sum[0, slot, 32] == 4 * sum(range(60, 75))
     assert memory.heart_units[0, slot, 32] == memory.worn_units[0, slot, 32] == 60
-    assert memory.step_count[0, slot, 32] == 150
-    assert (memory.still_units[0, slot, 32], memory.motion_units[0, slot, 32]) == (20, 60)
-    assert memory.sleep_known_units.sum() == 0
-    for column in (memory.heart_units, memory.step_count, memory.reported_units):
+    assert steps_of(memory)[32] == 150
+    assert memory.still_moving[0, slot, 32] == 5 << 4 | 10
+    assert memory.asleep_awake.sum() == 0
+    for column in (memory.heart_units, memory.steps_counted, memory.still_moving):
         assert column.sum() == column[0, slot, 32]
+    assert memory.reported_minutes.sum() == memory.reported_minutes[0, slot, 8] == 15
     assert memory.milli_steps[0, slot] == 150_000
-    assert memory.worn_s[0, slot] == memory.heart_s[0, slot] == memory.step_s[0, slot] == 900
+    assert memory.worn_s[0, slot] == memory.step_s[0, slot] == 900
+    assert memory.heart_seen[0].tolist() == [slot == 0, slot == 1]
+    assert not memory.wear_told.any()
 
 
 @pytest.mark.parametrize("period_s", [1, 2, 4, 7, 15, 25, 60, 90, 900])
@@ -61,15 +78,42 @@ def test_a_gapless_hour_counts_the_same_at_any_sampling(period_s: int) -> None:
     end_s = int(seconds[-1]) + period_s
     assert memory.heart_units[0, DAY % 2].sum() == end_s // 15
     assert memory.hour_count[0, DAY % 2, HOURLY_INDEX["spo2"]].sum() == end_s // 60
-    assert memory.step_count[0, DAY % 2].sum() == len(seconds)
+    assert steps_of(memory).sum() == len(seconds)
+    assert memory.reported_minutes[0, DAY % 2].sum() == end_s // 60
     assert memory.reported_s[0, DAY % 2] == len(seconds) * period_s
 
 
-def test_an_epoch_of_an_hour_counts_no_more_than_its_bin() -> None:
+def test_an_epoch_of_an_hour_is_laid_over_the_quarters_that_it_covers() -> None:
     memory = a_memory()
-    memory.take_in(ONE, at(3_600), 3_600, table(1, heart_rate=66.4))
-    assert memory.heart_units[0, DAY % 2, 4] == 60
-    assert memory.heart_sum[0, DAY % 2, 4] == 66 * 60
+    values = table(1, heart_rate=66.4, steps=101.0, sleep_state=1.0, spo2=96.0)
+    memory.take_in(ONE, at(3_600 + 300), 3_600, values)
+    slot = DAY % 2
+    assert memory.heart_units[0, slot, 3:10].tolist() == [0, 40, 60, 60, 60, 20, 0]
+    assert memory.heart_sum[0, slot, 4] == 66 * 40
+    assert memory.asleep_awake[0, slot, 4:9].tolist() == [160, 240, 240, 240, 80]
+    assert steps_of(memory)[4:9].tolist() == [17, 25, 25, 26, 8]
+    assert memory.hour_count[0, slot, HOURLY_INDEX["spo2"], 1:3].tolist() == [55, 5]
+    assert memory.reported_minutes[0, slot, 1:3].tolist() == [55, 5]
+    assert memory.milli_steps[0, slot] == 101_000
+    assert memory.worn_s[0, slot] == memory.reported_s[0, slot] == 3_600
+
+
+def test_a_quarter_that_starts_within_a_bin_stays_in_it() -> None:
+    memory = a_memory()
+    memory.take_in(ONE, at(600), 900, table(1, heart_rate=66.4, steps=7.0))
+    assert memory.heart_units[0, DAY % 2, :3].tolist() == [60, 0, 0]
+    assert steps_of(memory)[:3].tolist() == [7, 0, 0]
+
+
+def test_of_an_epoch_over_midnight_only_the_steps_behind_it_stay() -> None:
+    memory = a_memory()
+    memory.open(DAY + 1)
+    memory.take_in(ONE, at(86_400 - 1_800), 3_600, table(1, heart_rate=70.0, steps=40.0))
+    assert memory.heart_units[0, DAY % 2, 93:].tolist() == [0, 60, 60]
+    assert not memory.reported_s[0, (DAY + 1) % 2]
+    assert memory.reported_s[0, DAY % 2] == 1_800
+    assert steps_of(memory)[93:].tolist() == [0, 10, 30]
+    assert memory.milli_steps[0, DAY % 2] == 40_000
 
 
 def test_a_late_reading_goes_to_its_own_day_and_one_without_a_slot_is_counted_out() -> None:
@@ -101,14 +145,14 @@ def test_off_the_body_only_reporting_counts() -> None:
     values = table(1, **dict.fromkeys(CHANNEL_NAMES, 20.0))
     memory.take_in(ONE, at(0), 60, values, np.array([False]))
     filled = {name for name in COLUMNS if getattr(memory, name)[0, DAY % 2].any()}
-    assert filled == {"grid_day", "reported_units", "reported_s", "step_s", "wear_flag_s"}
+    assert filled == {"grid_day", "reported_minutes", "reported_s", "step_s", "wear_told"}
 
 
 def test_a_reading_without_values_is_reported_and_worn_and_nothing_else() -> None:
     memory = a_memory()
     memory.take_in(ONE, at(0), 60, table(1))
     filled = {name for name in COLUMNS if getattr(memory, name)[0, DAY % 2].any()}
-    assert filled == {"grid_day", "reported_units", "reported_s", "worn_units", "worn_s"}
+    assert filled == {"grid_day", "reported_minutes", "reported_s", "worn_units", "worn_s"}
 
 
 def test_nothing_at_all_changes_nothing() -> None:
@@ -121,19 +165,44 @@ def test_nothing_at_all_changes_nothing() -> None:
 def test_many_devices_fill_a_count_and_never_wrap_it() -> None:
     memory = a_memory()
     seconds = np.tile(np.arange(60) * 60, 300)
-    values = table(len(seconds), heart_rate=250.0, steps=400.0, skin_temperature=45.0, worn=1.0)
+    values = table(
+        len(seconds), heart_rate=250.0, steps=400.0, skin_temperature=45.0, worn=1.0,
+        motion=500.0, sleep_state=2.0,
+    )  # fmt: skip
     for part in np.array_split(np.arange(len(seconds)), 7):
         memory.take_in(np.zeros(len(part), np.int64), at(seconds[part]), 60, values[part])
     slot = DAY % 2
     assert (memory.heart_sum[0, slot, :4] == 65_535).all()
     assert (memory.heart_units[0, slot, :4] == 255).all()
-    assert (memory.step_count[0, slot, :4] == 65_535).all()
+    assert (memory.steps_counted[0, slot, :4] == 65_535).all()
+    assert (steps_of(memory)[:4] == STEPS_MOST).all()
+    assert (memory.still_moving[0, slot, :4] == 15).all()
+    assert (memory.asleep_awake[0, slot, :4] == 240).all()
+    assert memory.reported_minutes[0, slot, 0] == 255
     assert at_limit(memory.worn_units)[0, slot, :4].all()
     warm = HOURLY_INDEX["skin_temperature"]
     total, count = memory.hour_sum[0, slot, warm], memory.hour_count[0, slot, warm]
     assert (total[0], count[0]) == (65_535, 255)
     assert np.isnan(hourly_mean(total, count, warm)).all()
-    assert memory.milli_steps[0, slot] == 300 * 60 * 400_000
+    assert memory.milli_steps[0, slot] == 2**32 - 1  # 7,200,000 steps, said as "at least"
+
+
+def test_two_devices_that_disagree_about_sleep_meet_in_the_middle() -> None:
+    memory = a_memory()
+    told = np.array([1.0] * 20 + [0.0] * 10)
+    memory.take_in(
+        np.zeros(30, np.int64), at(np.arange(30) % 15 * 60), 60, table(30, sleep_state=told)
+    )
+    share, minutes = pair_share(memory.asleep_awake[0, DAY % 2, :1])
+    assert (share[0], minutes[0]) == (np.float32(0.6), 25)
+
+
+def test_steps_of_a_reading_too_short_for_a_unit_count_and_report_nothing() -> None:
+    memory = a_memory()
+    memory.take_in(ONE, at(1), 3, table(1, steps=5.0))
+    assert memory.steps_counted[0, DAY % 2, 0] == 5
+    memory.take_in(ONE, at(15), 60, table(1, steps=0.0))
+    assert memory.steps_counted[0, DAY % 2, 0] == 5 | STEPS_REPORTED
 
 
 def test_two_devices_at_the_top_of_every_range_still_fit() -> None:

@@ -160,6 +160,14 @@ def test_a_week_says_good_things_first_and_never_blames() -> None:
     ]
 
 
+def test_a_week_of_which_a_change_is_told_already_does_not_say_it_twice() -> None:
+    last = date(2026, 11, 21)
+    rows = [day_row(last, 63, 2000)]
+    told = my_week(rows, last, "12-15", None, is_noticed=True).different
+    assert "Your worker may ask how you are." in told
+    assert "Lots of things" not in " ".join(told)
+
+
 def test_a_week_without_data_makes_nothing_up() -> None:
     week = my_week([], date(2026, 11, 21), "8-11", None)
     assert week.good == ()
@@ -245,6 +253,13 @@ json_value = st.recursive(
                 "worn_minutes": json_value,
                 "missing": json_value,
                 "since": json_value,
+                "young_person": json_value,
+                "certainty": json_value,
+                "agreement": json_value,
+                "coverage": json_value,
+                "remarks": json_value,
+                "limit": json_value,
+                "version": json_value,
             },
         ),
     )
@@ -252,10 +267,13 @@ json_value = st.recursive(
 def test_an_explanation_that_cannot_be_read_still_gives_a_page(raw: object) -> None:
     explanation = read_explanation(raw)
     assert isinstance(explanation.sentence, str)
-    explanation.certainty_words()
-    explanation.quality_words()
+    assert isinstance(explanation.certainty_said(), str)
+    assert isinstance(explanation.support_said(), str)
+    assert isinstance(explanation.missing_said(), str)
+    assert isinstance(explanation.young_person, str)
     for contribution in explanation.contributions:
-        contribution.words()
+        contribution.value_said()
+        contribution.usual_said()
 
 
 def test_an_explanation_with_a_broken_part_keeps_its_sentence() -> None:

@@ -33,7 +33,7 @@ def a_day(heart: float = 70, *, people: int = 1) -> DayBins:
         steps=full * 0,
         resting=np.ones((people, 96), np.bool_),
         worn_share=full,
-        reported_share=full,
+        reported_share=np.ones((people, 24), np.float32),
         heart_share=full * np.float32(0.9),
         eda_hourly=np.full((people, 24), 2, np.float32),
         excluded=np.zeros(people, np.bool_),
@@ -121,6 +121,21 @@ def test_an_unseen_half_hour_borrows_from_the_other_day_type_then_from_its_neigh
     np.testing.assert_array_equal(centre, [90, 60, 60, np.nan])
 
 
+def test_a_walk_is_set_against_the_rest_of_a_neighbouring_half_hour() -> None:
+    bins = a_day(70)
+    steps, heart, resting = bins.steps.copy(), bins.heart_mean.copy(), bins.resting.copy()
+    steps[0, 40:46], heart[0, 40:46], resting[0, 40:46] = 600, 90, False
+    walk = replace(bins, steps=steps, heart_mean=heart, resting=resting)
+    memory = learned()
+    memory.heart_centre[0, 0, 20:23] = np.nan
+    memory.heart_centre[0, 1, 20:23] = [60, 60, np.nan]
+    alone = learned()
+    alone.heart_centre[0, 0, 20:23] = 60  # the last borrows from the weekend half an hour before
+    learn_day(memory, ONE, WEEKDAY, walk)
+    learn_day(alone, ONE, WEEKDAY, walk)
+    assert memory.activity[0, 0] == alone.activity[0, 0] > 3
+
+
 def test_neighbours_reach_across_midnight() -> None:
     memory = learned()
     memory.heart_centre[:] = np.nan
@@ -172,7 +187,7 @@ def test_an_hour_is_for_charging_after_three_such_days_and_no_longer_after_four_
 
 def test_a_silent_hour_is_not_charging() -> None:
     nothing = np.zeros((1, 96), np.float32)
-    memory = taught(9, replace(a_day(), worn_share=nothing, reported_share=nothing))
+    memory = taught(9, replace(a_day(), worn_share=nothing, reported_share=nothing[:, :24]))
     assert memory.charging.max() == 0
 
 

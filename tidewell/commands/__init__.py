@@ -10,7 +10,16 @@ import sys
 
 import typer
 
-from tidewell.commands import demo, devices, evaluate, people, score, small_site, stages
+from tidewell.commands import (
+    backtest,
+    demo,
+    devices,
+    evaluate,
+    people,
+    score,
+    small_site,
+    stages,
+)
 from tidewell.errors import TidewellError, UsageError
 
 app = typer.Typer(
@@ -21,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (small_site, stages, demo, people, devices, score, evaluate):
+for module in (small_site, stages, demo, people, devices, score, backtest, evaluate):
     module.register(app)
 
 

@@ -1,5 +1,7 @@
 """`tidewell staff` and `tidewell enrol`: who works here, and who wears a device.
 
+`tidewell plan` belongs with them and has its own module.
+
 A password is made here, shown once, and kept only as a hash.
 """
 
@@ -15,6 +17,7 @@ import typer
 from psycopg.errors import CheckViolation, UniqueViolation
 
 from tidewell.clock import now_utc
+from tidewell.commands import plan
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Role, connect
 from tidewell.embedded.files import write_private
@@ -49,6 +52,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("staff")(staff)
     app.command("enrol")(enrol)
+    plan.register(app)
 
 
 def staff(

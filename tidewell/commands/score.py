@@ -13,6 +13,7 @@ import typer
 
 from tidewell.commands.shared import console
 from tidewell.day_files import DayTable, read_days
+from tidewell.detection_policy import policy_in_use
 from tidewell.errors import UsageError
 from tidewell.local_time import day_date, zone_table
 from tidewell.minute_files import read_minutes
@@ -60,10 +61,12 @@ def score(
 
 def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[Row]:
     from detect import Detector, ReadingBatch  # noqa: PLC0415 -- other commands start without it
+    from detect.policy import DEFAULT_BUDGETS, Policy  # noqa: PLC0415
 
+    policy = Policy(**policy_in_use(settings).keywords(DEFAULT_BUDGETS))
     for label, path in _files_by_label(folder).items():
         series = read_minutes(path, timezone)
-        detector = Detector(settings.silence_after_s)
+        detector = Detector(settings.silence_after_s, policy)
         detector.add_person(0, zone_table(timezone))
         count = len(series.time_ms)
         batch = ReadingBatch(
@@ -78,11 +81,13 @@ def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[
 
 def _score_days(path: Path, timezone: str, settings: Settings) -> list[Row]:
     from detect import DayResults, Detector  # noqa: PLC0415 -- other commands start without it
+    from detect.policy import DEFAULT_BUDGETS, Policy  # noqa: PLC0415
 
     table = read_days(path)
     if table.ignored_columns:
         console.print(f"Columns left out: {', '.join(table.ignored_columns)}")
-    detector = Detector(settings.silence_after_s)
+    policy = Policy(**policy_in_use(settings).keywords(DEFAULT_BUDGETS))
+    detector = Detector(settings.silence_after_s, policy)
     for person in range(len(table.labels)):
         detector.add_person(person, zone_table(timezone))
     results = [

@@ -1,0 +1,1 @@
+"""What another policy would have changed on stored days: reading them, comparing, saying it."""
