@@ -147,24 +147,48 @@ def off_for_long(
     state: DeviceMemory, stream: Stream, events: Sequence[Event], silence_after_ms: int
 ) -> list[Event]:
     """Return when removals have lasted long enough to ask for review, reading by reading."""
-    off_since = {
-        int(row): int(state.device_opened_ms[row])
-        for row in stream.people
-        if state.device_state[row] == DeviceState.REMOVED
-        and state.device_level[row] == LEVELS.index(Level.USUAL)
-    }
-    taken_off = [one.moment for one in events if isinstance(one, Moved)]
-    for moment in taken_off:
-        if moment.kind is MomentKind.DEVICE_REMOVED:
-            off_since.setdefault(moment.row, moment.at_ms)
     found: list[Event] = []
-    for row, since_ms in off_since.items():
-        start, end = np.searchsorted(stream.row, [row, row + 1]).tolist()
-        late = np.flatnonzero(stream.time_ms[start:end] - since_ms >= silence_after_ms)
-        if len(late):
-            place = start + int(late[0])
-            found.append(OffForLong(int(stream.position[place]), row, int(stream.time_ms[place])))
+    moments = [one.moment for one in events if isinstance(one, Moved)]
+    usual = LEVELS.index(Level.USUAL)
+    for person in np.flatnonzero(state.device_state[stream.people] == DeviceState.REMOVED).tolist():
+        row, start = int(stream.people[person]), int(stream.first[person])
+        if state.device_level[row] == usual:
+            opened_ms = int(state.device_opened_ms[row])
+            found += _off_until(stream, row, start, opened_ms, moments, silence_after_ms)
+    for moment in moments:
+        if moment.kind is MomentKind.DEVICE_REMOVED:
+            start = _place_of(stream, moment)
+            found += _off_until(stream, moment.row, start, moment.at_ms, moments, silence_after_ms)
     return found
+
+
+def _off_until(
+    stream: Stream,
+    row: int,
+    start: int,
+    opened_ms: int,
+    moments: Sequence[Moment],
+    silence_after_ms: int,
+) -> list[Event]:
+    """Return when one removal has lasted long enough, if it does before the device is back."""
+    ends = [_place_of(stream, one) for one in moments if one.row == row and _is_return(one)]
+    stop = int(np.searchsorted(stream.row, row + 1))
+    end = min([place for place in ends if place >= start] + [stop])
+    late = np.flatnonzero(stream.time_ms[start:end] - opened_ms >= silence_after_ms)
+    if not len(late):
+        return []
+    place = start + int(late[0])
+    return [OffForLong(int(stream.position[place]), row, int(stream.time_ms[place]))]
+
+
+def _is_return(moment: Moment) -> bool:
+    return moment.kind is MomentKind.DEVICE_RETURNED
+
+
+def _place_of(stream: Stream, moment: Moment) -> int:
+    """Return the place in the sorted stream of the reading that decided a moment."""
+    start, end = np.searchsorted(stream.row, [moment.row, moment.row + 1]).tolist()
+    return int(start + np.searchsorted(stream.position[start:end], moment.position))
 
 
 def tick(
@@ -183,13 +207,14 @@ def tick(
         if (row := state.row_for(person_id)) is not None:
             last[row] = max(int(last[row]), from_ms)
     due = known & (now_ms - last > silence_after_ms)
-    due &= state.device_state[:count] == DeviceState.NOTHING
-    return [
-        _open(
-            state, row, int(last[row]) + silence_after_ms, DeviceState.SILENT, _silence(state, row)
-        )
-        for row in np.flatnonzero(due).tolist()
-    ]
+    changes = []
+    for row in np.flatnonzero(due).tolist():
+        at_ms = int(last[row]) + silence_after_ms
+        if state.device_state[row] == DeviceState.NOTHING:
+            changes.append(_open(state, row, at_ms, DeviceState.SILENT, _silence(state, row)))
+        elif _is_just_off(state, row):
+            changes.append(_ask_for_review(state, row, at_ms))
+    return changes
 
 
 def turn(state: DeviceMemory, events: Sequence[Event]) -> list[Placed]:
@@ -213,14 +238,22 @@ def _changes(state: DeviceMemory, event: Event) -> list[EpisodeChange]:
 
 
 def _off_for_long(state: DeviceMemory, event: OffForLong) -> list[EpisodeChange]:
-    row = event.row
-    review = LEVELS.index(Level.FOR_REVIEW)
-    if state.device_state[row] != DeviceState.REMOVED or state.device_level[row] == review:
+    if not _is_just_off(state, event.row):
         return []
-    state.device_level[row] = review
+    return [_ask_for_review(state, event.row, event.at_ms)]
+
+
+def _is_just_off(state: DeviceMemory, row: int) -> bool:
+    """Return whether the device is off the body and nobody has been asked to look yet."""
+    is_removed = state.device_state[row] == DeviceState.REMOVED
+    return bool(is_removed and state.device_level[row] == LEVELS.index(Level.USUAL))
+
+
+def _ask_for_review(state: DeviceMemory, row: int, at_ms: int) -> EpisodeChange:
+    state.device_level[row] = LEVELS.index(Level.FOR_REVIEW)
     off_since = _local(state, row, int(state.off_since_ms[row]))
     why = explain_removed(off_since, _charging_hours(state, row))
-    return [_change(state, row, EpisodeKind.WORSENED, event.at_ms, why)]
+    return _change(state, row, EpisodeKind.WORSENED, at_ms, why)
 
 
 def _turn_wear(state: DeviceMemory, moment: Moment) -> list[EpisodeChange]:
@@ -252,6 +285,8 @@ def _end_silence(state: DeviceMemory, event: SilenceEnded) -> list[EpisodeChange
     why = _silence_since(state, row, event.latest_ms)
     if state.device_state[row] == DeviceState.NOTHING:
         changes.append(_open(state, row, event.deadline_ms, DeviceState.SILENT, why))
+    elif _is_just_off(state, row):
+        changes.append(_ask_for_review(state, row, event.deadline_ms))
     if state.device_state[row] == DeviceState.SILENT:
         changes.append(_close(state, row, event.received_ms, why))
     return changes

@@ -8,7 +8,8 @@ counts up to 3 spreads for the body and 2 for behaviour, what is better down to 
 | illness    | the larger of S(all of its measures) and 0.8 S(those of the body), a = 0.3         |
 | withdrawal | S(steps, longest still bout, first activity), a = 0.25                            |
 | acute load | S(time tense while still, skin conductance), a = 0.3                              |
-| sleep      | C over the smoothed z of each measure (a = 0.4), either way where both are odd   |
+| sleep      | the largest of C(all), 0.85 C(when) and 0.85 C(how much), over the smoothed z of   |
+|            | each measure (a = 0.3); either way counts where both are odd, and for all of when  |
 | drift      | the larger of C(body) and 0.7 C(the rest), z = (mean of ten days - far centre) /   |
 |            | sqrt((spread of days^2 / 2 + spread of weeks^2) / 2); nothing is smoothed further  |
 
@@ -49,7 +50,9 @@ from detect.measures import (
     DIRECTION,
     FLOOR,
     LEAST,
+    LENGTH_WEIGHTS,
     MOST,
+    TIMING_WEIGHTS,
     TWO_SIDED,
     WEIGHTS,
 )
@@ -67,11 +70,13 @@ DAILY: Final = (ILLNESS, SLEEP, WITHDRAWAL, ACUTE_LOAD)
 
 BODY_ALONE: Final = 0.8
 """A change of the body without one of behaviour counts a little less: heart rate wanders."""
+ONE_SIDE_OF_SLEEP: Final = 0.85
+"""Later, or shorter, alone counts a little less than both."""
 UNPROVED: Final = 0.75
 """Weight of a fall in behaviour on a day that nothing of the body shows the device was worn."""
 SMOOTHING: Final = {"all": 0.3, "body": 0.3, "withdrawal": 0.25, "acute": 0.3}
 SUMS: Final = tuple(SMOOTHING)
-MEASURE_SMOOTHING: Final = 0.4
+MEASURE_SMOOTHING: Final = 0.3
 DECAY_PER_MISSING_DAY: Final = 0.9
 DRIFT_MOST: Final = 4.0
 BEHAVIOUR_DRIFT: Final = 0.7
@@ -218,11 +223,20 @@ def combine(z: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.
         >>> float(combine(z, WEIGHTS[ILLNESS])[0])  # one measure alone keeps its z
         2.0
     """
-    present = ~np.isnan(z) & (weights > 0)
-    used = np.where(present, weights, 0.0)
-    total = np.where(present, z, 0.0) @ weights
-    variance = np.sum((used @ _ORIENTED) * used, axis=1)
-    return np.where(present.any(axis=1), total / np.sqrt(np.maximum(variance, 1e-9)), np.nan)
+    # Column by column: a matrix product may round otherwise in another company of people.
+    any_present = np.zeros(len(z), np.bool_)
+    total, variance = np.zeros(len(z)), np.zeros(len(z))
+    used: dict[int, NDArray[np.float64]] = {}
+    for place in np.flatnonzero(weights).tolist():
+        present = ~np.isnan(z[:, place])
+        any_present |= present
+        used[place] = np.where(present, weights[place], 0.0)
+        total += np.where(present, z[:, place], 0.0) * weights[place]
+        for other, weight in used.items():
+            share = 1.0 if other == place else 2.0 * float(_ORIENTED[place, other])
+            if share:
+                variance += share * used[place] * weight
+    return np.where(any_present, total / np.sqrt(np.maximum(variance, 1e-9)), np.nan)
 
 
 def worse(z: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -308,7 +322,10 @@ def _sleep(
     missing = np.isnan(z)
     memory[rows] = np.where(missing, DECAY_PER_MISSING_DAY * old, moved)
     present = np.where(missing, np.nan, memory[rows])
-    return combine(worse(present, MOST), WEIGHTS[SLEEP])
+    turned = worse(present, MOST)
+    shifted = np.minimum(np.abs(present), MOST)
+    one_side = np.fmax(combine(shifted, TIMING_WEIGHTS), combine(turned, LENGTH_WEIGHTS))
+    return np.fmax(combine(turned, WEIGHTS[SLEEP]), ONE_SIDE_OF_SLEEP * one_side)
 
 
 def _drift(

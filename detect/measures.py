@@ -139,6 +139,8 @@ _WEIGHTS: Final[dict[Family, dict[str, float]]] = {
     },
     Family.DEVICE: {},
 }
+_TIMING: Final = {"sleep_onset_h": 1.0, "first_activity_h": 0.7, "circadian_phase_h": 0.5}
+_LENGTH: Final = {"sleep_minutes": 1.0, "sleep_efficiency": 0.7}
 _MEASURED: Final = {
     ("night_heart_rate", "night_hrv_rmssd"): -0.5,
     ("night_heart_rate", "night_skin_temperature"): 0.2,
@@ -179,6 +181,9 @@ WEIGHTS: Final = np.array(
 )
 """float64[families, features], in the order of `Family`."""
 assert tuple(_WEIGHTS) == tuple(Family)
+TIMING_WEIGHTS: Final = np.array([_TIMING.get(name, 0.0) for name in FEATURE_NAMES])
+LENGTH_WEIGHTS: Final = np.array([_LENGTH.get(name, 0.0) for name in FEATURE_NAMES])
+"""Two sides of sleep, when and how much: one may change without the other."""
 
 assert np.linalg.eigvalsh(CORRELATION).min() > 0  # else a combination could have no spread
 

@@ -78,7 +78,7 @@ class Smoothed:
         for name in RULES:
             old, most = self.measures[name], RULES[name].most
             if name in z:
-                self.measures[name] = 0.6 * old + 0.4 * clip(z[name], -most, most)
+                self.measures[name] = 0.7 * old + 0.3 * clip(z[name], -most, most)
             else:
                 self.measures[name] = 0.9 * old
         raw: Values = {
@@ -89,9 +89,12 @@ class Smoothed:
         if bodily:
             raw["illness"] = max(bodily)
         about_sleep = {name: worse(name, self.measures[name], RULES[name].most) for name in z}
-        found = combined(about_sleep, "sleep")
-        if found is not None:
-            raw["sleep"] = found
+        shifted = {name: min(abs(self.measures[name]), RULES[name].most) for name in z}
+        sides = [combined(shifted, "timing"), combined(about_sleep, "length")]
+        found = [0.85 * side for side in sides if side is not None]
+        found += [whole for whole in [combined(about_sleep, "sleep")] if whole is not None]
+        if found:
+            raw["sleep"] = max(found)
         return raw, today
 
 

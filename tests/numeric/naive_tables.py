@@ -60,6 +60,8 @@ ILLNESS_WEIGHTS: Final = {
 WEIGHTS: Final = {
     "illness": ILLNESS_WEIGHTS,
     "body": {name: weight for name, weight in ILLNESS_WEIGHTS.items() if name != "steps"},
+    "timing": {"sleep_onset_h": 1.0, "first_activity_h": 0.7, "circadian_phase_h": 0.5},
+    "length": {"sleep_minutes": 1.0, "sleep_efficiency": 0.7},
     "sleep": {
         "sleep_minutes": 1.0,
         "sleep_efficiency": 0.7,
@@ -114,7 +116,7 @@ _TOGETHER: Final = {
 _WITHDRAWAL_TAIL: Final = ((0.1668, 0.4915, 0.8529, 1.1411, 1.4005), 0.1996, -0.412, 0.130)
 TAILS: Final = {
     "illness": ((0.3924, 1.0049, 1.6902, 2.0892, 2.3516), 0.5377, -0.155, 0.070),
-    "sleep": ((0.6408, 1.0823, 1.6172, 1.9638, 2.4019), 0.3423, -0.028, 0.140),
+    "sleep": ((0.5996, 0.8983, 1.2374, 1.4627, 1.8607), 0.2378, 0.135, 0.220),
     "withdrawal": _WITHDRAWAL_TAIL,
     "acute_load": _WITHDRAWAL_TAIL,
     "drift": ((1.1507, 2.0583, 2.8000, 2.8422, 3.2173), 0.5564, -0.500, 0.400),

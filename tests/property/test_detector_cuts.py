@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,6 +18,8 @@ from tidewell.local_time import DAY_MS, zone_table
 QUARTERS = dict.fromkeys(ZONES, 900)
 WHOLE = a_history(seed=1, days=46, periods_s=QUARTERS)
 EVERY = np.arange(len(WHOLE))
+GENERATE = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Not shrunk: each trial lives through six weeks, and a smaller one would be found in minutes."""
 CUTS = st.lists(st.integers(1, len(WHOLE) - 1), max_size=30).map(sorted)
 
 
@@ -88,7 +90,7 @@ def test_batches_of_1_7_and_5000_give_identical_findings_and_memories() -> None:
         assert_same_state(detector, EXPECTED_DETECTOR)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, phases=GENERATE)
 @given(CUTS)
 def test_any_cuts_give_identical_findings_and_memories(cuts: list[int]) -> None:
     detector = a_detector()
@@ -96,7 +98,7 @@ def test_any_cuts_give_identical_findings_and_memories(cuts: list[int]) -> None:
     assert_same_state(detector, EXPECTED_DETECTOR)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, phases=GENERATE)
 @given(st.integers(0, 2**32 - 1), CUTS)
 def test_people_may_come_in_any_order_among_each_other(seed: int, cuts: list[int]) -> None:
     mixed = np.random.default_rng(seed).permutation(len(WHOLE))
@@ -109,7 +111,7 @@ def test_people_may_come_in_any_order_among_each_other(seed: int, cuts: list[int
     assert_same_state(detector, EXPECTED_DETECTOR)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, phases=GENERATE)
 @given(st.integers(1, len(WHOLE) - 1))
 def test_a_snapshot_in_the_middle_changes_nothing(cut: int) -> None:
     first = a_detector()
@@ -140,7 +142,7 @@ LONG_AFTER_MS = int(WHOLE.received_ms[-1]) + 30 * DAY_MS
 PAUSES = np.flatnonzero(np.diff(WHOLE.received_ms, prepend=WHOLE.received_ms[0]) > 0)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, phases=GENERATE)
 @given(
     st.lists(st.tuples(st.sampled_from(PAUSES.tolist()), st.floats(0, 1)), min_size=1, max_size=300)
 )

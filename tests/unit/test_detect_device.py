@@ -7,7 +7,7 @@ import pytest
 
 from detect import Detector, EpisodeChange, ReadingBatch
 from tidewell.local_time import zone_table
-from tidewell.vocabulary import CHANNEL_INDEX, CHANNELS, Family
+from tidewell.vocabulary import CHANNEL_INDEX, CHANNELS, Family, Level
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -153,7 +153,10 @@ def test_a_buffer_of_last_week_is_no_silence() -> None:
 def test_one_thing_is_open_about_a_device_at_a_time() -> None:
     detector = a_detector()
     detector.update(joined(readings(0, 2), readings(2, 1, worn=False)))
-    assert detector.tick(START_MS + 30 * HOUR_MS).changes == ()
+    changes = detector.tick(START_MS + 30 * HOUR_MS).changes
+    assert [change.kind.value for change in changes] == ["worsened"]
+    assert changes[0].level is Level.FOR_REVIEW
+    assert detector.tick(START_MS + 31 * HOUR_MS).changes == ()
 
 
 def test_a_removal_learned_from_an_old_buffer_is_not_told_as_news() -> None:
