@@ -41,6 +41,7 @@ from detect.policy import Policy
 from detect.quality import REASONS
 from detect.readings import ReadingBatch
 from detect.state import State
+from detect.stream import Stream
 from detect.words import NoteKind
 from tidewell.local_time import DAY_MS, NEVER, ZoneTable
 from tidewell.vocabulary import Family
@@ -89,16 +90,16 @@ class Detector:
         state = self._state
         placed = place(state, batch, self._silence_after_ms)
         gathered = _Gathered(late=int(np.count_nonzero(placed.late)))
-        gathered.events += device.receive(
-            state, placed.stream, placed.waited, self._silence_after_ms
-        )
+        silences = device.receive(state, placed.stream, placed.waited, self._silence_after_ms)
         for chosen in _rounds(placed):
             self._turn_pages(placed, chosen, gathered)
-            self._take_in(placed, chosen, gathered)
-        gathered.events += device.off_for_long(
-            state, placed.stream, gathered.events, self._silence_after_ms
-        )
-        gathered.changes += device.turn(state, gathered.events)
+            gathered.events = _among(silences, placed, chosen)
+            stream = self._take_in(placed, chosen, gathered)
+            gathered.events += device.off_for_long(
+                state, stream, gathered.events, self._silence_after_ms
+            )
+            # Between two closings: what is said about a removal rests on the days that closed.
+            gathered.changes += device.turn(state, gathered.events)
         changes = sorted(gathered.changes, key=lambda one: one.position)
         return Findings(
             _in_order(gathered.days),
@@ -232,7 +233,7 @@ class Detector:
                 device.Placed(int(trigger[closes][place]), change) for place, change in changes
             ]
 
-    def _take_in(self, placed: Placed, chosen: NDArray[np.int64], gathered: _Gathered) -> None:
+    def _take_in(self, placed: Placed, chosen: NDArray[np.int64], gathered: _Gathered) -> Stream:
         state, stream = self._state, placed.stream.take(chosen)
         cleaned = quality.clean(state, stream)
         gathered.dropped += cleaned.counts
@@ -247,6 +248,7 @@ class Detector:
             row = stream.row[late]
             known = state.last_closed_day[row] == day[late]
             state.late_day[row[known]] = day[late][known]
+        return stream
 
     def _hear(self, moment: Moment, gathered: _Gathered) -> None:
         if moment.kind in _DEVICE_MOMENTS:
@@ -314,6 +316,16 @@ def _rounds(placed: Placed) -> list[NDArray[np.int64]]:
     order = np.argsort(placed.round, kind="stable")
     cuts = np.flatnonzero(np.diff(placed.round[order])) + 1
     return np.split(order, cuts)
+
+
+def _among(
+    silences: list[device.Event], placed: Placed, chosen: NDArray[np.int64]
+) -> list[device.Event]:
+    """Return the silences that the chosen readings end."""
+    if not silences:
+        return []
+    positions = placed.stream.position[chosen]
+    return [one for one in silences if one.position in positions]
 
 
 def _in_order(found: list[tuple[NDArray[np.int64], DayResults]]) -> DayResults:

@@ -112,8 +112,9 @@ def judge(
     held = np.where(np.isnan(scored.held_scores), scores, scored.held_scores)
     held = np.where(np.isneginf(scores), scores, held) / (1 + state.offset[rows])
     only_behaviour = scored.body_z < PHYSIOLOGY_FROM
+    takes_over = only_behaviour & (policy.budgets[WITHDRAWAL] > 0)
     moved = np.maximum(scores[:, WITHDRAWAL], scores[:, ILLNESS])
-    scores[:, WITHDRAWAL] = np.where(only_behaviour, moved, scores[:, WITHDRAWAL])
+    scores[:, WITHDRAWAL] = np.where(takes_over, moved, scores[:, WITHDRAWAL])
     scores[:, ILLNESS] = np.where(only_behaviour, -np.inf, scores[:, ILLNESS])
     scores /= 1 + state.offset[rows]
     levels = (scores >= 1).astype(np.int8) + (scores >= policy.check_today_from())

@@ -5,8 +5,10 @@ counts up to 3 spreads for the body and 2 for behaviour, what is better down to 
 
 | family     | score                                                                            |
 |------------|----------------------------------------------------------------------------------|
-| illness    | the larger of S(all of its measures) and 0.8 S(those of the body), a = 0.3         |
-| withdrawal | S(steps, longest still bout, first activity), a = 0.25                            |
+| illness    | the largest of S(all of its measures), 0.8 S(those of the body) and                |
+|            | 0.9 S(night heart rate, steps), a = 0.3                                            |
+| withdrawal | the larger of S(steps, longest still bout, first activity) and 0.9 S(steps),       |
+|            | a = 0.25                                                                           |
 | acute load | S(time tense while still, skin conductance), a = 0.3                              |
 | sleep      | the largest of C(all), 0.85 C(when) and 0.85 C(how much), over the smoothed z of   |
 |            | each measure (a = 0.3); either way counts where both are odd, and for all of when  |
@@ -55,6 +57,7 @@ from detect.measures import (
     TIMING_WEIGHTS,
     TWO_SIDED,
     WEIGHTS,
+    column,
 )
 from detect.policy import Policy
 from tidewell.local_time import NEVER
@@ -74,7 +77,16 @@ ONE_SIDE_OF_SLEEP: Final = 0.85
 """Later, or shorter, alone counts a little less than both."""
 UNPROVED: Final = 0.75
 """Weight of a fall in behaviour on a day that nothing of the body shows the device was worn."""
-SMOOTHING: Final = {"all": 0.3, "body": 0.3, "withdrawal": 0.25, "acute": 0.3}
+FEW_ALONE: Final = 0.9
+"""The measures that carry most count nearly whole alone: what did not move must not drown them."""
+SMOOTHING: Final = {
+    "all": 0.3,
+    "body": 0.3,
+    "withdrawal": 0.25,
+    "acute": 0.3,
+    "heart_and_steps": 0.3,
+    "steps": 0.25,
+}
 SUMS: Final = tuple(SMOOTHING)
 MEASURE_SMOOTHING: Final = 0.3
 DECAY_PER_MISSING_DAY: Final = 0.9
@@ -94,6 +106,8 @@ _ORIENTED: Final = np.where(
 )
 _ALPHA: Final = np.array(list(SMOOTHING.values()))
 _ILLNESS_BODY: Final = np.where(BODY, WEIGHTS[ILLNESS], 0.0)
+_STEPS: Final = np.eye(COUNT)[column("steps")]
+_HEART_AND_STEPS: Final = _STEPS + np.eye(COUNT)[column("night_heart_rate")]
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "sums": (np.float32, (len(SUMS),), 0),
@@ -258,8 +272,10 @@ def fade(state: FamilyState, rows: NDArray[np.int64], missing: NDArray[np.int64]
 
 def _by_family(sums: NDArray[np.float64], sleep: NDArray[np.float64]) -> NDArray[np.float64]:
     raw = np.full((len(sums), len(FAMILIES)), np.nan)
-    raw[:, ILLNESS] = np.fmax(sums[:, 0], BODY_ALONE * sums[:, 1])
-    raw[:, WITHDRAWAL], raw[:, ACUTE_LOAD] = sums[:, 2], sums[:, 3]
+    all_or_body = np.fmax(sums[:, 0], BODY_ALONE * sums[:, 1])
+    raw[:, ILLNESS] = np.fmax(all_or_body, FEW_ALONE * sums[:, 4])
+    raw[:, WITHDRAWAL] = np.fmax(sums[:, 2], FEW_ALONE * sums[:, 5])
+    raw[:, ACUTE_LOAD] = sums[:, 3]
     raw[:, SLEEP] = sleep
     return raw
 
@@ -297,6 +313,8 @@ def _daily_sums(z: NDArray[np.float64], proved: NDArray[np.bool_]) -> NDArray[np
         combine(turned, _ILLNESS_BODY),
         combine(turned, WEIGHTS[WITHDRAWAL]),
         combine(turned, WEIGHTS[ACUTE_LOAD]),
+        combine(turned, _HEART_AND_STEPS),
+        combine(turned, _STEPS),
     )
     return np.stack(sums, axis=1)
 

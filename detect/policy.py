@@ -31,6 +31,8 @@ DEFAULT_BUDGETS: Final[dict[Family, float]] = {
 
 Families overlap and share what is told, so what is seen is less: `docs/evaluation.md`.
 """
+DAYS_MOST: Final = 90
+"""A rest or a standing reference of more than a season would watch over somebody else by then."""
 CHECK_TODAY_SHARE: Final = 0.5
 """Of the episodes of a budget, the share that may ask to be looked at today."""
 
@@ -62,8 +64,16 @@ class Policy:
             raise ValueError(f"a policy has one budget for each of {len(FAMILIES)} families")
         if any(not 0 <= budget <= 10 for budget in self.budgets):
             raise ValueError("a budget is between 0 and 10 episodes per person-month")
+        if self.budgets[FAMILIES.index(Family.DEVICE)] != 0:
+            raise ValueError(
+                "device findings follow rules, not a budget: give device a budget of 0"
+            )
         if not 0 < self.check_today_share < 1:
             raise ValueError("the share of check today is above 0 and below 1")
+        if not (0 <= self.rest_days <= DAYS_MOST and 0 <= self.freeze_days <= DAYS_MOST):
+            raise ValueError(f"rest and freeze last from 0 to {DAYS_MOST} days")
+        if not 1 <= self.most_open <= len(FAMILIES):
+            raise ValueError(f"from 1 to {len(FAMILIES)} episodes may be open at once")
 
     def thresholds(self) -> NDArray[np.float64]:
         """Return the score from which each family asks for review: float64[families]."""

@@ -81,11 +81,13 @@ class Smoothed:
                 self.measures[name] = 0.7 * old + 0.3 * clip(z[name], -most, most)
             else:
                 self.measures[name] = 0.9 * old
-        raw: Values = {
-            name: self.sums[name] for name in ("withdrawal", "acute_load") if name in today
-        }
+        raw: Values = {name: self.sums[name] for name in ("acute_load",) if name in today}
+        if "withdrawal" in today:
+            alone = [0.9 * self.sums["steps"]] if "steps" in today else []
+            raw["withdrawal"] = max([self.sums["withdrawal"], *alone])
         bodily = [self.sums["illness"]] if "illness" in today else []
         bodily += [0.8 * self.sums["body"]] if "body" in today else []
+        bodily += [0.9 * self.sums["pair"]] if "pair" in today else []
         if bodily:
             raw["illness"] = max(bodily)
         about_sleep = {name: worse(name, self.measures[name], RULES[name].most) for name in z}

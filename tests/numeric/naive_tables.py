@@ -60,6 +60,8 @@ ILLNESS_WEIGHTS: Final = {
 WEIGHTS: Final = {
     "illness": ILLNESS_WEIGHTS,
     "body": {name: weight for name, weight in ILLNESS_WEIGHTS.items() if name != "steps"},
+    "pair": {"night_heart_rate": 1.0, "steps": 1.0},
+    "steps": {"steps": 1.0},
     "timing": {"sleep_onset_h": 1.0, "first_activity_h": 0.7, "circadian_phase_h": 0.5},
     "length": {"sleep_minutes": 1.0, "sleep_efficiency": 0.7},
     "sleep": {
@@ -88,7 +90,14 @@ WEIGHTS: Final = {
         "first_activity_h": 0.5,
     },
 }
-SMOOTHING: Final = {"illness": 0.3, "body": 0.3, "withdrawal": 0.25, "acute_load": 0.3}
+SMOOTHING: Final = {
+    "illness": 0.3,
+    "body": 0.3,
+    "withdrawal": 0.25,
+    "acute_load": 0.3,
+    "pair": 0.3,
+    "steps": 0.25,
+}
 
 _TOGETHER: Final = {
     ("night_heart_rate", "night_hrv_rmssd"): -0.5,
@@ -113,9 +122,9 @@ _TOGETHER: Final = {
     ("aroused_minutes", "eda_level"): 0.3,
 }
 
-_WITHDRAWAL_TAIL: Final = ((0.1668, 0.4915, 0.8529, 1.1411, 1.4005), 0.1996, -0.412, 0.130)
+_WITHDRAWAL_TAIL: Final = ((0.1656, 0.4517, 0.7316, 0.9330, 1.1700), 0.2069, -0.018, 0.230)
 TAILS: Final = {
-    "illness": ((0.3924, 1.0049, 1.6902, 2.0892, 2.3516), 0.5377, -0.155, 0.070),
+    "illness": ((0.3184, 0.7668, 1.2340, 1.5079, 1.8125), 0.3411, 0.085, 0.195),
     "sleep": ((0.5996, 0.8983, 1.2374, 1.4627, 1.8607), 0.2378, 0.135, 0.220),
     "withdrawal": _WITHDRAWAL_TAIL,
     "acute_load": _WITHDRAWAL_TAIL,

@@ -167,7 +167,7 @@ def test_a_policy_that_allows_one_at_a_time_opens_one_at_a_time() -> None:
 
 def test_a_longer_rest_holds_a_mild_change_back_for_longer() -> None:
     def life(place: int) -> dict[str, float]:
-        size = 2.6 if 45 <= place < 50 else 2.8 if 62 <= place < 68 else 0.0
+        size = 1.9 if 45 <= place < 52 else 2.3 if 62 <= place < 69 else 0.0
         return {
             "night_heart_rate": size,
             "night_skin_temperature": 0.18 * size,
