@@ -1,9 +1,10 @@
 """What is usual for each person: median and MAD of their own earlier days.
 
-Two references. The near one is the 28 days that end two days before today: a change that has begun
-must not hide itself. The far one is the weekly medians of the days from 28 to 84 days ago, for what
-moves so slowly that it would drag the near one along. Medians, because one odd day must not move
-what is usual. Days that a note sets aside teach nothing.
+Two references. The near one is 28 days, with two days left out between them and today: a change
+that has begun must not hide itself. The far one is the weekly medians of the days from 28 to 84
+days ago, for what moves so slowly that it would drag the near one along. Medians, because one odd
+day must not move what is usual. Days that a note sets aside teach nothing, unless fewer than ten
+others are left: a long note must not blind.
 
 For measures that follow the week, the person's own difference between weekend and weekday, drawn
 towards none while few weekends are known, is taken out of the window and of today alike.
@@ -52,8 +53,9 @@ FAR_TO_DAYS: Final = 84
 LEAST_WEEKS: Final = 4
 """Half of the far reference; a person is known for about eight weeks by then."""
 LEAST_DAYS_OF_WEEK: Final = 3
-RECENT_DAYS: Final = 10
-LEAST_RECENT_DAYS: Final = 5
+RECENT_DAYS: Final = 21
+LEAST_RECENT_DAYS: Final = 10
+"""A median of three weeks: an illness of a few days, or of one week, is no slow change."""
 
 assert LAG_DAYS + WINDOW_DAYS < RING_DAYS - 1  # room for today and to judge yesterday again
 assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS
@@ -130,7 +132,11 @@ def usual_days(
     days = window_days(day)
     slots = days % RING_DAYS
     window = state.ring[rows[:, None], :, slots].astype(np.float64)
-    window[state.set_aside[rows[:, None], slots]] = np.nan
+    aside = state.set_aside[rows[:, None], slots]
+    aside &= (np.count_nonzero(~aside & ~np.isnan(window).all(axis=2), axis=1) >= LEAST_DAYS)[
+        :, None
+    ]
+    window[aside] = np.nan
     window = np.ascontiguousarray(np.swapaxes(window, 1, 2))
     weekend = is_weekend(days)
     shift = np.zeros((len(rows), COUNT))
@@ -175,16 +181,15 @@ def far_reference(
     return np.where(known, centre, np.nan), np.where(known, spread, np.nan)
 
 
-def recent_mean(
+def recent_level(
     state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the mean of the ten days up to today, NaN below five, and how many there were."""
+) -> NDArray[np.float64]:
+    """Return the median of the 21 days up to today: float64[n, features], NaN below ten of them."""
     days = day[:, None] - np.arange(RECENT_DAYS)
     values = state.ring[rows[:, None], :, days % RING_DAYS].astype(np.float64)
-    known = ~np.isnan(values)
-    count = np.count_nonzero(known, axis=1)
-    total = np.where(known, values, 0.0).sum(axis=1)
-    return np.where(count >= LEAST_RECENT_DAYS, total / np.maximum(count, 1), np.nan), count
+    values = np.swapaxes(values, 1, 2)
+    count = np.count_nonzero(~np.isnan(values), axis=-1)
+    return np.where(count >= LEAST_RECENT_DAYS, median_of(values, count), np.nan)
 
 
 def open_day(state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]) -> None:

@@ -126,7 +126,8 @@ def forget_device(state: DayState, row: int) -> None:
     """Start again with the measures that depend on the model of the device."""
     state.ring[row, DEVICE_BOUND] = np.nan
     state.weekly[row, DEVICE_BOUND] = np.nan
-    state.smoothed[row, DEVICE_BOUND] = 0
+    for memory in (state.smoothed, state.smoothed_before, state.held_smoothed):
+        memory[row, DEVICE_BOUND] = 0
     state.frozen_centre[row, DEVICE_BOUND] = np.nan
 
 
@@ -184,8 +185,8 @@ def _circumstances(
         watched=watched,
         version=VERSION,
         learning=bool(len(known)) and LEAST_DAYS <= int(known.max()) < WINDOW_DAYS,
-        frozen_since_day=None if frozen in {NEVER, day} else frozen,
-        relearned_on_day=None if relearned == NEVER else relearned,
+        frozen_since_day=None if frozen in {NEVER, day} or family == DRIFT else frozen,
+        relearned_on_day=relearned if relearned >= since else None,
         notes=notes.kinds_about(state, row, since, day),
     )
 

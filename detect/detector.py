@@ -28,7 +28,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detect import days, device, episodes, grid, moments, notes, plan_limits, quality
+from detect import days, device, episodes, grid, moments, notes, plan_limits, quality, rhythm
 from detect.closing import PEOPLE_AT_ONCE, Closed, close_days, open_days
 from detect.days import VERSION, JudgedDays, judge_days
 from detect.episodes import Turn
@@ -196,7 +196,9 @@ class Detector:
         Raises:
             ValueError: the person was never added.
         """
-        days.forget_device(self._state, self._row(person_id))
+        row = self._row(person_id)
+        days.forget_device(self._state, row)
+        rhythm.forget_eda(self._state, row)
 
     def bytes_per_person(self) -> int:
         """Return what one person costs in memory."""

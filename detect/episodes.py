@@ -138,7 +138,7 @@ def turn_episodes(
     """Move every person's episodes on by one scored day and return what changed, by place.
 
     Args:
-        held: bool[n], days that a note explains or travel blurs: illness and sleep open nothing.
+        held: bool[n], days that a note explains: illness, sleep and withdrawal open nothing.
     """
     usable = ~np.isnan(scored.score)
     _remember_since(state, rows, day, usable, usable & (scored.today >= UNUSUAL_DAY_FROM))
@@ -231,7 +231,9 @@ def _open(
             continue
         level = int(judged.levels[place, family])
         state.episode_level[row, family] = level
-        state.episode_since_day[row, family] = state.unusual_since_day[row]
+        run = int(state.unusual_since_day[row]) if family in {ILLNESS, WITHDRAWAL} else NEVER
+        state.episode_since_day[row, family] = day if run == NEVER else run
+        state.relearned_day[row] = NEVER
         state.days_below[row, family] = 0
         turns.append(Turn(place, EpisodeKind.OPENED, FAMILIES[family], LEVELS[level]))
     return turns
@@ -251,11 +253,15 @@ def _may_open(
     levels = state.episode_level[row]
     if level == 0 or levels[family] > 0 or np.count_nonzero(levels) >= policy.most_open:
         return False
-    if family in {ILLNESS, SLEEP} and (held[place] or day <= state.quiet_until_day[row]):
+    if held[place] and family in {ILLNESS, SLEEP, WITHDRAWAL}:
+        return False
+    if day <= state.quiet_until_day[row] and family in {ILLNESS, SLEEP}:
         return False
     if level < CHECK_TODAY_PLACE and day <= state.rest_until_day[row]:
         return False
-    others = int(np.delete(levels, DRIFT).max())
+    # A family that nothing is known of any more must not hide another.
+    speaks = np.where(np.isneginf(judged.held[place]), 0, levels)
+    others = int(np.delete(speaks, DRIFT).max())
     return family == DRIFT or level > others
 
 

@@ -106,7 +106,7 @@ def explain_day(
         day_date(since_day).isoformat(),
         _sentence(family, since_day, day, parts),
         _young_sentence(family, since_day, day, parts, around),
-        _clears_when(parts),
+        _clears_when(family, parts),
         around.version,
         level=around.level,
         contributions=[part_record(part) for part in parts],
@@ -238,7 +238,12 @@ def _weeks(days: int) -> str:
     return "week" if weeks == 1 else f"{weeks} weeks"
 
 
-def _clears_when(parts: Sequence[Measured]) -> str:
+def _clears_when(family: Family, parts: Sequence[Measured]) -> str:
+    if family is Family.DRIFT:
+        return (
+            "It ends by itself when recent weeks are near usual again; "
+            "it stays on your list until you close it."
+        )
     near = f" ({parts[0].centre_said()})" if parts else ""
     return (
         f"It ends by itself after two days near usual{near}; "

@@ -12,7 +12,7 @@ counts up to 3 spreads for the body and 2 for behaviour, what is better down to 
 | acute load | S(time tense while still, skin conductance), a = 0.3                              |
 | sleep      | the largest of C(all), 0.85 C(when) and 0.85 C(how much), over the smoothed z of   |
 |            | each measure (a = 0.3); either way counts where both are odd, and for all of when  |
-| drift      | the larger of C(body) and 0.7 C(the rest), z = (mean of ten days - far centre) /   |
+| drift      | the larger of C(body) and 0.7 C(the rest), z = (median of 21 days - far centre) /   |
 |            | sqrt((spread of days^2 / 2 + spread of weeks^2) / 2); nothing is smoothed further  |
 
 C(z) = sum(w z) / sqrt(w' R w) over the measures that are present, with the pooled correlation R: a
@@ -21,7 +21,7 @@ smoothed: s = (1 - a) s + a C. A day without any of the measures fades s by a te
 scored; nothing is ever filled in.
 
 Each is divided by the threshold of the person's policy, so 1 is "for review" in every family. What
-was told lately raises the bar a little (`told`): at most by a fifth, gone after a month.
+was told lately raises the bar a little (`told`): at most by a fifth, fading by a thirtieth a day.
 
 Costs and finds: `docs/evaluation.md`. Never: learns from a score, or fills a gap.
 
@@ -41,7 +41,7 @@ from detect.baseline import (
     BaselineState,
     Usual,
     far_reference,
-    recent_mean,
+    recent_level,
     usual_days,
 )
 from detect.findings import FAMILIES
@@ -155,7 +155,7 @@ class ScoredDays:
         z: float64[n, features], of this day alone, more is more; NaN = absent or not learned.
         body_z: float64[n], the smoothed sum over the body, in spreads.
         usual: float64[n, features, 3]: centre and the middle 80 %, on the scale of comparison.
-        far: the same against the far reference, with `recent` float64[n, features], of ten days.
+        far: the same against the far reference, with `recent` float64[n, features], of 21 days.
         drift_z: float64[n, features].
         days: int64[n, features] days that the near reference rests on.
         held_scores: float64[n, families] against the reference that stands still, for people with
@@ -355,7 +355,7 @@ def _drift(
     tuple[NDArray[np.float64], NDArray[np.float64]],
 ]:
     centre, week_spread = far_reference(state, rows, day)
-    recent, _ = recent_mean(state, rows, day)
+    recent = recent_level(state, rows, day)
     daily = np.fmax(near.spread, FLOOR)
     spread = np.sqrt((daily**2 / 2 + week_spread**2) / 2)
     drift_z = np.clip((recent - centre) / spread, -DRIFT_MOST, DRIFT_MOST)

@@ -75,7 +75,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "longest_still_minutes": Measure(0.15, 0.35, 1, BEHAVIOUR_MOST, _LOG, weekly=True),
     "first_activity_h": Measure(0.3, 1.0, 1, BEHAVIOUR_MOST, weekly=True),
     "eda_level": Measure(0.1, 0.25, 1, BODY_MOST, _LOG, device_bound=True),
-    "aroused_minutes": Measure(1.0, 1.2, 1, BODY_MOST, _LOG),
+    "aroused_minutes": Measure(1.5, 1.5, 1, BODY_MOST, _LOG),
 }
 assert tuple(MEASURES) == FEATURE_NAMES  # one rule for each feature of the vocabulary, in its order
 

@@ -198,7 +198,7 @@ def moments(state: MomentState, stream: Stream, cleaned: Cleaned) -> Moments:
     paced, start, end = _paced(state, flow)
     if len(paced.stream):
         found += _acute(state, paced, start, end, withheld)
-        found += _limits(state, paced, withheld)
+    found += _limits(state, flow, withheld)
     return Moments(sorted(found, key=lambda one: one.position), withheld)
 
 

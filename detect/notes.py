@@ -2,7 +2,7 @@
 
 A note explains or sets aside; it never makes anybody be noticed more. What each kind does:
 
-| note         | the days are | illness and sleep open      | teaches what is usual |
+| note         | the days are | illness, sleep, withdrawal open | teaches what is usual |
 |--------------|--------------|-----------------------------|-----------------------|
 | ill          | scored       | nothing: it is known already | no                   |
 | holiday      | scored       | nothing                     | no                    |

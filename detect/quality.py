@@ -381,7 +381,8 @@ def _cooling(
     centi = np.full(len(part), NO_CENTI, np.int64)
     centi[place] = np.rint(part.values[place, TEMPERATURE].astype(np.float64) * 100)
     from_centi = np.full(len(part), NO_CENTI, np.int64)
-    from_centi[place] = _fallen_from(state, part.take(place), centi[place])
+    if len(place):
+        from_centi[place] = _fallen_from(state, part.take(place), centi[place])
     steps, motion = part.values[:, STEPS], part.values[:, MOTION]
     still = ~(motion >= FLAT_MOTION_MG) & ~(steps > 0)
     falls = still & (from_centi != NO_CENTI)

@@ -58,6 +58,8 @@ HEART_USUAL_FROM: Final = 0.5
 """From this share of worn time on, a device "usually reports heart rate"."""
 CHARGING_FROM: Final = 128
 """Of 255: three of the last days in a row, or most days of the last two weeks."""
+LIVED_IN_HOURS: Final = 8
+"""A day with less on the body says nothing of charging: a device in a drawer is not charging."""
 ACTIVITY_STEP_BPM: Final = 0.25
 """Per day and unit of log1p(steps): a week to follow a new shape, a day does little."""
 ACTIVITY_LIMIT_BPM: Final = 20.0
@@ -152,6 +154,13 @@ def learn_day(
     )
     _learn_heart_usual(state, rows, bins.heart_share[kept], worn)
     _learn_charging(state, rows, bins.worn_share[kept], bins.reported_share[kept])
+
+
+def forget_eda(state: RhythmState, row: int) -> None:
+    """Learn skin conductance by hour again; its level belongs to the model of the device."""
+    state.eda_centre[row] = np.nan
+    state.eda_scale[row] = np.nan
+    state.eda_days[row] = 0
 
 
 def heart_usual_band(
@@ -308,7 +317,10 @@ def _learn_charging(
     worn = worn_share.reshape(len(rows), HOURS, BINS // HOURS).mean(axis=2)
     old = state.charging[rows].astype(np.int64)
     aim = np.where(worn < WORN_FROM * reported_share, 255, 0)
-    state.charging[rows] = np.where(reported_share >= WORN_FROM, old + (aim - old) // 4, old)
+    lived_in = (worn.sum(axis=1) >= LIVED_IN_HOURS)[:, None]
+    state.charging[rows] = np.where(
+        lived_in & (reported_share >= WORN_FROM), old + (aim - old) // 4, old
+    )
 
 
 def _centres_of_days(

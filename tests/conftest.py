@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -35,6 +36,13 @@ def pytest_configure() -> None:
         name for name in os.environ if name.startswith("TIDEWELL_") and name != "TIDEWELL_DATA"
     ]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """A command that a test runs must not leave its log in a stream that closes with it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def told(changes: tuple[Change, ...]) -> list[tuple[str, ...]]:
 async def test_a_looser_policy_tells_of_a_mild_drop_of_steps(
     database_url: str, owner: Connection
 ) -> None:
-    ids = await fill(owner, [quiet_days(), with_fewer_steps(80, 82, 0.85)])
+    ids = await fill(owner, [quiet_days(), with_fewer_steps(80, 82, 0.7)])
     found = await asked(database_url, LOOSER)
     (change,) = found.changes
     assert change.kinds == (ChangeKind.MORE,)
@@ -88,7 +88,7 @@ async def test_the_same_policy_twice_changes_nothing(database_url: str, owner: C
 async def test_what_opens_before_the_window_does_not_count(
     database_url: str, owner: Connection
 ) -> None:
-    await fill(owner, [with_fewer_steps(80, 82, 0.85)])
+    await fill(owner, [with_fewer_steps(80, 82, 0.7)])
     found = await asked(database_url, LOOSER, window=Window(LAST_DAY - 9, LAST_DAY))
     assert (found.changes, found.proposed_count) == ((), 0)
     assert found.basis.person_days == 10
@@ -251,7 +251,7 @@ def test_the_command_prints_a_sentence_or_json(
         async with await psycopg.AsyncConnection.connect(
             database_url, autocommit=True
         ) as connection:
-            await fill(connection, [with_fewer_steps(80, 82, 0.85)])
+            await fill(connection, [with_fewer_steps(80, 82, 0.7)])
 
     asyncio.run(prepare())
     monkeypatch.setenv("TIDEWELL_DATABASE_URL", database_url)

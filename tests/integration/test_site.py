@@ -146,7 +146,7 @@ def test_a_recorded_person_is_replayed_once_and_seen_on_their_page(home: Path) -
         with browser.open(f"{address}/people/{row[0]}") as answer:
             page = answer.read().decode()
         assert person in page
-        assert "Night heart rate" in page
+        assert "show the days up to then" in page
 
 
 def test_a_second_site_on_the_same_folder_says_who_holds_it(home: Path) -> None:

@@ -216,7 +216,7 @@ class NaiveLife:
     def usual(self, day: int, name: str) -> tuple[float, float, int, float] | None:
         """Return centre without the weekend's part, spread, days and that part."""
         rule = RULES[name]
-        window = [d for d in range(day - 30, day - 2) if d not in self.set_aside]
+        window = self._window(day)
         known = [d for d in window if name in self.compared.get(d, {})]
         difference = 0.0
         if rule.weekly:
@@ -255,7 +255,7 @@ class NaiveLife:
                 part = self.part(day, name)
                 moved = (value - part - self.frozen[1][name]) / self.frozen[2][name]
                 still[name] = clip(moved, -most, most)
-        window = [d for d in range(day - 30, day - 2) if d not in self.set_aside]
+        window = self._window(day)
         body_known = any(self._values(name, window) for name in BODY)
         proved = worn >= 480 or any(name in BODY for name in z) or not body_known
         raw, self.today = self.smoothed.move(z, proved)
@@ -285,7 +285,7 @@ class NaiveLife:
         """Return the weekend's part, which a measure has before its centre is known."""
         if not RULES[name].weekly:
             return 0.0
-        window = [d for d in range(day - 30, day - 2) if d not in self.set_aside]
+        window = self._window(day)
         ends = self._values(name, [d for d in window if is_weekend(d)])
         days = self._values(name, [d for d in window if not is_weekend(d)])
         if not ends or not days:
@@ -306,14 +306,14 @@ class NaiveLife:
         moved = {}
         for name, rule in RULES.items():
             far = [self.weeks[w][name] for w in weeks if name in self.weeks[w]]
-            near = self._values(name, list(range(day - 9, day + 1)))
-            if len(far) < 4 or len(near) < 5:
+            near = self._values(name, list(range(day - 20, day + 1)))
+            if len(far) < 4 or len(near) < 10:
                 continue
             centre = median(far)
             between = 1.4826 * median(abs(value - centre) for value in far)
             within = usual[name][1] if name in usual else rule.floor
             spread = math.sqrt((within**2 / 2 + between**2) / 2)
-            moved[name] = worse(name, clip((sum(near) / len(near) - centre) / spread, -4, 4), 4)
+            moved[name] = worse(name, clip((median(near) - centre) / spread, -4, 4), 4)
         body = combined({name: z for name, z in moved.items() if name in BODY}, "drift")
         rest = combined({name: z for name, z in moved.items() if name not in BODY}, "drift")
         found = [] if body is None else [body]
@@ -331,8 +331,9 @@ class NaiveLife:
         recent = sum(bool(self.compared.get(day - ago)) for ago in range(3))
         for family in sorted(ASKED_FIRST, key=lambda name: -asked.get(name, -math.inf)):
             level = level_of(family, asked.get(family, -math.inf))
-            if recent >= 2 and self._may_open(day, family, level, explained):
+            if recent >= 2 and self._may_open(day, family, level, explained, held):
                 self.episodes[family] = Episode(day, level)
+                self.learned_again = False
                 turned.append(Turned(day, family, "opened", level, day, held.get(family, 0.0)))
         return turned
 
@@ -353,14 +354,24 @@ class NaiveLife:
         kind = "worsened" if episode.level > before else "continued"
         return [Turned(day, family, kind, episode.level, episode.opened_day, score)]
 
-    def _may_open(self, day: int, family: str, level: int, explained: bool) -> bool:
+    def _window(self, day: int) -> list[int]:
+        """Days that teach; where they are too few, those that were set aside teach after all."""
+        days = list(range(day - 30, day - 2))
+        taught = [d for d in days if d not in self.set_aside]
+        return taught if sum(bool(self.compared.get(d)) for d in taught) >= 10 else days
+
+    def _may_open(self, day: int, family: str, level: int, explained: bool, held: Values) -> bool:
         if level == 0 or family in self.episodes or len(self.episodes) == 2:
             return False
-        if family in {"illness", "sleep"} and (explained or day <= self.quiet_until):
+        if family in {"illness", "sleep", "withdrawal"} and explained:
+            return False
+        if family in {"illness", "sleep"} and day <= self.quiet_until:
             return False
         if level < 2 and day <= self.rest_until:
             return False
-        others = [one.level for name, one in self.episodes.items() if name != "drift"]
+        others = [
+            one.level for name, one in self.episodes.items() if name != "drift" and name in held
+        ]
         return family == "drift" or all(level > one for one in others)
 
     def _freeze(self, day: int) -> None:

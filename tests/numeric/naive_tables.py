@@ -43,7 +43,7 @@ RULES: Final = {
     "longest_still_minutes": Rule(0.15, 0.35, 1, 2, log=True, weekly=True),
     "first_activity_h": Rule(0.3, 1.0, 1, 2, weekly=True),
     "eda_level": Rule(0.1, 0.25, 1, 3, log=True, device=True),
-    "aroused_minutes": Rule(1.0, 1.2, 1, 3, log=True),
+    "aroused_minutes": Rule(1.5, 1.5, 1, 3, log=True),
 }
 BODY: Final = {name for name, rule in RULES.items() if rule.body}
 
@@ -128,7 +128,7 @@ TAILS: Final = {
     "sleep": ((0.5996, 0.8983, 1.2374, 1.4627, 1.8607), 0.2378, 0.135, 0.220),
     "withdrawal": _WITHDRAWAL_TAIL,
     "acute_load": _WITHDRAWAL_TAIL,
-    "drift": ((1.1507, 2.0583, 2.8000, 2.8422, 3.2173), 0.5564, -0.500, 0.400),
+    "drift": ((0.8988, 1.4953, 2.2711, 2.7120, 3.4333), 0.6349, -0.500, 0.220),
 }
 """Quantiles 50, 75, 90, 95, 98; scale and shape of what lies above; episodes for each such day."""
 BUDGETS: Final = {

@@ -197,7 +197,7 @@ def difference(policy: DetectionPolicy, several: list[Features]) -> list[Change]
 
 
 def test_a_mild_drop_of_steps_is_told_by_the_looser_policy_only() -> None:
-    several = [quiet_days(), with_fewer_steps(80, 82, 0.85), quiet_days()]
+    several = [quiet_days(), with_fewer_steps(80, 82, 0.7), quiet_days()]
     (found,) = difference(budgets(withdrawal=3), several)
     assert (found.person_id, found.kinds) == (2, (ChangeKind.MORE,))
     assert found.subject == Subject(Family.WITHDRAWAL)

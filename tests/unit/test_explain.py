@@ -38,7 +38,7 @@ HARD_WORDS: Final = re.compile(
 """Words that a child would not use, that alarm, or that blame."""
 NEVER: Final = re.compile(
     r"\b(?:nan|inf|none|patients?|diagnos\w*|detect\w*|disease|infection|fever|depress\w*|anxi\w*"
-    r"|stress\w*|panic|emergency|medical|disorder|abnormal|unhealthy)\b|-0\b|-inf|e\+\d",
+    r"|stress\w*|panic|emergency|medical|disorder|abnormal|unhealthy)\b|-0\b(?!\.\d*[1-9])|-inf|e\+\d",
     re.IGNORECASE,
 )
 """What no reader ever sees: numbers that are none, and names for what nobody here can know."""

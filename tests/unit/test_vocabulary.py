@@ -96,4 +96,4 @@ def test_levels_are_ranked_from_usual_to_check_now() -> None:
 def test_features_and_families_have_plain_names() -> None:
     assert len(set(FEATURE_NAMES)) == len(FEATURES)
     for name in (*FEATURE_NAMES, *Family, *Level):
-        assert re.fullmatch(r"[a-z][a-z_]*", name)
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
