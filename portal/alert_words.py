@@ -90,6 +90,8 @@ def outcome_words(outcome: str | None) -> str:
 def event_words(kind: str, reason: str, who: str | None) -> str:
     """Return one line of an alert's history."""
     template = _REFUSED_WORDS.get(reason) if kind == "action_refused" else _EVENT_WORDS.get(kind)
+    if kind == "duplicate_suppressed" and who is None:
+        template = "The same change was noticed again; nobody was called twice"
     return (template or sentence_case(kind)).format(who=who or "the next person")
 
 

@@ -16,7 +16,7 @@ FAMILY_WORDS: Final[dict[str, str]] = {
     Family.ILLNESS: "Body measures",
     Family.SLEEP: "Sleep",
     Family.WITHDRAWAL: "Activity and rest",
-    Family.ACUTE_LOAD: "A sudden change",
+    Family.ACUTE_LOAD: "Body tension",
     Family.DRIFT: "A slow change over weeks",
     Family.DEVICE: "The device",
 }

@@ -131,7 +131,7 @@ def parse_policy(name: str, content: bytes) -> DetectionPolicy:
         given = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise UsageError(f"{name}: expected text in UTF-8; save it as such") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: expected TOML: {error}") from None
     try:
         return _File.model_validate(given).as_policy(name)
