@@ -104,7 +104,7 @@ def explain_day(
     return explanation(
         family,
         day_date(since_day).isoformat(),
-        _sentence(family, since_day, day, parts),
+        _sentence(family, since_day, day, parts, calmer=_is_calmer(agreement)),
         _young_sentence(family, since_day, day, parts, around),
         _clears_when(family, parts),
         around.version,
@@ -198,13 +198,23 @@ def explain_returned(
     )
 
 
-def _sentence(family: Family, since_day: int, day: int, parts: Sequence[Measured]) -> str:
+def _is_calmer(agreement: Agreement) -> bool:
+    """Return whether measures could be compared and none of them stands out any more."""
+    return agreement.present > 0 and agreement.moved == 0
+
+
+def _sentence(
+    family: Family, since_day: int, day: int, parts: Sequence[Measured], *, calmer: bool
+) -> str:
     """Return what changed and since when, for a practitioner."""
     what = "; ".join(part.sentence() for part in parts) or "several measures, each a little"
     days = max(1, day - since_day + 1)
     if family is Family.DRIFT:
         return f"Slowly, over the last {_weeks(days)}, compared with {DRIFT_REFERENCE}: {what}."
     subject, has = FAMILY_SUBJECTS[family]
+    if calmer and days > 1:
+        since = day_words(since_day)
+        return f"{subject} changed from {since} and {has} come nearer to usual since: {what}."
     if days == 1:
         return f"{subject} changed on {day_words(day)}: {what}."
     return f"{subject} {has} changed for {days} days, since {day_words(since_day)}: {what}."

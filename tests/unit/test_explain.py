@@ -389,3 +389,18 @@ def test_the_first_day_is_the_same_in_words_and_as_a_date() -> None:
     one = ALL["illness, 3 days"]
     first = datetime.fromisoformat(one["since"])
     assert f"since {first:%A} {first.day} {first:%B}" in one["sentence"]
+
+
+def test_a_change_that_calmed_down_is_told_as_one() -> None:
+    usual = np.full((len(FEATURES), 3), np.nan)
+    usual[0] = 56.0, 54.0, 58.0
+    features = np.full(len(FEATURES), np.nan, np.float32)
+    features[0] = 59.0
+    contribution = np.full(len(FEATURES), np.nan)
+    contribution[0] = 0.3
+    calmer = Circumstances(agreement=Agreement(0, 1), days_with_data=7)
+    found = explain_day(Family.ILLNESS, 20_000, 20_009, features, usual, contribution, 1300, calmer)
+    assert "have come nearer to usual since: night heart rate 59 bpm" in found["sentence"]
+    moved = Circumstances(agreement=Agreement(1, 1), days_with_data=7)
+    found = explain_day(Family.ILLNESS, 20_000, 20_009, features, usual, contribution, 1300, moved)
+    assert "nearer" not in found["sentence"]
