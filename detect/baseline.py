@@ -42,6 +42,8 @@ CENTRE_DAYS: Final = 8
 """z is multiplied by sqrt(n / (n + 8)): a centre of few days errs, and it errs for weeks."""
 WEEKEND_DAYS: Final = 6
 """As many weekend days as "no difference from weekdays" weighs: three weekends."""
+USUAL_HALF_WIDTH: Final = 1.2816
+"""In spreads: the middle 80 % of a normal sample, which is what pages call usual."""
 MAD_TO_SD: Final = 1.4826
 """Makes the MAD of a normal sample an estimate of its standard deviation."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect import grid, moments, notes, rhythm
+from detect.baseline import is_weekend
 from detect.days import JudgedDays, judge_again, judge_days
 from detect.features import day_and_night, day_features, minutes_worn
 from detect.findings import DayResults
@@ -107,7 +108,7 @@ def _judge_late(state: State, rows: NDArray[np.int64], policy: Policy) -> DayRes
 def _learn(state: State, rows: NDArray[np.int64], day: NDArray[np.int64]) -> None:
     excluded = (state.episode_level[rows] > 0).any(axis=1)
     excluded |= notes.touches(state, rows, day, notes.HOLDS | notes.LEAVES_OUT)
-    rhythm.learn_day(state, rows, rhythm.is_weekend(day), _day_bins(state, rows, day, excluded))
+    rhythm.learn_day(state, rows, is_weekend(day), _day_bins(state, rows, day, excluded))
 
 
 def _day_bins(

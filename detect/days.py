@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect import baseline, episodes, families, notes
-from detect.baseline import LEAST_DAYS, RING_DAYS, WINDOW_DAYS
+from detect.baseline import LEAST_DAYS, RING_DAYS, USUAL_HALF_WIDTH, WINDOW_DAYS
 from detect.episodes import EpisodeState, Judged, Turn
 from detect.explain import Circumstances, explain_day, explain_end
 from detect.explanation import COVERAGE_DAYS, Agreement
-from detect.families import DRIFT, USUAL_HALF_WIDTH, ScoredDays, worse
+from detect.families import DRIFT, ScoredDays, worse
 from detect.findings import FAMILIES, DayResults, EpisodeKind
 from detect.measures import COUNT, DEVICE_BOUND, MOST, WEIGHTS, column, compared, own_unit
 from detect.notes import NoteState
 from detect.policy import Policy
+from detect.rhythm import TRAVEL_FROM_H, phase_jump_h
 from tidewell.local_time import NEVER
 from tidewell.vocabulary import FEATURE_NAMES
 
@@ -34,7 +35,6 @@ A snapshot of another version is not used.
 MOVED_FROM: Final = 0.8
 """A measure counts as moved when it stands, smoothed, this many spreads from usual."""
 PROOF_OF_WEAR_MINUTES: Final = 8 * 60
-TRAVEL_FROM_H: Final = 3.0
 TRAVEL_DAYS: Final = 3
 """A body clock that jumped three hours is a journey or a night awake: sleep and illness wait."""
 PHASE: Final = column("circadian_phase_h")
@@ -236,10 +236,8 @@ def _notice_travel(
     features: NDArray[np.float32],
 ) -> None:
     before = state.ring[rows, PHASE, (day - 1) % RING_DAYS].astype(np.float64)
-    apart = np.abs(features[:, PHASE] - before) % 24
-    jump = np.minimum(apart, 24 - apart)
-    jumped = rows[np.nan_to_num(jump, nan=0.0) > TRAVEL_FROM_H]
-    state.quiet_until_day[jumped] = day[np.nan_to_num(jump, nan=0.0) > TRAVEL_FROM_H] + TRAVEL_DAYS
+    jumped = np.abs(phase_jump_h(before, features[:, PHASE])) > TRAVEL_FROM_H
+    state.quiet_until_day[rows[jumped]] = day[jumped] + TRAVEL_DAYS
 
 
 def _results(

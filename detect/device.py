@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
 
@@ -29,7 +28,7 @@ from detect.findings import LEVELS, EpisodeChange, EpisodeKind
 from detect.moments import Moment, MomentKind
 from detect.rhythm import CHARGING_FROM, RhythmState
 from detect.stream import Stream, before
-from tidewell.local_time import NEVER, ZoneTable
+from tidewell.local_time import NEVER, ZoneTable, local_moment
 from tidewell.vocabulary import Family, Level
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
@@ -251,13 +250,13 @@ def _is_just_off(state: DeviceMemory, row: int) -> bool:
 
 def _ask_for_review(state: DeviceMemory, row: int, at_ms: int) -> EpisodeChange:
     state.device_level[row] = LEVELS.index(Level.FOR_REVIEW)
-    off_since = _local(state, row, int(state.off_since_ms[row]))
+    off_since = local_moment(state.zone(row), int(state.off_since_ms[row]))
     why = explain_removed(off_since, _charging_hours(state, row))
     return _change(state, row, EpisodeKind.WORSENED, at_ms, why)
 
 
 def _turn_wear(state: DeviceMemory, moment: Moment) -> list[EpisodeChange]:
-    row, taken_off = moment.row, _local(state, moment.row, moment.started_ms)
+    row, taken_off = moment.row, local_moment(state.zone(moment.row), moment.started_ms)
     if moment.kind is MomentKind.DEVICE_REMOVED:
         if state.device_state[row] != DeviceState.NOTHING:
             return []
@@ -267,17 +266,12 @@ def _turn_wear(state: DeviceMemory, moment: Moment) -> list[EpisodeChange]:
         return [change]
     if state.device_state[row] != DeviceState.REMOVED:
         return []
-    why = explain_returned(taken_off, _local(state, row, moment.at_ms))
+    why = explain_returned(taken_off, local_moment(state.zone(row), moment.at_ms))
     return [_close(state, row, moment.at_ms, why)]
 
 
 def _charging_hours(state: DeviceMemory, row: int) -> list[int]:
     return np.flatnonzero(state.charging[row] >= CHARGING_FROM).tolist()
-
-
-def _local(state: DeviceMemory, row: int, at_ms: int) -> datetime:
-    local_ms = int(state.zone(row).local_ms(np.array([at_ms]))[0])
-    return datetime.fromtimestamp(local_ms / 1000, UTC)
 
 
 def _end_silence(state: DeviceMemory, event: SilenceEnded) -> list[EpisodeChange]:
@@ -297,7 +291,7 @@ def _silence(state: DeviceMemory, row: int) -> dict[str, Any]:
 
 
 def _silence_since(state: DeviceMemory, row: int, latest_ms: int) -> dict[str, Any]:
-    return explain_silence(_local(state, row, latest_ms))
+    return explain_silence(local_moment(state.zone(row), latest_ms))
 
 
 def _open(

@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from detect.baseline import (
+    USUAL_HALF_WIDTH,
     BaselineState,
     Usual,
     far_reference,
@@ -173,10 +174,6 @@ class ScoredDays:
     drift_z: NDArray[np.float64]
     days: NDArray[np.int64]
     held_scores: NDArray[np.float64]
-
-
-USUAL_HALF_WIDTH: Final = 1.2816
-"""In spreads: the middle 80 % of a normal sample, which is what pages call usual."""
 
 
 def score_day(

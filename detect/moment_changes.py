@@ -9,7 +9,6 @@ told each time, because that is what was agreed.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +20,7 @@ from detect.moments import Moment, MomentKind, MomentState
 from detect.plan_limits import limit_of
 from detect.policy import Policy
 from detect.rhythm import LEAST_DAYS
-from tidewell.local_time import DAY_MS, NEVER, ZoneTable
+from tidewell.local_time import DAY_MS, NEVER, ZoneTable, local_moment
 from tidewell.vocabulary import Family, Level
 
 ACUTE_REST_MS: Final = 7 * DAY_MS
@@ -90,7 +89,7 @@ def _change(
 def _acute(state: ToldState, moment: Moment) -> dict[str, Any]:
     centre = (moment.usual_low + moment.usual_high) / 2
     return explain_acute(
-        _local(state, moment.row, moment.started_ms),
+        local_moment(state.zone(moment.row), moment.started_ms),
         moment.minutes,
         moment.value,
         (centre, moment.usual_low, moment.usual_high),
@@ -107,12 +106,7 @@ def _limit(state: ToldState, moment: Moment) -> dict[str, Any]:
         limit.value,
         limit.for_minutes,
         moment.value,
-        _local(state, moment.row, moment.at_ms),
+        local_moment(state.zone(moment.row), moment.at_ms),
         at_rest=limit.while_resting,
         level=limit.level,
     )
-
-
-def _local(state: ToldState, row: int, at_ms: int) -> datetime:
-    local_ms = int(state.zone(row).local_ms(np.array([at_ms]))[0])
-    return datetime.fromtimestamp(local_ms / 1000, UTC)

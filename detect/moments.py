@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from detect import plan_limits
+from detect.baseline import USUAL_HALF_WIDTH, is_weekend
 from detect.plan_limits import NO_SLOT, LimitState, follow_limit
 from detect.quality import HEART_RATE, REASONS, Cleaned, QualityReason
 from detect.rhythm import (
     eda_residual_z,
     heart_residual_z,
     heart_usual_band,
-    is_weekend,
     usually_charging,
 )
 from detect.stream import (
@@ -69,8 +69,6 @@ SPAN_MOST: Final = 60
 REMOVED_AFTER_MS: Final = 10 * MINUTE_MS
 """Long enough for a shower or a look at the clasp, short enough to be said within 15 minutes."""
 BACK_AFTER_MS: Final = 10 * MINUTE_MS
-USUAL_HALF_WIDTH: Final = 1.2816
-"""In spreads: the middle 80 % of a normal sample, which is what pages call usual."""
 
 _WINDOW_MASK: Final = np.uint64((1 << WINDOW_MINUTES) - 1)
 

@@ -118,16 +118,6 @@ class DayBins:
     excluded: NDArray[np.bool_]
 
 
-def is_weekend(day: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return where a local day (days since 1970) is a Saturday or Sunday.
-
-    Example:
-        >>> is_weekend(np.array([1, 2, 3, 4])).tolist()  # 2 January 1970 was a Friday
-        [False, True, True, False]
-    """
-    return (day + 3) % 7 >= 5
-
-
 def learn_day(
     state: RhythmState, rows: NDArray[np.int64], weekend: NDArray[np.bool_], bins: DayBins
 ) -> None:

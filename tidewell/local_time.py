@@ -124,3 +124,8 @@ def _change_before(moment: datetime, zone: ZoneInfo) -> int:
         else:
             low_s = middle_s
     return high_s * 1000
+
+
+def local_moment(zone: ZoneTable, at_ms: int) -> datetime:
+    """Return a moment by the clock of a zone, for words: its wall time, labelled UTC."""
+    return datetime.fromtimestamp(int(zone.local_ms(np.array([at_ms]))[0]) / 1000, UTC)

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from detect.baseline import is_weekend
 from detect.rhythm import (
     CHARGING_FROM,
     DayBins,
     eda_residual_z,
     heart_residual_z,
     heart_usual_band,
-    is_weekend,
     learn_day,
     phase_jump_h,
     usually_charging,
