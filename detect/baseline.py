@@ -55,9 +55,9 @@ FAR_TO_DAYS: Final = 84
 LEAST_WEEKS: Final = 4
 """Half of the far reference; a person is known for about eight weeks by then."""
 LEAST_DAYS_OF_WEEK: Final = 3
-RECENT_DAYS: Final = 21
+RECENT_DAYS: Final = 17
 LEAST_RECENT_DAYS: Final = 10
-"""A median of three weeks: an illness of a few days, or of one week, is no slow change."""
+"""A median of 17 days: an illness of a week is less than half of it, and so no slow change."""
 
 assert LAG_DAYS + WINDOW_DAYS < RING_DAYS - 1  # room for today and to judge yesterday again
 assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS
@@ -186,7 +186,7 @@ def far_reference(
 def recent_level(
     state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the median of the 21 days up to today: float64[n, features], NaN below ten of them."""
+    """Return the median of the 17 days up to today: float64[n, features], NaN below ten of them."""
     days = day[:, None] - np.arange(RECENT_DAYS)
     values = state.ring[rows[:, None], :, days % RING_DAYS].astype(np.float64)
     values = np.swapaxes(values, 1, 2)

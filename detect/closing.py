@@ -1,8 +1,9 @@
 """Closing a day: from its quarters of an hour to features, a score, and what is learned.
 
-In order: the day before is judged again if readings for it came late; the day gets its features
-and is judged; the daily rhythm learns from it; its slot is emptied for the day that opens. All of
-it for many people at once.
+In order: the day before is judged again if readings for it came late, or for the first time if it
+was passed over without any and they all came late; the day gets its features and is judged; the
+daily rhythm learns from it; its slot is emptied for the day that opens. All of it for many people
+at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from detect import grid, moments, notes, rhythm
 from detect.baseline import is_weekend
-from detect.days import JudgedDays, judge_again, judge_days
+from detect.days import JudgedDays, judge_again, judge_days, judge_passed
 from detect.features import day_and_night, day_features, minutes_worn
 from detect.findings import DayResults
 from detect.grid import (
@@ -53,9 +54,13 @@ NIGHT_COLUMNS: Final = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Days that closed: `again` were judged before, `judged` for the first time; rows of each."""
+    """Days that closed: `again` were judged before, `judged` for the first time; rows of each.
+
+    `passed` are days before those, for which all readings came late.
+    """
 
     again: DayResults | None
+    passed: DayResults | None
     judged: JudgedDays | None
     rows: NDArray[np.int64]
     day: NDArray[np.int64]
@@ -76,6 +81,7 @@ def close_days(
     """Close the open day of each person and open another; a day without a reading is not judged."""
     day = state.open_day[rows].copy()
     again = _judge_late(state, rows, policy)
+    passed = _judge_passed(state, rows, day - 1, policy)
     filled = state.reported_s[rows, day % SLOTS] > 0
     chosen, of_day = rows[filled], day[filled]
     judged = None
@@ -86,7 +92,27 @@ def close_days(
         _learn(state, chosen, of_day)
         remember_sleep(state, chosen, of_day, sleep)
     open_days(state, rows, next_day)
-    return Closed(again, judged, chosen, of_day)
+    return Closed(again, passed, judged, chosen, of_day)
+
+
+def _judge_passed(
+    state: State, rows: NDArray[np.int64], day: NDArray[np.int64], policy: Policy
+) -> DayResults | None:
+    """Judge the day before the open one where it never closed and holds readings by now.
+
+    Its evening before is gone, as the slot of that belongs to the open day.
+    """
+    filled = (state.grid_day[rows, day % SLOTS] == day) & (state.reported_s[rows, day % SLOTS] > 0)
+    passed = filled & (state.last_closed_day[rows] < day)
+    if not passed.any():
+        return None
+    chosen, of_day = rows[passed], day[passed]
+    features, sleep = day_and_night(state, chosen, of_day)
+    worn = minutes_worn(state, chosen, of_day)
+    results = judge_passed(state, chosen, of_day, features, worn, policy)
+    _learn(state, chosen, of_day)
+    remember_sleep(state, chosen, of_day, sleep)
+    return results
 
 
 def _judge_late(state: State, rows: NDArray[np.int64], policy: Policy) -> DayResults | None:

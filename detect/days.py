@@ -27,7 +27,7 @@ from detect.rhythm import TRAVEL_FROM_H, phase_jump_h
 from tidewell.local_time import NEVER
 from tidewell.vocabulary import FEATURE_NAMES
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Raised whenever the same readings may give other findings.
 
 A snapshot of another version is not used.
@@ -37,6 +37,11 @@ MOVED_FROM: Final = 0.8
 PROOF_OF_WEAR_MINUTES: Final = 8 * 60
 TRAVEL_DAYS: Final = 3
 """A body clock that jumped three hours is a journey or a night awake: sleep and illness wait."""
+TRAVEL_MOST_DAYS: Final = 7
+"""Further jumps lengthen a hold to a week in all: the way there and back."""
+TRAVEL_APART_DAYS: Final = 7
+"""Days from one hold to the next: nights that turn again and again are no journey, but a change."""
+HOURS_ROUND: Final = 24.0
 PHASE: Final = column("circadian_phase_h")
 UNKNOWN_MINUTES: Final = -1
 
@@ -77,16 +82,7 @@ def judge_days(
         rows: state rows, each once. features: float32[n, features], own units, NaN = none.
         worn_minutes: int32[n], -1 = not known.
     """
-    last = state.last_closed_day[rows]
-    missing = np.where(last == NEVER, 0, day - last - 1)
-    families.fade(state, rows, missing)
-    _forget_told(state, rows, day, missing)
-    baseline.open_day(state, rows, day)
-    features = np.where(
-        notes.touches(state, rows, day, notes.LEAVES_OUT)[:, None], np.float32(np.nan), features
-    )
-    held = notes.touches(state, rows, day, notes.HOLDS)
-    _notice_travel(state, rows, day, features)
+    features, held = _begin(state, rows, day, features)
     scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
     judged = episodes.judge(state, rows, scored, policy)
     turns = episodes.turn_episodes(state, rows, day, scored, judged, held, policy)
@@ -95,6 +91,26 @@ def judge_days(
     return JudgedDays(
         _results(state, rows, day, features, worn_minutes, scored, judged), turns, scored, judged
     )
+
+
+def judge_passed(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    features: NDArray[np.float32],
+    worn_minutes: NDArray[np.int32],
+    policy: Policy,
+) -> DayResults:
+    """Judge a day that was passed over without a reading, after its readings came late.
+
+    It is scored, remembered and taught from like any other. It opens, closes and clears nothing:
+    late readings are not news.
+    """
+    features, held = _begin(state, rows, day, features)
+    scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
+    judged = episodes.judge(state, rows, scored, policy)
+    state.set_aside[rows, day % RING_DAYS] |= held
+    return _results(state, rows, day, features, worn_minutes, scored, judged)
 
 
 def judge_again(
@@ -144,9 +160,12 @@ def explain_turn(
         centre, half = state.frozen_centre[row], USUAL_HALF_WIDTH * state.frozen_spread[row]
         band = np.stack([centre, centre - half, centre + half]).astype(np.float64)
         usual, z = own_unit(band).T, state.held_smoothed[row]
+        usual[PHASE] += _round_to(usual[PHASE, 0], features[PHASE])
     if family == DRIFT:
         features = own_unit(found.scored.recent[turn.place]).astype(np.float32)
         usual = own_unit(found.scored.far[turn.place].T).T
+        features[PHASE] %= HOURS_ROUND
+        usual[PHASE] += _round_to(usual[PHASE, 0], features[PHASE])
         z = found.scored.drift_z[turn.place].astype(np.float32)
         since = day - baseline.FAR_FROM_DAYS + 1
     oriented = WEIGHTS[family] * worse(z.astype(np.float64), 2 * MOST)
@@ -158,6 +177,24 @@ def explain_turn(
         return explain_end(turn.family, since, features, usual, minutes, around)
     contribution = np.where(there, oriented, np.nan)
     return explain_day(turn.family, since, day, features, usual, contribution, minutes, around)
+
+
+def _begin(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    features: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Make room for a day; return what notes leave of it, and where they explain it."""
+    last = state.last_closed_day[rows]
+    missing = np.where(last == NEVER, 0, day - last - 1)
+    families.fade(state, rows, missing)
+    _forget_told(state, rows, day, missing)
+    baseline.open_day(state, rows, day)
+    left_out = notes.touches(state, rows, day, notes.LEAVES_OUT)
+    features = np.where(left_out[:, None], np.float32(np.nan), features)
+    _notice_travel(state, rows, day, features)
+    return features, notes.touches(state, rows, day, notes.HOLDS)
 
 
 def _circumstances(
@@ -200,6 +237,7 @@ def _write_and_score(
     policy: Policy,
 ) -> ScoredDays:
     values = compared(features)
+    values[:, PHASE] = _on_own_clock(state, rows, day, values[:, PHASE])
     baseline.write_day(state, rows, day, values)
     proved = worn_minutes >= PROOF_OF_WEAR_MINUTES
     return families.score_day(state, rows, day, values, proved, policy)
@@ -235,9 +273,48 @@ def _notice_travel(
     day: NDArray[np.int64],
     features: NDArray[np.float32],
 ) -> None:
+    """Hold sleep and illness after the daily rhythm jumped, a week in a fortnight at most."""
     before = state.ring[rows, PHASE, (day - 1) % RING_DAYS].astype(np.float64)
     jumped = np.abs(phase_jump_h(before, features[:, PHASE])) > TRAVEL_FROM_H
-    state.quiet_until_day[rows[jumped]] = day[jumped] + TRAVEL_DAYS
+    rows, day = rows[jumped], day[jumped]
+    since, until = state.quiet_since_day[rows], state.quiet_until_day[rows]
+    goes_on = day <= until
+    begins = (until == NEVER) | (day > until + TRAVEL_APART_DAYS)
+    since = np.where(begins, day, since)
+    longer = np.minimum(day + TRAVEL_DAYS, since + TRAVEL_MOST_DAYS - 1)
+    state.quiet_since_day[rows] = since
+    state.quiet_until_day[rows] = np.where(begins | goes_on, longer, until)
+
+
+def _on_own_clock(
+    state: DayState, rows: NDArray[np.int64], day: NDArray[np.int64], phase: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return hours of the day as near as they come to the person's own centre: float64[n].
+
+    The hour of somebody whose rhythm turns about midnight is 23.8 or 24.3, never 0.3: medians and
+    differences of such hours mean something. The centre is the median of the last month, else of
+    the weeks before.
+    """
+    recent = state.ring[rows, PHASE].astype(np.float64)
+    recent[np.arange(len(rows)), day % RING_DAYS] = np.nan
+    weeks = state.weekly[rows, PHASE].astype(np.float64)
+    month, longer = (
+        baseline.median_of(known, np.count_nonzero(~np.isnan(known), axis=1))
+        for known in (recent, weeks)
+    )
+    centre = np.where(np.isnan(month), longer, month)
+    return np.where(np.isnan(centre), phase, centre + phase_jump_h(centre, phase))
+
+
+def _round_to(centre: NDArray[np.floating], beside: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return whole days, in hours, that bring a centre nearest to an hour; 0 where not known.
+
+    Example:
+        >>> _round_to(np.array([24.3, 1.0]), np.array([0.5, np.nan])).tolist()
+        [-24.0, 0.0]
+    """
+    days = np.round((np.asarray(beside, np.float64) - centre) / HOURS_ROUND)
+    return np.nan_to_num(days) * HOURS_ROUND
 
 
 def _results(
@@ -251,6 +328,8 @@ def _results(
 ) -> DayResults:
     usual = np.swapaxes(own_unit(np.swapaxes(scored.usual, 1, 2)), 1, 2)
     usual[np.isnan(scored.usual)] = np.nan
+    hour = np.where(np.isnan(features[:, PHASE]), HOURS_ROUND / 2, features[:, PHASE])
+    usual[:, PHASE] += _round_to(usual[:, PHASE, 0], hour)[:, None]
     scorable = ~np.isnan(scored.score)
     return DayResults(
         state.person_id[rows].copy(),

@@ -90,7 +90,9 @@ class Detector:
         state = self._state
         placed = place(state, batch, self._silence_after_ms)
         gathered = _Gathered(late=int(np.count_nonzero(placed.late)))
-        silences = device.receive(state, placed.stream, placed.waited, self._silence_after_ms)
+        silences = device.receive(
+            state, placed.stream, placed.heard, placed.waited, self._silence_after_ms
+        )
         for chosen in _rounds(placed):
             self._turn_pages(placed, chosen, gathered)
             gathered.events = _among(silences, placed, chosen)
@@ -174,13 +176,24 @@ class Detector:
         """
         notes.remember(self._state, self._row(person_id), kind, first_day, last_day)
 
-    def set_limits(self, person_id: int, limits: Sequence[Limit]) -> None:
+    def unnote(self, person_id: int, kind: NoteKind, first_day: int, last_day: int) -> None:
+        """Let a note that was taken back count no more, from here on.
+
+        Raises:
+            ValueError: the person was never added.
+        """
+        notes.forget(self._state, self._row(person_id), kind, first_day, last_day)
+
+    def set_limits(self, person_id: int, limits: Sequence[Limit]) -> tuple[Limit, ...]:
         """Give a person the hard limits of their agreed plan, in place of those before.
+
+        Returns those that were open and left the plan: nothing is said of them any more, and
+        whoever keeps episodes ends theirs.
 
         Raises:
             ValueError: the person was never added, or a limit cannot be kept.
         """
-        plan_limits.set_limits(self._state, self._row(person_id), limits)
+        return plan_limits.set_limits(self._state, self._row(person_id), limits)
 
     def hear_outcome(self, person_id: int, family: Family, *, was_useful: bool) -> None:
         """Move a person's own threshold a little after a practitioner's answer, within bounds.
@@ -211,6 +224,10 @@ class Detector:
     def restore(self, block: bytes, zones: Mapping[int, ZoneTable]) -> None:
         """Take over what a snapshot remembered of the people in `zones`."""
         self._state.load(block, zones)
+
+    def keep_only(self, person_ids: Sequence[int]) -> None:
+        """Forget everybody but these people; what is known of them stays, bit for bit."""
+        self._state.keep_only([person for person in person_ids if self.knows(person)])
 
     def _row(self, person_id: int) -> int:
         row = self._state.row_for(person_id)
@@ -275,9 +292,10 @@ class Detector:
         self, closed: Closed, rows: NDArray[np.int64], part: NDArray[np.int64]
     ) -> list[tuple[NDArray[np.int64], DayResults, list[tuple[int, EpisodeChange]]]]:
         answers: list[tuple[NDArray[np.int64], DayResults, list[tuple[int, EpisodeChange]]]] = []
-        if closed.again is not None:
-            again = np.isin(self._state.person_id[rows[part]], closed.again.person_id)
-            answers.append((part[again], closed.again, []))
+        for late in (closed.again, closed.passed):
+            if late is not None:
+                theirs = np.isin(self._state.person_id[rows[part]], late.person_id)
+                answers.append((part[theirs], late, []))
         if closed.judged is not None:
             places = part[np.isin(rows[part], closed.rows)]
             changes = self._changes(closed.rows, closed.day, closed.judged)

@@ -1,8 +1,10 @@
 """Devices that fell silent or were taken off.
 
 Silence counts from when the service last *received* a reading, so that a device which delivers last
-week's buffer is not silent. A silence begins at its deadline, whether a tick or the next reading
-brings it to light: the same readings give the same episodes however often `tick` is called.
+week's buffer is not silent. Rows without any value, and those that a wrong clock dated long ago, do
+not count (`detect.placing`): a device that sends nothing else is silent. A silence begins at its
+deadline, whether a tick or the next reading brings it to light: the same readings give the same
+episodes however often `tick` is called.
 
 A removal is known within minutes and asks for nothing (level *usual*): devices come off to shower,
 to charge, to be left alone. It asks for review once the device has been off the body, and on, for
@@ -23,11 +25,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from detect.days import VERSION
 from detect.explain import explain_removed, explain_returned, explain_silence
 from detect.findings import LEVELS, EpisodeChange, EpisodeKind
 from detect.moments import Moment, MomentKind
 from detect.rhythm import CHARGING_FROM, RhythmState
-from detect.stream import Stream, before
+from detect.stream import Stream, before, received_so_far
 from tidewell.local_time import NEVER, ZoneTable, local_moment
 from tidewell.vocabulary import Family, Level
 
@@ -117,10 +120,24 @@ Event = SilenceEnded | Moved | OffForLong
 
 
 def receive(
-    state: DeviceMemory, stream: Stream, waited: NDArray[np.bool_], silence_after_ms: int
+    state: DeviceMemory,
+    stream: Stream,
+    heard: NDArray[np.bool_],
+    waited: NDArray[np.bool_],
+    silence_after_ms: int,
 ) -> list[Event]:
-    """Note when readings came in; return silences that they end."""
-    received = before(stream, stream.received_ms, state.last_received_ms[stream.people])
+    """Note when readings came in; return silences that they end.
+
+    Args:
+        heard, waited: bool[n], as `detect.placing.Placed` has them.
+    """
+    if not heard.all():
+        stream, waited = stream.take(heard), waited[heard]
+        if not len(stream):
+            return []
+    seed = state.last_received_ms[stream.people]
+    received_ms = received_so_far(stream, np.ones(len(stream), np.bool_), seed)
+    received = before(stream, received_ms, seed)
     latest = before(stream, stream.time_ms, state.last_reading_ms[stream.people])
     ends_silence = waited.copy()
     ends_silence[stream.first] |= state.device_state[stream.people] == DeviceState.SILENT
@@ -129,15 +146,13 @@ def receive(
             int(stream.position[place]),
             int(stream.row[place]),
             int(received[place]) + silence_after_ms,
-            int(stream.received_ms[place]),
+            int(received_ms[place]),
             int(latest[place]),
         )
         for place in np.flatnonzero(ends_silence).tolist()
     ]
     people, ends = stream.people, stream.ends
-    state.last_received_ms[people] = np.maximum(
-        state.last_received_ms[people], stream.received_ms[ends]
-    )
+    state.last_received_ms[people] = received_ms[ends]
     state.last_reading_ms[people] = stream.time_ms[ends]
     return events
 
@@ -251,7 +266,7 @@ def _is_just_off(state: DeviceMemory, row: int) -> bool:
 def _ask_for_review(state: DeviceMemory, row: int, at_ms: int) -> EpisodeChange:
     state.device_level[row] = LEVELS.index(Level.FOR_REVIEW)
     off_since = local_moment(state.zone(row), int(state.off_since_ms[row]))
-    why = explain_removed(off_since, _charging_hours(state, row))
+    why = explain_removed(off_since, _charging_hours(state, row), VERSION)
     return _change(state, row, EpisodeKind.WORSENED, at_ms, why)
 
 
@@ -260,13 +275,13 @@ def _turn_wear(state: DeviceMemory, moment: Moment) -> list[EpisodeChange]:
     if moment.kind is MomentKind.DEVICE_REMOVED:
         if state.device_state[row] != DeviceState.NOTHING:
             return []
-        why = explain_removed(taken_off, _charging_hours(state, row))
+        why = explain_removed(taken_off, _charging_hours(state, row), VERSION)
         change = _open(state, row, moment.at_ms, DeviceState.REMOVED, why)
         state.off_since_ms[row] = moment.started_ms
         return [change]
     if state.device_state[row] != DeviceState.REMOVED:
         return []
-    why = explain_returned(taken_off, local_moment(state.zone(row), moment.at_ms))
+    why = explain_returned(taken_off, local_moment(state.zone(row), moment.at_ms), VERSION)
     return [_close(state, row, moment.at_ms, why)]
 
 
@@ -291,7 +306,7 @@ def _silence(state: DeviceMemory, row: int) -> dict[str, Any]:
 
 
 def _silence_since(state: DeviceMemory, row: int, latest_ms: int) -> dict[str, Any]:
-    return explain_silence(local_moment(state.zone(row), latest_ms))
+    return explain_silence(local_moment(state.zone(row), latest_ms), VERSION)
 
 
 def _open(

@@ -6,9 +6,12 @@ while it is open. Closes after two scored days below 0.6 (hysteresis: a score th
 line must not ring twice). Then seven days pass before the next one of this person, unless a day
 asks for *check today*: a rest must not hide something worse.
 
-Few: one change is told once. While one of the daily families is open, another opens only for a
-higher level; two at most are open, drift among them. What is called illness has moved the body;
-where only behaviour moved, it is withdrawal.
+Few: one change is told once. While one of the daily families is open, another opens for a higher
+level, or, from the next day on, where it asks for *check today* by itself: a large change of
+another kind is told even beside one that was told. Illness and withdrawal look at the same
+behaviour, so beside an illness of the same level no withdrawal opens, and beside a withdrawal an
+illness only where the body alone asks for review. Two at most are open, drift among them. What is
+called illness has moved the body; where only behaviour moved, it is withdrawal.
 
 While an episode is open, what it is measured against stands still for 21 days at most, so that a
 change does not end because it has become usual; then it is learned again, and the explanation says
@@ -27,7 +30,16 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from detect.baseline import RING_DAYS
-from detect.families import ACUTE_LOAD, DRIFT, ILLNESS, SLEEP, WITHDRAWAL, FamilyState, ScoredDays
+from detect.families import (
+    ACUTE_LOAD,
+    BODY_ALONE,
+    DRIFT,
+    ILLNESS,
+    SLEEP,
+    WITHDRAWAL,
+    FamilyState,
+    ScoredDays,
+)
 from detect.findings import FAMILIES, LEVELS, NO_FAMILY, EpisodeKind
 from detect.policy import Policy
 from tidewell.local_time import NEVER
@@ -55,6 +67,7 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "unusual_since_day": (np.int64, (), NEVER),
     "offset": (np.float32, (len(FAMILIES),), 0),
     "relearned_day": (np.int64, (), NEVER),
+    "quiet_since_day": (np.int64, (), NEVER),
     "quiet_until_day": (np.int64, (), NEVER),
 }
 
@@ -62,7 +75,7 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
 class EpisodeState(FamilyState):
     """`episode_level`: place in LEVELS, 0 where none is open, for each family.
 
-    `quiet_until_day`: until then sleep and illness open nothing (travel).
+    `quiet_since_day`, `quiet_until_day`: in between sleep and illness open nothing (travel).
     """
 
     episode_level: NDArray[np.int8]
@@ -73,6 +86,7 @@ class EpisodeState(FamilyState):
     unusual_since_day: NDArray[np.int64]
     offset: NDArray[np.float32]
     relearned_day: NDArray[np.int64]
+    quiet_since_day: NDArray[np.int64]
     quiet_until_day: NDArray[np.int64]
 
 
@@ -95,6 +109,7 @@ class Judged:
             body stands as withdrawal.
         family: int8[n], place in FAMILIES or -1. level: int8[n], place in LEVELS.
         levels: int8[n, families]. held: float64[n, families], what an open episode lives on.
+        body_asks: bool[n], the body alone, without behaviour, asks for review.
     """
 
     scores: NDArray[np.float64]
@@ -102,6 +117,7 @@ class Judged:
     level: NDArray[np.int8]
     levels: NDArray[np.int8]
     held: NDArray[np.float64]
+    body_asks: NDArray[np.bool_]
 
 
 def judge(
@@ -112,6 +128,7 @@ def judge(
     held = np.where(np.isnan(scored.held_scores), scores, scored.held_scores)
     held = np.where(np.isneginf(scores), scores, held) / (1 + state.offset[rows])
     only_behaviour = scored.body_z < PHYSIOLOGY_FROM
+    body_asks_from = policy.thresholds()[ILLNESS] * (1 + state.offset[rows, ILLNESS])
     takes_over = only_behaviour & (policy.budgets[WITHDRAWAL] > 0)
     moved = np.maximum(scores[:, WITHDRAWAL], scores[:, ILLNESS])
     scores[:, WITHDRAWAL] = np.where(takes_over, moved, scores[:, WITHDRAWAL])
@@ -123,7 +140,14 @@ def judge(
     at_strongest = scores[np.arange(len(rows)), strongest]
     stands_out = (at_strongest >= CLOSES_BELOW) & ~np.isneginf(at_strongest)
     family = np.where(stands_out, strongest, NO_FAMILY).astype(np.int8)
-    return Judged(scores, family, levels.max(axis=1).astype(np.int8), levels.astype(np.int8), held)
+    return Judged(
+        scores,
+        family,
+        levels.max(axis=1).astype(np.int8),
+        levels.astype(np.int8),
+        held,
+        BODY_ALONE * scored.body_z >= body_asks_from,
+    )
 
 
 def turn_episodes(
@@ -225,9 +249,10 @@ def _open(
     policy: Policy,
 ) -> list[Turn]:
     turns: list[Turn] = []
+    before = state.episode_level[row].copy()
     ranked = sorted(ORDER, key=lambda family: -judged.scores[place, family])
     for family in ranked:
-        if not _may_open(state, row, place, day, family, judged, held, policy):
+        if not _may_open(state, row, place, day, family, judged, held, policy, before):
             continue
         level = int(judged.levels[place, family])
         state.episode_level[row, family] = level
@@ -248,6 +273,7 @@ def _may_open(
     judged: Judged,
     held: NDArray[np.bool_],
     policy: Policy,
+    before: NDArray[np.int8],
 ) -> bool:
     level = int(judged.levels[place, family])
     levels = state.episode_level[row]
@@ -261,8 +287,20 @@ def _may_open(
         return False
     # A family that nothing is known of any more must not hide another.
     speaks = np.where(np.isneginf(judged.held[place]), 0, levels)
-    others = int(np.delete(speaks, DRIFT).max())
-    return family == DRIFT or level > others
+    speaks[DRIFT] = 0
+    if family == DRIFT or level > int(speaks.max()):
+        return True
+    opened_today = bool(((speaks > 0) & (before == 0)).any())
+    if level < CHECK_TODAY_PLACE or opened_today:
+        return False
+    return _is_another_kind(speaks, family, level, body_asks=bool(judged.body_asks[place]))
+
+
+def _is_another_kind(speaks: NDArray[np.int8], family: int, level: int, *, body_asks: bool) -> bool:
+    """Return whether no open episode of this level is about what the family looks at too."""
+    if family == WITHDRAWAL:
+        return int(speaks[ILLNESS]) < level
+    return family != ILLNESS or int(speaks[WITHDRAWAL]) < level or body_asks
 
 
 def _go_on(

@@ -72,6 +72,7 @@ def explain_limit(
             "direction": direction.value,
             "limit": float(limit),
             "for_minutes": for_minutes,
+            "while_resting": at_rest,
             "value": round(float(value), 2) if np.isfinite(value) else None,
         },
     )

@@ -1,18 +1,19 @@
 """The score of a day: how unlike this person it was, in each way that Tidewell watches for.
 
 For each measure z = certainty * (value - centre) / spread against `detect.baseline`. What is worse
-counts up to 3 spreads for the body and 2 for behaviour, what is better down to -1. Then:
+counts up to 4 spreads for the body, 2 for behaviour and 3 for the rest; what is better, down to -1.
+Then:
 
 | family     | score                                                                            |
 |------------|----------------------------------------------------------------------------------|
-| illness    | the largest of S(all of its measures), 0.8 S(those of the body) and                |
+| illness    | the largest of S(all of its measures), 0.9 S(those of the body) and                |
 |            | 0.9 S(night heart rate, steps), a = 0.3                                            |
 | withdrawal | the larger of S(steps, longest still bout, first activity) and 0.9 S(steps),       |
 |            | a = 0.25                                                                           |
 | acute load | S(time tense while still, skin conductance), a = 0.3                              |
 | sleep      | the largest of C(all), 0.85 C(when) and 0.85 C(how much), over the smoothed z of   |
 |            | each measure (a = 0.3); either way counts where both are odd, and for all of when  |
-| drift      | the larger of C(body) and 0.7 C(the rest), z = (median of 21 days - far centre) /   |
+| drift      | the larger of C(body) and 0.5 C(the rest), z = (median of 17 days - far centre) /   |
 |            | sqrt((spread of days^2 / 2 + spread of weeks^2) / 2); nothing is smoothed further  |
 
 C(z) = sum(w z) / sqrt(w' R w) over the measures that are present, with the pooled correlation R: a
@@ -72,7 +73,7 @@ DRIFT: Final = FAMILIES.index(Family.DRIFT)
 DAILY: Final = (ILLNESS, SLEEP, WITHDRAWAL, ACUTE_LOAD)
 """Families whose score answers "how unlike was this day"; drift is about weeks."""
 
-BODY_ALONE: Final = 0.8
+BODY_ALONE: Final = 0.9
 """A change of the body without one of behaviour counts a little less: heart rate wanders."""
 ONE_SIDE_OF_SLEEP: Final = 0.85
 """Later, or shorter, alone counts a little less than both."""
@@ -92,8 +93,11 @@ SUMS: Final = tuple(SMOOTHING)
 MEASURE_SMOOTHING: Final = 0.3
 DECAY_PER_MISSING_DAY: Final = 0.9
 DRIFT_MOST: Final = 4.0
-BEHAVIOUR_DRIFT: Final = 0.7
-"""Habits and seasons move behaviour slowly in everybody; the body drifts less."""
+BEHAVIOUR_DRIFT: Final = 0.5
+"""Habits and seasons move behaviour slowly in everybody; the body drifts less.
+
+At 0.7 they took most of the budget of drift, and half of the slow changes of the body were missed.
+"""
 
 TOLD_AFTER_DAYS: Final = 7
 TOLD_FROM: Final = 0.6
@@ -156,7 +160,7 @@ class ScoredDays:
         z: float64[n, features], of this day alone, more is more; NaN = absent or not learned.
         body_z: float64[n], the smoothed sum over the body, in spreads.
         usual: float64[n, features, 3]: centre and the middle 80 %, on the scale of comparison.
-        far: the same against the far reference, with `recent` float64[n, features], of 21 days.
+        far: the same against the far reference, with `recent` float64[n, features], of 17 days.
         drift_z: float64[n, features].
         days: int64[n, features] days that the near reference rests on.
         held_scores: float64[n, families] against the reference that stands still, for people with

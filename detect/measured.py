@@ -94,8 +94,14 @@ class Measured:
         return number_words(shown, self.feature.decimals)
 
     def _usual(self) -> str:
+        """Return centre and range; what is written alike is said once."""
         centre, low, high = (self.written(one) for one in (self.centre, self.low, self.high))
-        return f"{centre}, {low} to {high}"
+        if low == high:
+            return centre
+        is_amount = self.words.style in (Style.NUMBER, Style.LENGTH)
+        from_nothing = is_amount and self._shown(self.low) <= self.words.lowest == 0
+        span = f"up to {high}" if from_nothing else f"{low} to {high}"
+        return span if centre in (low, high) else f"{centre}, {span}"
 
     def _offset(self, value: float) -> float:
         offset = self._shown(value) - self._shown(self.centre)

@@ -34,8 +34,9 @@ class Measure:
             run of equal days must not make any change infinitely odd.
         usual_spread: spread of the middle person, towards which a spread of few days is drawn.
         direction: +1 more is worse, -1 less is worse, 0 either way.
-        most: how far one day counts, in spreads. Behaviour has odd days, so it counts to 2 only:
-            what matters is that it stays.
+        most: how far one day counts, in spreads. The body has few odd days: a fever may count to 4.
+            Sleep and skin conductance have more, so they count to 3, and behaviour to 2: there it
+            matters that a change stays.
         weekly: weekends differ from weekdays for most people.
         body: a quantity of the body, as opposed to what somebody does.
         device_bound: depends on the model of the device, and is learned again for another one.
@@ -52,7 +53,8 @@ class Measure:
 
 
 _LOG: Final = Scale.LOGARITHMIC
-BODY_MOST: Final = 3.0
+BODY_MOST: Final = 4.0
+OTHER_MOST: Final = 3.0
 BEHAVIOUR_MOST: Final = 2.0
 LEAST: Final = -1.0
 """The good direction counts to -1 only: a quiet night does not cancel a sharp fall in steps."""
@@ -65,17 +67,17 @@ MEASURES: Final[dict[str, Measure]] = {
     "night_respiratory_rate": Measure(0.3, 0.6, 1, BODY_MOST, body=True),
     "night_spo2": Measure(0.5, 1.0, -1, BODY_MOST, body=True, device_bound=True),
     "heart_rate_per_step": Measure(2.0, 5.0, 1, BODY_MOST, body=True),
-    "circadian_amplitude": Measure(1.0, 2.0, -1, BODY_MOST),
-    "circadian_phase_h": Measure(0.3, 0.8, 0, BODY_MOST),
-    "sleep_minutes": Measure(15.0, 50.0, 0, BODY_MOST, weekly=True),
-    "sleep_efficiency": Measure(1.0, 2.5, -1, BODY_MOST),
-    "sleep_onset_h": Measure(0.25, 0.8, 0, BODY_MOST, weekly=True),
-    "sleep_regularity": Measure(2.0, 6.0, -1, BODY_MOST),
+    "circadian_amplitude": Measure(1.0, 2.0, -1, OTHER_MOST),
+    "circadian_phase_h": Measure(0.3, 0.8, 0, OTHER_MOST),
+    "sleep_minutes": Measure(15.0, 50.0, 0, OTHER_MOST, weekly=True),
+    "sleep_efficiency": Measure(1.0, 2.5, -1, OTHER_MOST),
+    "sleep_onset_h": Measure(0.25, 0.8, 0, OTHER_MOST, weekly=True),
+    "sleep_regularity": Measure(2.0, 6.0, -1, OTHER_MOST),
     "steps": Measure(0.2, 0.45, -1, BEHAVIOUR_MOST, _LOG, weekly=True),
     "longest_still_minutes": Measure(0.15, 0.35, 1, BEHAVIOUR_MOST, _LOG, weekly=True),
     "first_activity_h": Measure(0.3, 1.0, 1, BEHAVIOUR_MOST, weekly=True),
-    "eda_level": Measure(0.1, 0.25, 1, BODY_MOST, _LOG, device_bound=True),
-    "aroused_minutes": Measure(1.5, 1.5, 1, BODY_MOST, _LOG),
+    "eda_level": Measure(0.1, 0.25, 1, OTHER_MOST, _LOG, device_bound=True),
+    "aroused_minutes": Measure(1.5, 1.5, 1, OTHER_MOST, _LOG),
 }
 assert tuple(MEASURES) == FEATURE_NAMES  # one rule for each feature of the vocabulary, in its order
 

@@ -4,7 +4,7 @@ One change is told once: after acute load has been told, seven days pass before 
 it is still counted, and a day with much of it still has its score. It is told within minutes only
 of people whose skin conductance is known and agreed: heart rate alone begins it about once a week
 in quiet people (six people, 475 days), which nobody would read for long. A limit of the plan is
-told each time, because that is what was agreed.
+told each time, because that is what was agreed; `detect.plan_limits` says what is another time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from detect.days import VERSION
 from detect.explain_moments import explain_acute, explain_limit
 from detect.findings import FAMILIES, EpisodeChange, EpisodeKind
 from detect.moments import Moment, MomentKind, MomentState
@@ -28,6 +29,12 @@ ACUTE_REST_MS: Final = 7 * DAY_MS
 
 EDA_DAYS_LEAST: Final = LEAST_DAYS
 """Days of skin conductance after which its agreement means something."""
+
+_LIMIT_TURNS: Final = {
+    MomentKind.LIMIT_REACHED: EpisodeKind.OPENED,
+    MomentKind.LIMIT_AGAIN: EpisodeKind.CONTINUED,
+    MomentKind.LIMIT_ENDED: EpisodeKind.CLOSED,
+}
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "acute_told_ms": (np.int64, (), NEVER),
@@ -65,10 +72,8 @@ def change_of(state: ToldState, moment: Moment, policy: Policy) -> EpisodeChange
         if not state.acute_is_told[moment.row]:
             return None
         return _change(state, moment, EpisodeKind.CLOSED, Level.FOR_REVIEW, _acute(state, moment))
-    began = moment.kind is MomentKind.LIMIT_REACHED
-    kind = EpisodeKind.OPENED if began else EpisodeKind.CLOSED
     limit = limit_of(state, moment.row, moment.slot)
-    return _change(state, moment, kind, limit.level, _limit(state, moment))
+    return _change(state, moment, _LIMIT_TURNS[moment.kind], limit.level, _limit(state, moment))
 
 
 def _change(
@@ -94,6 +99,7 @@ def _acute(state: ToldState, moment: Moment) -> dict[str, Any]:
         moment.value,
         (centre, moment.usual_low, moment.usual_high),
         Level.FOR_REVIEW,
+        VERSION,
     )
 
 
@@ -109,4 +115,5 @@ def _limit(state: ToldState, moment: Moment) -> dict[str, Any]:
         local_moment(state.zone(moment.row), moment.at_ms),
         at_rest=limit.while_resting,
         level=limit.level,
+        version=VERSION,
     )

@@ -7,9 +7,10 @@ usual (`detect.rhythm`) changes only when a day closes, between two calls.
 
 Acute load: heart rate at least 2.5 spreads above usual for this time of day, skin conductance
 above usual where it is measured, no movement for ten minutes and not asleep, in 20 of the last 30
-minutes. Single readings say little (within-person AUC of heart rate 0.64 in Stress-Predict), so
-only load that lasts counts. The hysteresis of 20 and 5 minutes is a judgement: half an hour that is
-mostly tense, until calm.
+minutes. Of people whose skin conductance is known, minutes without it count for the day and for no
+moment: nothing is said within minutes that it did not agree to. Single readings say little
+(within-person AUC of heart rate 0.64 in Stress-Predict), so only load that lasts counts. The
+hysteresis of 20 and 5 minutes is a judgement: half an hour that is mostly tense, until calm.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from detect import plan_limits
 from detect.baseline import USUAL_HALF_WIDTH, is_weekend
-from detect.plan_limits import NO_SLOT, LimitState, follow_limit
+from detect.plan_limits import NO_SLOT, LimitState, LimitTurn, Step, follow_limit, turn_limit
 from detect.quality import HEART_RATE, REASONS, Cleaned, QualityReason
 from detect.rhythm import (
+    LEAST_DAYS,
     eda_residual_z,
     heart_residual_z,
     heart_usual_band,
@@ -110,9 +112,17 @@ class MomentKind(StrEnum):
     ACUTE_BEGAN = "acute_began"
     ACUTE_ENDED = "acute_ended"
     LIMIT_REACHED = "limit_reached"
+    LIMIT_AGAIN = "limit_again"
     LIMIT_ENDED = "limit_ended"
     DEVICE_REMOVED = "device_removed"
     DEVICE_RETURNED = "device_returned"
+
+
+_LIMIT_KINDS: Final = {
+    Step.REACHED: MomentKind.LIMIT_REACHED,
+    Step.AGAIN: MomentKind.LIMIT_AGAIN,
+    Step.ENDED: MomentKind.LIMIT_ENDED,
+}
 
 
 class WithheldReason(StrEnum):
@@ -240,9 +250,12 @@ def _paced(state: MomentState, flow: _Flow) -> tuple[_Flow, NDArray[np.int64], N
     return (flow if opens.all() else flow.take(opens)), start[opens], end[opens]
 
 
-def _aroused(state: MomentState, flow: _Flow) -> NDArray[np.bool_]:
-    """Return which readings are tense while still: bool[n]."""
-    part, found = flow.stream, np.zeros(len(flow.stream), np.bool_)
+def _aroused(state: MomentState, flow: _Flow) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which readings are tense while still, and which of them skin conductance agrees to.
+
+    Where it was never learned, it is not asked.
+    """
+    part, found = flow.stream, np.zeros((2, len(flow.stream)), np.bool_)
     awake = ~(part.values[:, SLEEP_STATE] > 0)
     place = np.flatnonzero(
         flow.resting & flow.on_body & awake & ~np.isnan(part.values[:, HEART_RATE])
@@ -252,8 +265,9 @@ def _aroused(state: MomentState, flow: _Flow) -> NDArray[np.bool_]:
     tense = heart_residual_z(state, row, local_ms, weekend, values[:, HEART_RATE]) >= AROUSED_FROM_Z
     place, few = place[tense], np.flatnonzero(tense)
     eda = eda_residual_z(state, row[few], local_ms[few], weekend[few], values[few, EDA])
-    found[place[~(eda < EDA_FROM_Z)]] = True
-    return found
+    found[0, place[~(eda < EDA_FROM_Z)]] = True
+    found[1, place[(eda >= EDA_FROM_Z) | (state.eda_days[row[few]] < LEAST_DAYS)]] = True
+    return found[0], found[1]
 
 
 def _acute(
@@ -264,17 +278,17 @@ def _acute(
     withheld: dict[WithheldReason, int],
 ) -> list[Moment]:
     part, people = flow.stream, flow.stream.people
-    aroused = _aroused(state, flow)
+    aroused, agreed = _aroused(state, flow)
     slots = part.local_ms[aroused] // DAY_MS % 2
     spans = np.minimum(end - start + 1, SPAN_MOST)[aroused]
     np.add.at(state.aroused_minutes, (part.row[aroused], slots), spans.astype(np.uint16))
     concerned = state.aroused_ring[people] > 0
-    concerned |= np.logical_or.reduceat(aroused, part.first)
+    concerned |= np.logical_or.reduceat(agreed, part.first)
     concerned |= state.acute_ms[people] != NEVER
     chosen = concerned[part.stretch]
     found: list[Moment] = []
     if chosen.any():
-        few, s, e, tense = flow.take(chosen), start[chosen], end[chosen], aroused[chosen]
+        few, s, e, tense = flow.take(chosen), start[chosen], end[chosen], agreed[chosen]
         count = _count_in_window(state, few.stream, s, e, tense)
         found = _acute_turns(state, few, count, (s, e, tense), withheld)
         _remember_ring(state, few.stream, s, e, tense)
@@ -455,40 +469,24 @@ def _one_limit(
     if not len(part):
         return []
     beyond = follow_limit(state, part, slot)
-    open_before = state.limit_ms[part.people, slot] != NEVER
-    is_open = held(part, beyond.full & few.fresh, beyond.clear & few.fresh, open_before)
-    would = beyond.full & ~few.fresh & ~is_open
-    withheld[WithheldReason.OLD_NEWS] += int(np.count_nonzero(would))
-    return [
-        _limit_moment(state, part, place, slot, opens, int(beyond.since_ms[place]))
-        for place, opens in turns(part, is_open, open_before)
-    ]
+    told, old = turn_limit(state, part, slot, beyond, few.fresh)
+    withheld[WithheldReason.OLD_NEWS] += old
+    return [_limit_moment(state, part, slot, one) for one in told]
 
 
-def _limit_moment(
-    state: MomentState,
-    part: Stream,
-    place: int,
-    slot: int,
-    opens: bool,
-    since_ms: int,
-) -> Moment:
+def _limit_moment(state: MomentState, part: Stream, slot: int, turn: LimitTurn) -> Moment:
+    place = turn.place
     row, at_ms = int(part.row[place]), int(part.time_ms[place])
-    if opens:
-        state.limit_ms[row, slot] = since_ms
-    started_ms = int(state.limit_ms[row, slot])
-    if not opens:
-        state.limit_ms[row, slot] = NEVER
     limit, above = float(state.limit_value[row, slot]), bool(state.limit_above[row, slot])
     return Moment(
         int(part.position[place]),
         row,
-        MomentKind.LIMIT_REACHED if opens else MomentKind.LIMIT_ENDED,
-        started_ms,
+        _LIMIT_KINDS[turn.step],
+        turn.started_ms,
         at_ms,
         float(part.values[place, state.limit_channel[row, slot]]),
         np.nan if above else limit,
         limit if above else np.nan,
-        (at_ms + int(part.period_s[place]) * 1000 - started_ms) // MINUTE_MS,
+        (at_ms + int(part.period_s[place]) * 1000 - turn.started_ms) // MINUTE_MS,
         slot,
     )

@@ -4,7 +4,12 @@ A reading goes to the local day in which its epoch starts. A day closes with the
 later day. It also closes when the device fell silent and the day has been over for four hours by
 the person's clock: a device that never comes back must not leave its last day unjudged. A reading
 for a day that has closed is late; up to the day before the open one it still goes to its own
-quarter of an hour, and that day is judged again at the next closing.
+quarter of an hour, and that day is judged again at the next closing, or for the first time where it
+had been passed over without a reading.
+
+A device is heard through a reading that says something about now. A row without any value says
+nothing, and one from more than a month ago is of a long absence or a wrong clock: neither keeps a
+device from being called silent.
 
 Promises: places depend on the readings in their order, never on how a batch was cut or on when
 `tick` was called.
@@ -20,13 +25,15 @@ from numpy.typing import NDArray
 
 from detect.readings import ReadingBatch
 from detect.state import State
-from detect.stream import Stream, before, highest_so_far
+from detect.stream import Stream, before, before_among, highest_so_far, received_so_far
 from tidewell.local_time import DAY_MS, NEVER
 
 DAY_CLOSES_AFTER_MS: Final = 4 * 3_600_000
 """After midnight: a device that comes back late in the evening still finds its day open."""
 CURRENT_WITHIN_MS: Final = DAY_MS
 """A device whose last reading was older than this on arrival delivers a past, and is not silent."""
+HEARD_WITHIN_MS: Final = 30 * DAY_MS
+"""What is older when it comes is of a long absence or a wrong clock: it says nothing of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class Placed:
         opens: the day that is open for its person once this reading has been heard.
         late: bool[n], for a day that has closed.
         round: how many days of this person close in this batch before it.
-        waited: the device had been silent for longer than allowed before it.
+        heard: bool[n], it has a value and is of this month: the device is not silent.
+        waited: bool[n], it came after more than the allowed time without one that was heard.
     """
 
     stream: Stream
@@ -46,6 +54,7 @@ class Placed:
     opens: NDArray[np.int64]
     late: NDArray[np.bool_]
     round: NDArray[np.int64]
+    heard: NDArray[np.bool_]
     waited: NDArray[np.bool_]
 
 
@@ -69,18 +78,19 @@ def place(state: State, batch: ReadingBatch, silence_after_ms: int) -> Placed:
         batch.values[position],
     )
     day = stream.local_ms // DAY_MS
-    waited = _waited(state, stream, silence_after_ms)
+    heard = _heard(stream)
+    waited = _waited(state, stream, heard, silence_after_ms)
     open_day = np.maximum(state.open_day[stream.people], 0)
     opens = highest_so_far(stream, day, open_day)
     late = day < opens
     if waited.any():
-        opens = _turned_by_silence(state, stream, day, opens, waited)
+        opens = _turned_by_silence(state, stream, day, opens, heard, waited)
         late = day < opens
     earlier = before(stream, opens, open_day)
     turns = (opens > earlier) & (earlier > 0)
     counted = np.cumsum(turns)
     rounds: NDArray[np.int64] = counted - (counted - turns)[stream.first][stream.stretch]
-    return Placed(stream, day, opens, late, rounds, waited)
+    return Placed(stream, day, opens, late, rounds, heard, waited)
 
 
 def person_rows(state: State, person_id: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -116,11 +126,19 @@ def _local_day(
     return days
 
 
-def _waited(state: State, stream: Stream, silence_after_ms: int) -> NDArray[np.bool_]:
-    received = before(stream, stream.received_ms, state.last_received_ms[stream.people])
-    waited: NDArray[np.bool_] = (received != NEVER) & (
-        stream.received_ms - received > silence_after_ms
-    )
+def _heard(stream: Stream) -> NDArray[np.bool_]:
+    has_value = ~np.isnan(stream.values).all(axis=1)
+    heard: NDArray[np.bool_] = has_value & (stream.received_ms - stream.time_ms <= HEARD_WITHIN_MS)
+    return heard
+
+
+def _waited(
+    state: State, stream: Stream, heard: NDArray[np.bool_], silence_after_ms: int
+) -> NDArray[np.bool_]:
+    seed = state.last_received_ms[stream.people]
+    received_ms = received_so_far(stream, heard, seed)
+    received = before_among(stream, received_ms, heard, seed)
+    waited: NDArray[np.bool_] = (received != NEVER) & (received_ms - received > silence_after_ms)
     return waited
 
 
@@ -129,6 +147,7 @@ def _turned_by_silence(
     stream: Stream,
     day: NDArray[np.int64],
     opens: NDArray[np.int64],
+    heard: NDArray[np.bool_],
     waited: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Return the open day after each reading where silences have closed days too.
@@ -136,9 +155,11 @@ def _turned_by_silence(
     A day that holds no reading is not closed: there is nothing to judge in it.
     """
     turned = opens.copy()
-    received = before(stream, stream.received_ms, state.last_received_ms[stream.people])
-    latest = before(stream, stream.time_ms, state.last_reading_ms[stream.people])
-    is_over = _local_day(state, stream.row, stream.received_ms)
+    people = stream.people
+    received_ms = received_so_far(stream, heard, state.last_received_ms[people])
+    received = before_among(stream, received_ms, heard, state.last_received_ms[people])
+    latest = before_among(stream, stream.time_ms, heard, state.last_reading_ms[people])
+    is_over = _local_day(state, stream.row, received_ms)
     ends = stream.ends
     for place in np.flatnonzero(waited & (received - latest <= CURRENT_WITHIN_MS)).tolist():
         start, end = stream.first[stream.stretch[place]], ends[stream.stretch[place]]

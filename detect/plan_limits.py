@@ -1,13 +1,23 @@
 """The hard limits of a person's agreed plan: what they are, and where they are kept.
 
 They were agreed with the person and their practitioner, so they are taken as they are: never
-learned, never adapted. A limit that is changed begins to count anew.
+learned, never adapted. A limit that is changed begins to count anew; one that stays keeps what it
+counted, whatever its place in the plan.
+
+A limit is told once an hour at most, so that a value that wavers about it rings no more often than
+somebody can look. Within that hour the limit stays open, and a rise after ten minutes within it is
+said as the same change going on; where it lasts beyond the hour it is a change of its own. So is a
+rise after four hours without a reading beyond the limit: what was told before the device came off
+must not hide what comes after.
+
+Never: ends because data stopped, or is silent about a rise for longer than that hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -24,7 +34,15 @@ LIMITS_MOST: Final = 4
 LIMIT_GAP_MS: Final = 5 * MINUTE_MS
 """A hole longer than this between two readings beyond a limit begins the count again."""
 LIMIT_CLEAR_MS: Final = 10 * MINUTE_MS
-"""Back within the limit for this long ends it, so that a value on the edge says it once."""
+"""Back within the limit for this long, a value has left its edge."""
+LIMIT_APART_MS: Final = 60 * MINUTE_MS
+"""From the beginning of what is told to the next: at most 24 a day of one limit.
+
+Somebody who is asked to look needs about this long to reach a young person and to say what they
+found; a message every ten minutes would bury that answer.
+"""
+LIMIT_LAPSES_MS: Final = 240 * MINUTE_MS
+"""As long as a device may be silent unasked: after it, nobody can say that it is one change."""
 NO_SLOT: Final = -1
 
 _LEVELS: Final = tuple(Level)
@@ -41,11 +59,17 @@ COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "beyond_since_ms": (np.int64, (LIMITS_MOST,), NEVER),
     "beyond_last_ms": (np.int64, (LIMITS_MOST,), NEVER),
     "limit_ms": (np.int64, (LIMITS_MOST,), NEVER),
+    "limit_return": (np.int8, (LIMITS_MOST,), 0),
 }
+_MEMORIES: Final = ("beyond_since_ms", "beyond_last_ms", "limit_ms", "limit_return")
 
 
 class LimitState(QualityState):
-    """The columns of this module; `limit_ms` says since when a limit is open, else NEVER."""
+    """The columns of this module.
+
+    `limit_ms` says since when a limit is open, else NEVER; `limit_return` (`Return`) whether
+    readings came back within it since.
+    """
 
     limit_count: NDArray[np.uint8]
     limit_channel: NDArray[np.int8]
@@ -57,6 +81,32 @@ class LimitState(QualityState):
     beyond_since_ms: NDArray[np.int64]
     beyond_last_ms: NDArray[np.int64]
     limit_ms: NDArray[np.int64]
+    limit_return: NDArray[np.int8]
+
+
+class Return(IntEnum):
+    """What readings did since a limit was told."""
+
+    NOT_YET = 0
+    CAME_BACK = 1
+    ROSE_AGAIN = 2
+
+
+class Step(IntEnum):
+    """What a reading does to a limit."""
+
+    REACHED = 0
+    AGAIN = 1
+    ENDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LimitTurn:
+    """A step of the limit of the person of the reading at `place`, open since `started_ms`."""
+
+    place: int
+    step: Step
+    started_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +129,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """How readings stand to a limit: bool[n], bool[n], int64[n].
+    """How readings stand to a limit: three bool[n], int64[n].
 
     `full`: beyond it for as long as the plan says. `clear`: back within it for ten minutes.
+    `lapsed`: beyond it, four hours or more after the last one that was.
     `since_ms`: when the readings beyond it began, NEVER within.
     """
 
     full: NDArray[np.bool_]
     clear: NDArray[np.bool_]
+    lapsed: NDArray[np.bool_]
     since_ms: NDArray[np.int64]
 
 
@@ -103,29 +155,97 @@ def follow_limit(state: LimitState, part: Stream, slot: int) -> Beyond:
     beyond = np.where(above, value > limit, value < limit)
     seed = state.beyond_last_ms[people, slot]
     last_ms = highest_so_far(part, np.where(beyond, time_ms, 0), seed)
-    hole = time_ms - before(part, last_ms, seed) > LIMIT_GAP_MS + period_ms
+    apart_ms = time_ms - before(part, last_ms, seed)
+    hole = apart_ms > LIMIT_GAP_MS + period_ms
     since_ms = run_start(part, beyond, state.beyond_since_ms[people, slot], hole)
     state.beyond_since_ms[people, slot] = since_ms[ends]
     state.beyond_last_ms[people, slot] = np.where(last_ms[ends] > 0, last_ms[ends], NEVER)
     needed_ms = state.limit_minutes[part.row, slot].astype(np.int64) * MINUTE_MS
     full = beyond & (time_ms + period_ms - since_ms >= needed_ms)
-    return Beyond(full, ~beyond & (time_ms - last_ms >= LIMIT_CLEAR_MS), since_ms)
+    clear = ~beyond & (time_ms - last_ms >= LIMIT_CLEAR_MS)
+    return Beyond(full, clear, beyond & (apart_ms >= LIMIT_LAPSES_MS), since_ms)
 
 
-def set_limits(state: LimitState, row: int, limits: Sequence[Limit]) -> None:
-    """Give a person the limits of their plan; a limit that stays the same keeps what it counted.
+def turn_limit(
+    state: LimitState, part: Stream, slot: int, beyond: Beyond, fresh: NDArray[np.bool_]
+) -> tuple[list[LimitTurn], int]:
+    """Return what readings do to the limit in a slot, and how many old ones would have begun it.
+
+    Args:
+        part, beyond: as of `follow_limit`. fresh: bool[n], where it is said in time.
+    """
+    found: list[LimitTurn] = []
+    withheld = 0
+    may_be_open = state.limit_ms[part.people, slot] != NEVER
+    may_be_open |= np.logical_or.reduceat(beyond.full, part.first)
+    decides = beyond.full | beyond.clear | beyond.lapsed
+    for place in np.flatnonzero(decides & may_be_open[part.stretch]).tolist():
+        row = int(part.row[place])
+        if state.limit_ms[row, slot] == NEVER and beyond.full[place] and not fresh[place]:
+            withheld += 1
+        found += _turn_at(state, part, slot, place, beyond, is_fresh=bool(fresh[place]))
+    return found, withheld
+
+
+def _turn_at(
+    state: LimitState, part: Stream, slot: int, place: int, beyond: Beyond, *, is_fresh: bool
+) -> list[LimitTurn]:
+    """Return what one reading does to a limit; old news moves the memory and says nothing."""
+    row = int(part.row[place])
+    started_ms, since_ms = int(state.limit_ms[row, slot]), int(beyond.since_ms[place])
+    is_full = bool(beyond.full[place])
+    if started_ms == NEVER:
+        if not (is_full and is_fresh):
+            return []
+        state.limit_ms[row, slot], state.limit_return[row, slot] = since_ms, Return.NOT_YET
+        return [LimitTurn(place, Step.REACHED, since_ms)]
+    if beyond.clear[place] or beyond.lapsed[place]:
+        state.limit_return[row, slot] = Return.CAME_BACK
+    came_back = Return(state.limit_return[row, slot])
+    may_end = is_fresh and int(part.time_ms[place]) - started_ms >= LIMIT_APART_MS
+    if beyond.clear[place] and may_end:
+        state.limit_ms[row, slot], state.limit_return[row, slot] = NEVER, Return.NOT_YET
+        return [LimitTurn(place, Step.ENDED, started_ms)]
+    if not is_full or not is_fresh or came_back is Return.NOT_YET:
+        return []
+    if may_end:
+        state.limit_ms[row, slot], state.limit_return[row, slot] = since_ms, Return.NOT_YET
+        ended = LimitTurn(place, Step.ENDED, started_ms)
+        return [ended, LimitTurn(place, Step.REACHED, since_ms)]
+    if came_back is Return.ROSE_AGAIN:
+        return []
+    state.limit_return[row, slot] = Return.ROSE_AGAIN
+    return [LimitTurn(place, Step.AGAIN, started_ms)]
+
+
+def set_limits(state: LimitState, row: int, limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    """Give a person the limits of their plan, and return those that were open and are so no more.
+
+    A limit that stays the same keeps what it counted, wherever it stands in the plan; what is there
+    twice counts once. Whoever keeps episodes ends those of the limits that are returned.
 
     Raises:
         ValueError: more than four limits, or one that cannot be kept.
     """
     if len(limits) > LIMITS_MOST:
         raise ValueError(f"a plan has {len(limits)} limits; give at most {LIMITS_MOST}")
-    empty = [None] * (LIMITS_MOST - len(limits))
-    wanted = [_cells_of(limit) for limit in (*limits, *empty)]
-    state.limit_count[row] = len(limits)
-    for slot, cells in enumerate(wanted):
-        if _limit_cells(state, row, slot) != cells:
-            _write_limit(state, row, slot, cells)
+    wanted = list(dict.fromkeys(_cells_of(limit) for limit in limits))
+    known = {_limit_cells(state, row, slot): slot for slot in range(LIMITS_MOST)}
+    open_before = {slot for slot in range(LIMITS_MOST) if state.limit_ms[row, slot] != NEVER}
+    left = [
+        limit_of(state, row, slot)
+        for cells, slot in known.items()
+        if slot in open_before and cells not in wanted
+    ]
+    kept = {name: getattr(state, name)[row].copy() for name in _MEMORIES}
+    state.limit_count[row] = len(wanted)
+    empty = [_cells_of(None)] * (LIMITS_MOST - len(wanted))
+    for slot, cells in enumerate((*wanted, *empty)):
+        _write_limit(state, row, slot, cells)
+        if cells in known and slot < len(wanted):
+            for name, before_it in kept.items():
+                getattr(state, name)[row, slot] = before_it[known[cells]]
+    return tuple(left)
 
 
 _Cells = tuple[int, int, float | None, int, int, int]
@@ -191,5 +311,5 @@ def _write_limit(state: LimitState, row: int, slot: int, cells: _Cells) -> None:
     state.limit_minutes[row, slot] = minutes
     state.limit_level[row, slot] = level
     state.limit_resting[row, slot] = resting
-    for memory in (state.beyond_since_ms, state.beyond_last_ms, state.limit_ms):
-        memory[row, slot] = NEVER
+    for name in _MEMORIES:
+        getattr(state, name)[row, slot] = COLUMNS[name][2]

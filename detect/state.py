@@ -3,7 +3,9 @@
 Rules of this file:
 
 1. Everything that a later finding depends on is in `COLUMNS`; a snapshot is exactly these columns,
-   so a detector that was restored goes on as if nothing had happened, bit for bit.
+   so a detector that was restored goes on as if nothing had happened, bit for bit. A snapshot from
+   before a column was added begins it with its first value; where that would be wrong,
+   `detect.days.VERSION` rises and the snapshot is not used at all.
 2. Sums are whole numbers (thousandths of steps, seconds in histograms): adding whole numbers gives
    the same sum however a batch was cut; adding floats does not.
 """
@@ -118,12 +120,19 @@ class State(DaysState, ToldState, FeatureState, DeviceMemory):
     def load(self, block: bytes, zones: Mapping[int, ZoneTable]) -> None:
         """Take over the rows of a block; people who are not in `zones` any more are left out."""
         with np.load(BytesIO(block), allow_pickle=False) as columns:
-            loaded = {name: columns[name] for name in ("person_id", *COLUMNS)}
-        for place, person_id in enumerate(loaded["person_id"].tolist()):
-            if person_id in zones:
-                row = self.add(person_id, zones[person_id])
-                for name in COLUMNS:
-                    getattr(self, name)[row] = loaded[name][place]
+            person_ids = columns["person_id"].tolist()
+            loaded = {name: columns[name] for name in COLUMNS if name in columns}
+        places = [place for place, person_id in enumerate(person_ids) if person_id in zones]
+        rows = [self.add(person_ids[place], zones[person_ids[place]]) for place in places]
+        for name, (_, _, first) in COLUMNS.items():
+            getattr(self, name)[rows] = loaded[name][places] if name in loaded else first
+
+    def keep_only(self, person_ids: list[int]) -> None:
+        """Let go of the rows of everybody else."""
+        rows = np.array([self.row_of[person_id] for person_id in person_ids], np.int64)
+        for name in (*COLUMNS, "person_id", "zone_of"):
+            setattr(self, name, getattr(self, name)[rows])
+        self.row_of = {person_id: row for row, person_id in enumerate(person_ids)}
 
     def _zone_place(self, zone: ZoneTable) -> int:
         for place, known in enumerate(self.zone_tables):

@@ -90,12 +90,35 @@ def highest_so_far(
     return highest
 
 
+def received_so_far(
+    stream: Stream, heard: NDArray[np.bool_], seed: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return when the latest reading up to each one was received, from a seed each.
+
+    Readings that waited for a hole below them were received before the one that filled it.
+    """
+    highest = highest_so_far(stream, np.where(heard, stream.received_ms, 0), np.maximum(seed, 0))
+    return np.maximum(stream.received_ms, highest)
+
+
 def before(stream: Stream, values: NDArray[Any], seed: NDArray[Any]) -> NDArray[Any]:
     """Return the value before each one within its stretch, from a seed each."""
     earlier = np.empty_like(values)
     earlier[1:] = values[:-1]
     earlier[stream.first] = seed
     return earlier
+
+
+def before_among(
+    stream: Stream, values: NDArray[Any], chosen: NDArray[np.bool_], seed: NDArray[Any]
+) -> NDArray[Any]:
+    """Return the value of the last chosen reading before each one in its stretch, else the seed."""
+    if chosen.all():
+        return before(stream, values, seed)
+    last = np.maximum.accumulate(np.where(chosen, np.arange(len(stream)), -1))
+    earlier = before(stream, last, np.full(len(stream.first), -1))
+    inside = earlier >= stream.first[stream.stretch]
+    return np.where(inside, values[np.maximum(earlier, 0)], seed[stream.stretch])
 
 
 def run_start(

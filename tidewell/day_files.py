@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tidewell.errors import UsageError
 from tidewell.local_time import day_number
+from tidewell.minute_files import shown_header
 from tidewell.vocabulary import FEATURE_NAMES
 
 
@@ -85,13 +86,16 @@ def _first_line_not_utf8(path: Path) -> int:
 
 def _read_rows(name: str, rows: _CsvReader) -> DayTable:
     header = [cell.strip() for cell in next(rows, [])]
+    found = f"found {shown_header(header)}"
     if not {"person", "day"} <= set(header) or len(set(header)) != len(header):
         raise UsageError(
-            f"{name}, line 1: expected a header with person, day and features, each once"
+            f"{name}, line 1: expected a header with person, day and features, each once; {found}"
         )
     known = [column for column in FEATURE_NAMES if column in header]
     if not known:
-        raise UsageError(f"{name}, line 1: expected at least one of {', '.join(FEATURE_NAMES)}")
+        raise UsageError(
+            f"{name}, line 1: expected at least one of {', '.join(FEATURE_NAMES)}; {found}"
+        )
     seen: dict[tuple[str, int], NDArray[np.float32]] = {}
     for cells in rows:
         if cells:

@@ -11,7 +11,8 @@ moment. It may be plain, `.gz`, or a `.zip` with one file in it. It is read with
    the file step back within that hour: from there on it is the second. Both are counted.
 
 Whatever cannot be read is a `UsageError` of one line that names the file, the line and what was
-expected. A value is never guessed, rounded into its range or silently left out.
+expected. A value is never guessed, rounded into its range or silently left out: a column that is
+no channel is refused, or named to a caller who tells it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import gzip
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Final, NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -59,6 +60,7 @@ class MinuteSeries:
     values: NDArray[np.float32]
     ambiguous_rows: int = 0
     nonexistent_rows: int = 0
+    ignored_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,27 @@ class CsvTable:
         raise UsageError(f"{self.name}, line {_line_of(self.text, row + 1)}: expected {expected}")
 
 
-def read_minutes(path: Path, timezone: str | None) -> MinuteSeries:
+def read_minutes(
+    path: Path, timezone: str | None, *, other_columns_are_told: bool = False
+) -> MinuteSeries:
     """Read one person's minutes from a generic CSV file.
+
+    Args:
+        other_columns_are_told: columns that are no channels are left out and named in
+            `ignored_columns`, for a caller who says so.
 
     Raises:
         UsageError: the file is not as this module describes; the message says where.
     """
-    return minutes_from_table(read_table(path), timezone)
+    table = read_table(path)
+    ignored = tuple(name for name in table.header if name not in ("time", *CHANNEL_NAMES))
+    if not other_columns_are_told or len(ignored) == len(table.header) - 1:
+        return minutes_from_table(table, timezone)
+    kept = [place for place, name in enumerate(table.header) if name not in ignored]
+    header = tuple(table.header[place] for place in kept)
+    columns = tuple(table.columns[place] for place in kept)
+    series = minutes_from_table(replace(table, header=header, columns=columns), timezone)
+    return replace(series, ignored_columns=ignored)
 
 
 def minutes_from_table(table: CsvTable, timezone: str | None) -> MinuteSeries:
@@ -114,7 +130,10 @@ def minutes_from_table(table: CsvTable, timezone: str | None) -> MinuteSeries:
 
 def _check_header(table: CsvTable) -> None:
     if "time" not in table.header:
-        raise UsageError(f"{table.name}, line 1: expected a header with `time` and channel names")
+        raise UsageError(
+            f"{table.name}, line 1: expected a header with `time` and channel names, "
+            f"found {shown_header(table.header)}"
+        )
     for name in table.header:
         if name != "time" and name not in CHANNEL_INDEX:
             known = ", ".join(CHANNEL_NAMES)
@@ -352,6 +371,11 @@ def refuse_too_many_steps(
             row = int(np.argmax(row_time_ms // MINUTE_MS == time_ms[too_many[0]] // MINUTE_MS))
             found = f"{values[too_many[0], index]:g}"
             table.refuse(row, f"at most {channel.high:g} {channel.name} a minute, found {found}")
+
+
+def shown_header(cells: Sequence[str]) -> str:
+    """Return a header as a message may repeat it."""
+    return _shown(",".join(cells)) if cells else "an empty file"
 
 
 def _shown(text: str) -> str:

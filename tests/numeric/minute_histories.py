@@ -24,6 +24,7 @@ SILENCE_S: Final = 4 * 3_600
 ZONES: Final = {3: "Europe/London", 11: "America/St_Johns", 4: "UTC"}
 FIRST_MS: Final = round(datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * 1000
 """The clocks of London go back on the 25th, those of St John's a week later."""
+PASSED_OVER: Final = (9, 21, 34)
 COUNTED: Final = {
     3: CHANNEL_NAMES,
     11: ("heart_rate", "steps", "motion"),
@@ -41,8 +42,12 @@ def a_history(seed: int, days: int, periods_s: dict[int, int]) -> ReadingBatch:
         people.append(np.full(len(time_ms), person))
         times.append(time_ms)
         received.append(_received(rng, time_ms, periods_s[person], person))
+        if person == 4:
+            _pass_over(time_ms, received[-1])
         local_ms = zone_table(zone).local_ms(time_ms)
         values.append(_values(rng, local_ms, days, COUNTED[person], periods_s[person]))
+        if person == 4:
+            _empty(np.random.default_rng(seed + 1_000), time_ms, values[-1])
     order = np.argsort(np.concatenate(received), kind="stable")
     person_id = np.concatenate(people)[order]
     return ReadingBatch(
@@ -52,6 +57,24 @@ def a_history(seed: int, days: int, periods_s: dict[int, int]) -> ReadingBatch:
         np.array([periods_s[person] for person in person_id.tolist()]),
         np.concatenate(values)[order],
     )
+
+
+def _pass_over(time_ms: NDArray[np.int64], received: NDArray[np.int64]) -> None:
+    """Let whole days come when the morning after has begun to come."""
+    for day in PASSED_OVER:
+        begins = FIRST_MS + day * DAY_MS
+        inside = (time_ms >= begins) & (time_ms < begins + DAY_MS)
+        received[inside] = np.maximum(received[inside], begins + DAY_MS + 10 * HOUR_MS)
+
+
+def _empty(
+    rng: np.random.Generator, time_ms: NDArray[np.int64], values: NDArray[np.float32]
+) -> None:
+    """Leave rows without a value where a device sends and measures nothing, for up to a day."""
+    for _ in range(3):
+        begins = int(rng.choice(time_ms))
+        hours = int(rng.choice([3, 7, 26]))
+        values[(time_ms >= begins) & (time_ms < begins + hours * HOUR_MS)] = np.nan
 
 
 def _sent(

@@ -27,12 +27,12 @@ class Memory(MomentState):
             setattr(self, name, np.full((people, *shape), first, dtype))
 
 
-def learned(people: int = 1, *, centre: float = 70, scale: float = 4) -> Memory:
+def learned(people: int = 1, *, centre: float = 70, scale: float = 4, eda_days: int = 0) -> Memory:
     """Return people whose resting heart rate is known, the same at any hour."""
     memory = Memory(people)
     memory.heart_centre[:], memory.heart_scale[:] = centre, scale
     memory.eda_centre[:], memory.eda_scale[:] = 2, 0.5
-    memory.heart_days[:] = memory.eda_days[:] = 30
+    memory.heart_days[:], memory.eda_days[:] = 30, eda_days
     memory.heart_usual[:] = 0.9
     return memory
 

@@ -8,22 +8,25 @@ sixteen bits, because the docstrings say that they do.
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass, field
 from statistics import median
 
-from tests.numeric.naive_tables import (
-    BODY,
-    CHECK_TODAY,
-    FAMILIES,
-    REVIEW,
-    RULES,
-    SMOOTHING,
-    WEIGHTS,
-    together,
+from tests.numeric.naive_arithmetic import (
+    Values,
+    back,
+    beside,
+    clip,
+    combined,
+    daily_sums,
+    half,
+    is_weekend,
+    level_of,
+    scaled,
+    weekend_part,
+    worse,
 )
+from tests.numeric.naive_tables import BODY, FAMILIES, REVIEW, RULES, SMOOTHING
 
-Values = dict[str, float]
 DAILY = ("illness", "sleep", "withdrawal", "acute_load")
 ASKED_FIRST = ("illness", "withdrawal", "sleep", "acute_load", "drift")
 NIGHT = ("night_", "sleep_", "resting_heart_rate")
@@ -86,7 +89,7 @@ class Smoothed:
             alone = [0.9 * self.sums["steps"]] if "steps" in today else []
             raw["withdrawal"] = max([self.sums["withdrawal"], *alone])
         bodily = [self.sums["illness"]] if "illness" in today else []
-        bodily += [0.8 * self.sums["body"]] if "body" in today else []
+        bodily += [0.9 * self.sums["body"]] if "body" in today else []
         bodily += [0.9 * self.sums["pair"]] if "pair" in today else []
         if bodily:
             raw["illness"] = max(bodily)
@@ -123,22 +126,47 @@ class NaiveLife:
     offset: Values = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0.0))
     episodes: dict[str, Episode] = field(default_factory=dict)
     rest_until: int = -1
-    quiet_until: int = -1
+    quiet: tuple[int, int] | None = None
     frozen: tuple[int, Values, Values] | None = None
     held: Smoothed = field(default_factory=Smoothed)
     learned_again: bool = False
     lived: Values = field(default_factory=dict)
+    clocked: Values = field(default_factory=dict)
 
     def note(self, kind: str, first: int, last: int) -> None:
         if (kind, first, last) in self.notes:
             return
-        self.notes = [*self.notes, (kind, first, last)][-8:]
+        if len(self.notes) < 8 or self._make_room(last):
+            self.notes.append((kind, first, last))
         if self.last is None or kind in {"exams", "other"}:
             return
         for day in range(max(first, self.last - 31), min(last, self.last) + 1):
             self.set_aside.add(day)
             if kind == "someone_else":
                 self.compared.pop(day, None)
+
+    def _make_room(self, new_last: int) -> bool:
+        """Drop the note that ended first; one that still goes on, only if it holds nothing."""
+        by_end = sorted(self.notes, key=lambda note: note[2])
+        if self.last is None or new_last <= self.last:
+            old = [note for note in by_end if note[2] <= new_last]
+        else:
+            last = self.last
+            old = [note for note in by_end if note[2] <= last]
+            old = old or [note for note in by_end if note[0] in {"exams", "other"}]
+            assert old, "eight notes that hold something go on at once"
+        if old:
+            self.notes.remove(old[0])
+        return bool(old)
+
+    def unnote(self, kind: str, first: int, last: int) -> None:
+        if (kind, first, last) in self.notes:
+            self.notes.remove((kind, first, last))
+        if self.last is None or kind in {"exams", "other"}:
+            return
+        for day in range(max(first, self.last - 31), min(last, self.last) + 1):
+            if not self._noted(day, {"ill", "holiday", "someone_else"}):
+                self.set_aside.discard(day)
 
     def hear(self, family: str, was_useful: bool) -> None:
         moved = self.offset[family] + (-0.05 if was_useful else 0.05)
@@ -152,8 +180,10 @@ class NaiveLife:
             if self.frozen is not None:
                 self.frozen[1].pop(name, None)
 
-    def close(self, day: int, features: Values, worn: int) -> tuple[NaiveDay, list[Turned]]:
-        """Judge a day for the first time."""
+    def close(
+        self, day: int, features: Values, worn: int, *, passed: bool = False
+    ) -> tuple[NaiveDay, list[Turned]]:
+        """Judge a day for the first time; one that was passed over changes no episode."""
         missing = 0 if self.last is None else day - self.last - 1
         self.smoothed.fade(missing)
         self.held.fade(missing)
@@ -168,8 +198,9 @@ class NaiveLife:
         self.smoothed_before = self.smoothed.copy()
         self.told = max(self.told * math.exp(-1 / 30), self.scores.get(day - 7, 0.0) - 0.6)
         found, held = self._score(day, features, worn, keep=True)
-        turned = self._turn(found, held, explained)
-        self._freeze(day)
+        turned = [] if passed else self._turn(found, held, explained)
+        if not passed:
+            self._freeze(day)
         if explained:
             self.set_aside.add(day)
         return found, turned
@@ -191,6 +222,10 @@ class NaiveLife:
 
     def _write(self, day: int, features: Values) -> None:
         self.lived = features
+        if "circadian_phase_h" in features:
+            phase = self._on_own_clock(day, features["circadian_phase_h"])
+            features = features | {"circadian_phase_h": phase}
+        self.clocked = features
         self.compared[day] = {n: half(scaled(n, value)) for n, value in features.items()}
 
     def _notice_travel(self, day: int, features: Values) -> None:
@@ -199,7 +234,27 @@ class NaiveLife:
         if yesterday is not None and today is not None:
             apart = abs(today - yesterday) % 24
             if min(apart, 24 - apart) > 3:
-                self.quiet_until = day + 3
+                self._keep_quiet(day)
+
+    def _keep_quiet(self, day: int) -> None:
+        """Three days, a week where jumps go on, and a week without between two such times."""
+        if self.quiet is None or day > self.quiet[1] + 7:
+            self.quiet = day, day + 3
+        elif day <= self.quiet[1]:
+            self.quiet = self.quiet[0], min(day + 3, self.quiet[0] + 6)
+
+    def _on_own_clock(self, day: int, phase: float) -> float:
+        """Return an hour as near as it comes to this person's centre: 24.3 beside 23.8, not 0.3."""
+        name = "circadian_phase_h"
+        known = self._values(name, list(range(day - 31, day)))
+        weeks = [w[name] for w in self._weeks_from(day // 7 - 12) if name in w]
+        if not known and not weeks:
+            return phase
+        centre = median(known or weeks)
+        return min((phase + 24 * turns for turns in range(-9, 10)), key=lambda h: abs(h - centre))
+
+    def _weeks_from(self, first: int) -> list[Values]:
+        return [values for week, values in self.weeks.items() if week >= first]
 
     def _keep_week(self, day: int) -> None:
         """Keep the medians of the week that the last day was in, once a later one has begun."""
@@ -245,9 +300,11 @@ class NaiveLife:
                 wide = 1.2816 * spread
                 at = (centre + part, centre + part - wide, centre + part + wide)
                 bands[name] = (back(name, at[0]), back(name, at[1]), back(name, at[2]))
+                if name == "circadian_phase_h":
+                    bands[name] = beside(at, features.get(name, 12.0))
             if name not in features:
                 continue
-            value = scaled(name, features[name])
+            value = scaled(name, self.clocked[name])
             if name in usual:
                 sure = math.sqrt(count / (count + 8))
                 z[name] = clip(sure * (value - centre - part) / spread, -most, most)
@@ -306,7 +363,7 @@ class NaiveLife:
         moved = {}
         for name, rule in RULES.items():
             far = [self.weeks[w][name] for w in weeks if name in self.weeks[w]]
-            near = self._values(name, list(range(day - 20, day + 1)))
+            near = self._values(name, list(range(day - 16, day + 1)))
             if len(far) < 4 or len(near) < 10:
                 continue
             centre = median(far)
@@ -317,7 +374,7 @@ class NaiveLife:
         body = combined({name: z for name, z in moved.items() if name in BODY}, "drift")
         rest = combined({name: z for name, z in moved.items() if name not in BODY}, "drift")
         found = [] if body is None else [body]
-        found += [] if rest is None else [0.7 * rest]
+        found += [] if rest is None else [0.5 * rest]
         return max(found) if found else None
 
     def _turn(self, found: NaiveDay, held: Values, explained: bool) -> list[Turned]:
@@ -329,9 +386,11 @@ class NaiveLife:
             if now:
                 turned += self._go_on(day, family, max(now), asked, held.get(family, 0.0))
         recent = sum(bool(self.compared.get(day - ago)) for ago in range(3))
+        since_before = set(self.episodes)
         for family in sorted(ASKED_FIRST, key=lambda name: -asked.get(name, -math.inf)):
             level = level_of(family, asked.get(family, -math.inf))
-            if recent >= 2 and self._may_open(day, family, level, explained, held):
+            may = self._may_open(day, family, level, explained, held, since_before)
+            if recent >= 2 and may:
                 self.episodes[family] = Episode(day, level)
                 self.learned_again = False
                 turned.append(Turned(day, family, "opened", level, day, held.get(family, 0.0)))
@@ -360,19 +419,37 @@ class NaiveLife:
         taught = [d for d in days if d not in self.set_aside]
         return taught if sum(bool(self.compared.get(d)) for d in taught) >= 10 else days
 
-    def _may_open(self, day: int, family: str, level: int, explained: bool, held: Values) -> bool:
+    def _may_open(
+        self,
+        day: int,
+        family: str,
+        level: int,
+        explained: bool,
+        held: Values,
+        since_before: set[str],
+    ) -> bool:
         if level == 0 or family in self.episodes or len(self.episodes) == 2:
             return False
         if family in {"illness", "sleep", "withdrawal"} and explained:
             return False
-        if family in {"illness", "sleep"} and day <= self.quiet_until:
+        if family in {"illness", "sleep"} and self.quiet and day <= self.quiet[1]:
             return False
         if level < 2 and day <= self.rest_until:
             return False
-        others = [
-            one.level for name, one in self.episodes.items() if name != "drift" and name in held
-        ]
-        return family == "drift" or all(level > one for one in others)
+        others = {
+            name: one.level
+            for name, one in self.episodes.items()
+            if name != "drift" and name in held
+        }
+        if family == "drift" or all(level > one for one in others.values()):
+            return True
+        if level < 2 or set(others) - since_before:
+            return False
+        if family == "withdrawal":
+            return others.get("illness", 0) < 2
+        body_alone = 0.8 * self.smoothed.sums["body"] / (1 + self.offset["illness"])
+        same = family == "illness" and others.get("withdrawal", 0) == 2
+        return not same or body_alone >= REVIEW["illness"]
 
     def _freeze(self, day: int) -> None:
         """Hold what is usual while an episode is open, for 21 days at most."""
@@ -385,54 +462,3 @@ class NaiveLife:
             centres = {name: found[0] for name, found in usual.items()}
             self.frozen = day, centres, {name: found[1] for name, found in usual.items()}
             self.held = self.smoothed.copy()
-
-
-def half(value: float) -> float:
-    found: float = struct.unpack("e", struct.pack("e", value))[0]
-    return found
-
-
-def scaled(name: str, value: float) -> float:
-    return math.log1p(max(value, 0.0)) if RULES[name].log else value
-
-
-def back(name: str, value: float) -> float:
-    return math.expm1(value) if RULES[name].log else value
-
-
-def clip(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
-
-
-def is_weekend(day: int) -> bool:
-    return (day + 4) % 7 in {6, 0}  # 1970-01-01 was a Thursday, and Sunday is 0
-
-
-def weekend_part(difference: float, day: int) -> float:
-    return difference * 5 / 7 if is_weekend(day) else -difference * 2 / 7
-
-
-def worse(name: str, z: float, most: float) -> float:
-    side = RULES[name].worse
-    return clip(abs(z) if side == 0 else side * z, -1.0, most)
-
-
-def daily_sums(z: Values, proved: bool) -> Values:
-    turned = {name: worse(name, value, RULES[name].most) for name, value in z.items()}
-    for name, value in turned.items():
-        if not proved and name not in BODY and value > 0:
-            turned[name] = 0.75 * value
-    found = {name: combined(turned, name) for name in SMOOTHING}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def combined(turned: Values, family: str) -> float | None:
-    weights = {n: weight for n, weight in WEIGHTS[family].items() if n in turned}
-    if not weights:
-        return None
-    variance = sum(weights[a] * weights[b] * together(a, b) for a in weights for b in weights)
-    return sum(weight * turned[n] for n, weight in weights.items()) / math.sqrt(variance)
-
-
-def level_of(family: str, score: float) -> int:
-    return int(score >= 1) + int(score >= CHECK_TODAY[family])

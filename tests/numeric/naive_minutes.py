@@ -16,6 +16,7 @@ from tests.numeric.naive_features import NaivePerson, Reading
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 SILENCE_S = 4 * HOUR_S
+HEARD_WITHIN_S = 30 * DAY_S
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,14 @@ class Sent:
 
 @dataclass(frozen=True)
 class ClosedDay:
-    """A day that closed, or (`again`) the one before it with what came late."""
+    """A day that closed, or the one before it with what came late.
+
+    `again`: it had closed before; `passed`: it had been passed over, and all of it came late.
+    """
 
     day: int
     again: bool
+    passed: bool
     features: dict[str, float]
     worn_minutes: int
 
@@ -57,7 +62,8 @@ class NaiveMinutes:
         """Take a reading in, in the order in which they came."""
         if self.last is not None and sent.received_ms - self.last.received_ms > SILENCE_S * 1000:
             self._end_silence(sent)
-        self.last = sent
+        if sent.values and sent.received_ms - sent.time_ms <= HEARD_WITHIN_S * 1000:
+            self.last = sent
         local_s = self._local_s(sent.time_ms)
         day = local_s // DAY_S
         if self.open_day is None:
@@ -95,11 +101,15 @@ class NaiveMinutes:
         if self.to_judge_again is not None and self.to_judge_again == self.judged:
             self._describe(self.to_judge_again, again=True)
         self.to_judge_again = None
+        before = self.open_day - 1
+        if self.kept.get(before) and (self.judged is None or self.judged < before):
+            self._describe(before, again=False, passed=True)
+            self.judged = before
         if self.kept[self.open_day]:
             self._describe(self.open_day, again=False)
             self.judged = self.open_day
 
-    def _describe(self, day: int, *, again: bool) -> None:
+    def _describe(self, day: int, *, again: bool, passed: bool = False) -> None:
         evening = [] if again else self.kept.get(day - 1, [])
         today = self.kept.get(day, [])
         self.person.readings = [*evening, *today]
@@ -109,7 +119,7 @@ class NaiveMinutes:
             self.person.nights = nights
         worn_s = sum(one.period_s for one in today if one.on_body)
         known = {name: value for name, value in features.items() if not math.isnan(value)}
-        self.closed.append(ClosedDay(day, again, known, worn_s // 60))
+        self.closed.append(ClosedDay(day, again, passed, known, worn_s // 60))
 
     def _local_s(self, time_ms: int) -> int:
         """Return what a clock in the zone shows, in seconds since 1970 on that clock."""

@@ -26,13 +26,13 @@ class Rule:
 
 
 RULES: Final = {
-    "night_heart_rate": Rule(1.0, 1.8, 1, 3, body=True),
-    "resting_heart_rate": Rule(1.0, 2.5, 1, 3, body=True),
-    "night_hrv_rmssd": Rule(0.1, 0.2, -1, 3, log=True, body=True, device=True),
-    "night_skin_temperature": Rule(0.2, 0.4, 1, 3, body=True, device=True),
-    "night_respiratory_rate": Rule(0.3, 0.6, 1, 3, body=True),
-    "night_spo2": Rule(0.5, 1.0, -1, 3, body=True, device=True),
-    "heart_rate_per_step": Rule(2.0, 5.0, 1, 3, body=True),
+    "night_heart_rate": Rule(1.0, 1.8, 1, 4, body=True),
+    "resting_heart_rate": Rule(1.0, 2.5, 1, 4, body=True),
+    "night_hrv_rmssd": Rule(0.1, 0.2, -1, 4, log=True, body=True, device=True),
+    "night_skin_temperature": Rule(0.2, 0.4, 1, 4, body=True, device=True),
+    "night_respiratory_rate": Rule(0.3, 0.6, 1, 4, body=True),
+    "night_spo2": Rule(0.5, 1.0, -1, 4, body=True, device=True),
+    "heart_rate_per_step": Rule(2.0, 5.0, 1, 4, body=True),
     "circadian_amplitude": Rule(1.0, 2.0, -1, 3),
     "circadian_phase_h": Rule(0.3, 0.8, 0, 3),
     "sleep_minutes": Rule(15.0, 50.0, 0, 3, weekly=True),
@@ -122,13 +122,13 @@ _TOGETHER: Final = {
     ("aroused_minutes", "eda_level"): 0.3,
 }
 
-_WITHDRAWAL_TAIL: Final = ((0.1656, 0.4517, 0.7316, 0.9330, 1.1700), 0.2069, -0.018, 0.230)
+_WITHDRAWAL_TAIL: Final = ((0.1656, 0.4517, 0.7316, 0.9330, 1.1700), 0.2069, -0.018, 0.240)
 TAILS: Final = {
-    "illness": ((0.3184, 0.7668, 1.2340, 1.5079, 1.8125), 0.3411, 0.085, 0.195),
-    "sleep": ((0.5996, 0.8983, 1.2374, 1.4627, 1.8607), 0.2378, 0.135, 0.220),
+    "illness": ((0.3324, 0.7873, 1.3111, 1.6052, 1.9374), 0.3953, 0.188, 0.200),
+    "sleep": ((0.5996, 0.8983, 1.2374, 1.4627, 1.8607), 0.2378, 0.135, 0.185),
     "withdrawal": _WITHDRAWAL_TAIL,
     "acute_load": _WITHDRAWAL_TAIL,
-    "drift": ((0.8988, 1.4953, 2.2711, 2.7120, 3.4333), 0.6349, -0.500, 0.220),
+    "drift": ((0.7155, 1.2541, 1.8007, 2.0764, 2.4786), 1.4725, -0.500, 0.280),
 }
 """Quantiles 50, 75, 90, 95, 98; scale and shape of what lies above; episodes for each such day."""
 BUDGETS: Final = {

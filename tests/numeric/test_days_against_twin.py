@@ -18,6 +18,8 @@ from tidewell.vocabulary import FEATURE_NAMES, Family
 
 PEOPLE = 10
 DAYS = 240
+TAKEN_BACK_AFTER = 4
+"""Days after which every third note is taken back."""
 BASIC = ("night_heart_rate", "steps")
 ALL_FAMILIES = ("illness", "sleep", "withdrawal", "acute_load", "drift")
 CASES = [
@@ -66,6 +68,10 @@ def say(detector: Detector, twin: NaiveLife, person: int, life: Life, day: int) 
         kind, first, last = life.notes[day]
         detector.note(person, NoteKind(kind), first, last)
         twin.note(kind, first, last)
+    if day - TAKEN_BACK_AFTER in life.notes and day % 3 == 0:
+        kind, first, last = life.notes[day - TAKEN_BACK_AFTER]
+        detector.unnote(person, NoteKind(kind), first, last)
+        twin.unnote(kind, first, last)
     if day in life.outcomes:
         family, was_useful = life.outcomes[day]
         detector.hear_outcome(person, Family(family), was_useful=was_useful)
@@ -73,6 +79,14 @@ def say(detector: Detector, twin: NaiveLife, person: int, life: Life, day: int) 
     if day in life.devices:
         detector.change_device_model(person)
         twin.change_device()
+
+
+def turn_about_midnight(life: Life) -> None:
+    """Let a person be most awake at night: their hours lie on both sides of midnight."""
+    for features in life.features.values():
+        if "circadian_phase_h" in features:
+            turned = (features["circadian_phase_h"] + 9) % 24
+            features["circadian_phase_h"] = float(np.float32(turned))
 
 
 def live_through(lives: dict[int, Life], days: int) -> Counter[str]:
@@ -110,6 +124,8 @@ def test_days_equal_those_of_the_naive_twin(
 ) -> None:
     rng = np.random.default_rng(seed)
     lives = {person: a_life(rng, DAYS, names) for person in range(1, PEOPLE + 1)}
+    for person in range(1, PEOPLE + 1, 2):
+        turn_about_midnight(lives[person])
     seen = live_through(lives, DAYS)
     assert seen["days"] > 1_900
     assert 1_400 < seen["scored"] < seen["days"]

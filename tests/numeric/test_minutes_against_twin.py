@@ -81,7 +81,7 @@ def close_one(
 ) -> tuple[NaiveDay, list[Turned]]:
     if closed.again:
         return life.close_again(features, closed.worn_minutes), []
-    return life.close(closed.day, features, closed.worn_minutes)
+    return life.close(closed.day, features, closed.worn_minutes, passed=closed.passed)
 
 
 def left_out(life: NaiveLife, day: int) -> bool:
@@ -116,7 +116,7 @@ def test_readings_become_the_days_and_episodes_of_the_twins(seed: int, period_s:
             )
             assert_same_day(fast, place, day, within=ROUNDED)
             turned += turns
-            seen.update(["again" if closed.again else "days"])
+            seen.update(["again" if closed.again else "days"] + ["passed"] * closed.passed)
             seen["scored"] += day.score is not None
         assert_same_turns(person, found.changes, turned)
         seen.update(one.kind for one in turned)
@@ -124,6 +124,7 @@ def test_readings_become_the_days_and_episodes_of_the_twins(seed: int, period_s:
     assert found.too_late_readings == seen["too late"] > 0
     assert seen["days"] > 100
     assert seen["again"] >= 5
+    assert seen["passed"] >= 1
     assert seen["scored"] > 60
     assert min(seen[kind] for kind in ("opened", "continued", "closed")) > 0
 

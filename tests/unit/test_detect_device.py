@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detect import Detector, EpisodeChange, ReadingBatch
+from detect.days import VERSION
 from tidewell.local_time import zone_table
 from tidewell.vocabulary import CHANNEL_INDEX, CHANNELS, Family, Level
 
@@ -49,6 +50,7 @@ def joined(*parts: ReadingBatch) -> ReadingBatch:
 def told(*changes: EpisodeChange) -> list[Told]:
     """Return kind, level, and the hours of opening and of the change."""
     for change in changes:
+        assert change.explanation["version"] == VERSION
         assert change.family is Family.DEVICE
         assert change.opened_at_ms <= change.at_ms
     return [
@@ -148,6 +150,47 @@ def test_a_buffer_of_last_week_is_no_silence() -> None:
     detector = a_detector()
     assert detector.update(readings(0, 168, received_h=168)).changes == ()
     assert detector.tick(START_MS + 168 * HOUR_MS + SILENCE_MS).changes == ()
+
+
+def without_values(batch: ReadingBatch) -> ReadingBatch:
+    empty = np.full_like(batch.values, np.nan)
+    return ReadingBatch(batch.person_id, batch.time_ms, batch.received_ms, batch.period_s, empty)
+
+
+def long_ago(batch: ReadingBatch, days: float) -> ReadingBatch:
+    """Return readings of now that a wrong clock dated many days back."""
+    time_ms = batch.time_ms - round(days * DAY_MS)
+    return ReadingBatch(batch.person_id, time_ms, batch.received_ms, batch.period_s, batch.values)
+
+
+@pytest.mark.parametrize("days_back", [None, 365, 30.01])
+def test_rows_that_say_nothing_of_now_keep_no_device_from_being_silent(
+    days_back: float | None,
+) -> None:
+    detector = a_detector()
+    detector.update(readings(0, 1))
+    rows = readings(1, 8)
+    said = without_values(rows) if days_back is None else long_ago(rows, days_back)
+    assert told(*detector.update(said).changes) == []
+    silent = ("opened", "for_review", 5, 5)
+    assert told(*detector.tick(START_MS + 9 * HOUR_MS).changes) == [silent]
+    assert told(*detector.update(said).changes) == [], "and do not end a silence"
+    back = detector.update(readings(10, 0.1)).changes
+    assert told(*back) == [("closed", "for_review", 5, 10.17)]
+
+
+def test_rows_without_a_value_between_readings_change_nothing_about_silence() -> None:
+    mixed = joined(readings(0, 1), without_values(readings(1, 3)), readings(4, 1))
+    detector = a_detector()
+    assert told(*detector.update(mixed).changes) == []
+    assert told(*detector.tick(START_MS + 9 * HOUR_MS).changes) == []
+    assert len(detector.tick(START_MS + 9 * HOUR_MS + 1).changes) == 1
+
+
+def test_a_buffer_of_four_weeks_is_heard() -> None:
+    detector = a_detector()
+    detector.update(long_ago(readings(0, 1), 28))
+    assert len(detector.tick(START_MS + 6 * HOUR_MS).changes) == 1
 
 
 def test_one_thing_is_open_about_a_device_at_a_time() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from detect import DayResults, Detector, ReadingBatch
+from detect.days import VERSION
 from detect.plan_limits import LIMITS_MOST, Limit
 from detect.state import COLUMNS, State
 from detect.words import Direction, NoteKind
@@ -77,11 +78,12 @@ def test_a_batch_with_an_unknown_person_is_refused_before_anything_is_taken_in()
     assert not detector.knows(999)
 
 
-@pytest.mark.parametrize("verb", ["note", "limits", "outcome", "model", "days"])
+@pytest.mark.parametrize("verb", ["note", "unnote", "limits", "outcome", "model", "days"])
 def test_no_verb_takes_anything_in_about_a_stranger(verb: str) -> None:
     detector = alone()
     verbs: dict[str, Callable[[], object]] = {
         "note": lambda: detector.note(999, NoteKind.ILL, 1, 2),
+        "unnote": lambda: detector.unnote(999, NoteKind.ILL, 1, 2),
         "limits": lambda: detector.set_limits(999, []),
         "outcome": lambda: detector.hear_outcome(999, Family.SLEEP, was_useful=True),
         "model": lambda: detector.change_device_model(999),
@@ -196,6 +198,25 @@ def test_a_day_passed_over_has_room_for_its_late_readings(order: tuple[int | Non
     assert (late.late_readings, late.too_late_readings) == (96, 0)
 
 
+def test_a_day_passed_over_is_judged_in_its_place_and_changes_no_episode() -> None:
+    detector = alone()
+    for day in range(41):
+        detector.update(a_day(day, 60 + 30 * (day >= 37)))
+    lasting = detector.update(a_day(42).take(np.arange(8))).changes
+    assert "continued" in {one.kind.value for one in lasting}
+    came_ms = START_MS + 42 * DAY_MS + 3 * HOUR_MS
+    silent = detector.update(a_day(41, 90, received_ms=came_ms))
+    assert (len(silent.days), silent.changes) == (0, ())
+    closing = detector.update(a_day(43).take(np.arange(1)))
+    assert closing.days.day.tolist() == [20_541, 20_542]
+    place = FEATURE_NAMES.index("steps")
+    assert closing.days.features[0, place] == pytest.approx(12 * 900, rel=1e-3)
+    assert closing.days.worn_minutes[0] == 24 * 60
+    assert not np.isnan(closing.days.score[0])
+    told_ms = {one.at_ms for one in closing.changes if one.family is not Family.DEVICE}
+    assert told_ms == {START_MS + 43 * DAY_MS}, "the day that came late is no news"
+
+
 LIMIT = Limit("heart_rate", Direction.ABOVE, 120, 5, Level.CHECK_NOW)
 
 
@@ -217,16 +238,40 @@ def test_a_limit_of_the_plan_is_said_at_the_reading_that_completes_it() -> None:
     (change,) = found[4]
     assert (change.family, change.kind.value) == (Family.ACUTE_LOAD, "opened")
     assert change.level is Level.CHECK_NOW
+    assert change.explanation["version"] == VERSION
     assert change.opened_at_ms <= change.at_ms <= START_MS + 35 * MINUTE_MS
 
 
-def test_a_limit_ends_after_ten_minutes_within_it() -> None:
+def test_a_limit_ends_within_it_an_hour_after_it_began() -> None:
     detector = alone()
     detector.set_limits(1, [LIMIT])
     detector.update(minutes(10, 130))
-    found = [detector.update(minutes(1, 100, 10 + minute)).changes for minute in range(12)]
-    told = [(minute, one.kind.value) for minute, many in enumerate(found) for one in many]
-    assert told == [(9, "closed")]
+    found = [detector.update(minutes(1, 100, 10 + minute)).changes for minute in range(60)]
+    told = [(10 + minute, one.kind.value) for minute, many in enumerate(found) for one in many]
+    assert told == [(60, "closed")]
+
+
+def test_a_limit_that_left_the_plan_while_it_was_open_is_named() -> None:
+    detector = alone()
+    assert detector.set_limits(1, [LIMIT]) == ()
+    detector.update(minutes(10, 130))
+    assert detector.set_limits(1, []) == (LIMIT,)
+
+
+def test_a_snapshot_from_before_a_column_was_added_begins_it_with_its_first_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    detector = alone()
+    detector.set_limits(1, [LIMIT])
+    detector.update(minutes(10, 130))
+    fewer = {name: column for name, column in COLUMNS.items() if name != "limit_return"}
+    with monkeypatch.context() as patch:
+        patch.setattr("detect.state.COLUMNS", fewer)
+        block = detector.snapshot([1])
+    detector._state.limit_return[0, 0] = 2
+    detector.restore(block, {1: zone_table("UTC")})
+    assert detector._state.limit_return[0].tolist() == [0, 0, 0, 0]
+    assert detector._state.limit_ms[0, 0] == START_MS
 
 
 def test_a_plan_of_five_limits_is_refused() -> None:

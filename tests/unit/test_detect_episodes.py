@@ -58,6 +58,9 @@ class Days:
     def note(self, kind: NoteKind, first: int, last: int) -> None:
         self.detector.note(1, kind, FIRST_DAY + first, FIRST_DAY + last)
 
+    def unnote(self, kind: NoteKind, first: int, last: int) -> None:
+        self.detector.unnote(1, kind, FIRST_DAY + first, FIRST_DAY + last)
+
 
 def after_a_month() -> Days:
     days = Days()
@@ -137,11 +140,54 @@ def test_check_today_opens_during_the_rest() -> None:
     assert opened.at_ms - closed_ms <= 7 * 86_400_000
 
 
-def test_a_second_daily_episode_opens_only_for_a_higher_level_and_never_a_third() -> None:
+def levels_open(changes: list[EpisodeChange]) -> list[tuple[str, str]]:
+    opened = [one for one in changes if one.kind.value == "opened"]
+    return [(one.family.value, one.level.value) for one in opened]
+
+
+def test_a_large_change_of_another_kind_is_told_beside_one_that_asks_for_today() -> None:
     days = after_a_month()
-    days.live(5, ILL, share=2)
-    found = days.live(8, ILL | AWAKE, share=2)
-    assert {one.kind.value for one in found} == {"continued"}, "illness asks for today already"
+    assert levels_open(days.live(5, ILL, share=2)) == [("illness", "check_today")]
+    assert levels_open(days.live(8, ILL | AWAKE, share=2)) == [("sleep", "check_today")]
+
+
+def test_a_mild_change_of_another_kind_waits_while_one_is_open() -> None:
+    mild = {name: 0.25 * change for name, change in AWAKE.items()}
+    alone, beside = after_a_month(), after_a_month()
+    for days, before in ((alone, {}), (beside, {name: 2 * one for name, one in ILL.items()})):
+        days.live(5, before)
+        days.live(8, before | mild)
+    told_alone = next(one for one in alone.changes if one.family is Family.SLEEP)
+    told_beside = next(one for one in beside.changes if one.family is Family.SLEEP)
+    assert (told_alone.level.value, told_beside.level.value) == ("for_review", "check_today")
+    assert told_alone.at_ms < told_beside.at_ms
+
+
+def test_what_an_illness_does_to_behaviour_is_told_with_it_and_not_beside_it() -> None:
+    days = after_a_month()
+    assert levels_open(days.live(14, ILL, share=2)) == [("illness", "check_today")]
+
+
+def test_a_body_that_changes_during_a_withdrawal_is_told() -> None:
+    days = after_a_month()
+    days.live(9, INACTIVE)
+    assert days.changes[-1].family is Family.WITHDRAWAL
+    assert days.changes[-1].level.value == "check_today"
+    a_little = INACTIVE | {"night_heart_rate": 2.5}
+    assert levels_open(days.live(8, a_little)) == [], "the body alone asks for nothing"
+    assert levels_open(days.live(6, ILL, share=2)) == [("illness", "check_today")]
+
+
+def test_changes_that_begin_on_one_day_are_told_one_a_day() -> None:
+    days = after_a_month()
+    by_day: dict[int, int] = {}
+    for one in days.live(8, ILL | AWAKE, share=2):
+        if one.kind.value == "opened":
+            by_day[one.at_ms] = by_day.get(one.at_ms, 0) + 1
+    assert sorted(by_day.values()) == [1, 1]
+
+
+def test_never_more_than_two_episodes_are_open() -> None:
     worst = Days(seed=5)
     worst.live(130)
     drifting = {"night_heart_rate": 6.0, "steps": -4_000.0}

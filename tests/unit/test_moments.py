@@ -24,6 +24,7 @@ from tests.numeric.minute_streams import (
     told,
     values_of,
 )
+from tidewell.local_time import NEVER
 from tidewell.vocabulary import CHANNEL_INDEX, Level
 
 NAN = np.nan
@@ -57,11 +58,21 @@ def test_acute_load_begins_after_20_tense_minutes_and_ends_when_5_are_left() -> 
 def test_movement_sleep_calm_skin_or_a_device_off_the_body_is_no_acute_load(
     channel: str, value: float
 ) -> None:
-    stream = minutes_of(90, heart_rate=tense_from(0, 90, 90), steps=0)
-    assert [one.kind for one in found(learned(), stream)] == ["acute_began"]
+    stream = minutes_of(90, heart_rate=tense_from(0, 90, 90), steps=0, eda=3.0)
+    assert [one.kind for one in found(learned(eda_days=30), stream)] == ["acute_began"]
     stream.values[:, CHANNEL_INDEX[channel]] = value
-    kinds = {one.kind for one in found(learned(), stream)}
+    kinds = {one.kind for one in found(learned(eda_days=30), stream)}
     assert MomentKind.ACUTE_BEGAN not in kinds
+
+
+@pytest.mark.parametrize(("eda_days", "begins"), [(0, True), (4, True), (5, False), (30, False)])
+def test_without_a_skin_conductance_that_is_known_nothing_is_said_and_the_day_counts(
+    eda_days: int, begins: bool
+) -> None:
+    memory = learned(eda_days=eda_days)
+    got = found(memory, minutes_of(90, heart_rate=tense_from(0, 90, 90), steps=0))
+    assert [one.kind for one in got] == [MomentKind.ACUTE_BEGAN] * begins
+    assert memory.aroused_minutes.sum() == 90
 
 
 def test_a_single_step_hides_arousal_for_ten_minutes() -> None:
@@ -155,9 +166,9 @@ LIMITS = [
 def test_a_limit_is_decided_by_the_reading_that_completes_its_minutes() -> None:
     memory = Memory(1)
     set_limits(memory, 0, LIMITS)
-    spo2 = np.array([95, 89, 95, 89, 88, 89, 95, *[96] * 20])
+    spo2 = np.array([95, 89, 95, 89, 88, 89, 95, *[96] * 70])
     got = found(memory, minutes_of(len(spo2), spo2=spo2))
-    assert told(got) == [("limit_reached", 3, 4), ("limit_ended", 3, 15)]
+    assert told(got) == [("limit_reached", 3, 4), ("limit_ended", 3, 63)]
     assert (got[0].value, got[0].usual_low, got[0].slot, got[0].minutes) == (88, 90, 1, 2)
     assert np.isnan(got[0].usual_high)
     assert limit_of(memory, 0, got[0].slot) == LIMITS[1]
@@ -178,6 +189,85 @@ def test_a_value_on_the_limit_is_within_it_and_a_hole_begins_anew() -> None:
     times = MONDAY_MS + HOUR_MS + np.array([0, 7, 8]) * MINUTE_MS
     got = found(memory, stream_of(times, values_of(3, spo2=80)))
     assert told(got, MONDAY_MS + HOUR_MS) == [("limit_reached", 7, 8)]
+
+
+def low_at(*minutes: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return oxygen that is below the limit in these minutes and above it in all others."""
+    return np.where(np.isin(np.arange(count), minutes), 85.0, 96.0)
+
+
+ONE_MINUTE = [Limit("spo2", Direction.BELOW, 90, 1, Level.CHECK_NOW)]
+
+
+def test_a_limit_of_one_minute_is_told_once_an_hour_at_most_and_every_rise_is_said() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, ONE_MINUTE)
+    often = np.arange(0, 1_440, 12)
+    got = found(memory, minutes_of(1_440, spo2=low_at(*often, count=1_440)))
+    kinds = [one.kind for one in got]
+    assert kinds.count(MomentKind.LIMIT_REACHED) == 24
+    said = {one.at_ms for one in got if one.kind is not MomentKind.LIMIT_ENDED}
+    assert {(at_ms - MONDAY_MS) // MINUTE_MS for at_ms in said} >= {0, 12, 60, 72, 1_428}
+
+
+def test_a_rise_within_the_hour_that_lasts_beyond_it_is_a_change_of_its_own() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, ONE_MINUTE)
+    got = found(memory, minutes_of(80, spo2=low_at(0, *range(40, 80), count=80)))
+    assert told(got) == [
+        ("limit_reached", 0, 0),
+        ("limit_again", 0, 40),
+        ("limit_ended", 0, 60),
+        ("limit_reached", 40, 60),
+    ]
+
+
+def test_what_was_told_before_days_without_data_does_not_hide_what_comes_after() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, ONE_MINUTE)
+    assert told(found(memory, minutes_of(2, spo2=85))) == [("limit_reached", 0, 0)]
+    for later_minutes, expected in ((239, []), (239 + 3 * 1_440, ["limit_ended", "limit_reached"])):
+        from_ms = MONDAY_MS + later_minutes * MINUTE_MS
+        got = found(memory, minutes_of(1, spo2=85, from_ms=from_ms))
+        assert [one.kind.value for one in got] == expected
+    assert memory.limit_ms[0, 0] == from_ms
+
+
+def test_an_old_buffer_within_a_limit_does_not_hide_the_next_rise() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, ONE_MINUTE)
+    found(memory, minutes_of(1, spo2=85))
+    within = minutes_of(180, spo2=96, from_ms=MONDAY_MS + MINUTE_MS)
+    assert found(memory, delivered_late(within, DAY_MS)) == [], "late data clears nothing"
+    rise = minutes_of(1, spo2=85, from_ms=MONDAY_MS + 181 * MINUTE_MS)
+    assert [one.kind.value for one in found(memory, rise)] == ["limit_ended", "limit_reached"]
+
+
+def test_a_limit_keeps_what_it_counted_in_another_place_of_the_plan() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, LIMITS)
+    found(memory, minutes_of(5, spo2=80))
+    open_since_ms = memory.limit_ms[0, 1]
+    assert open_since_ms == MONDAY_MS
+    assert set_limits(memory, 0, LIMITS[1:]) == ()
+    assert memory.limit_ms[0].tolist() == [open_since_ms, NEVER, NEVER, NEVER]
+    more = minutes_of(5, spo2=80, from_ms=MONDAY_MS + 5 * MINUTE_MS)
+    assert found(memory, more) == [], "it is told already"
+
+
+def test_a_limit_that_leaves_the_plan_while_it_is_open_is_named() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, LIMITS)
+    found(memory, minutes_of(5, spo2=80))
+    changed = Limit("spo2", Direction.BELOW, 91, 2, Level.CHECK_TODAY)
+    assert set_limits(memory, 0, [LIMITS[0], changed]) == (LIMITS[1],)
+    assert set_limits(memory, 0, []) == (), "what was not open needs no end"
+
+
+def test_the_same_limit_twice_is_one() -> None:
+    memory = Memory(1)
+    set_limits(memory, 0, [*ONE_MINUTE, *ONE_MINUTE])
+    assert len(found(memory, minutes_of(5, spo2=80))) == 1
 
 
 def test_a_limit_that_stays_keeps_what_it_counted_and_another_begins_anew() -> None:

@@ -47,6 +47,57 @@ def test_an_ending_may_be_in_capital_letters(tmp_path: Path) -> None:
     assert (tmp_path / "scores").read_text() == "person,day,score,family,level\n"
 
 
+@pytest.mark.parametrize("kind", ["minutes", "days"])
+def test_what_was_left_out_and_why_nothing_was_scored_is_said(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    given = folder / "sam.csv"
+    if kind == "minutes":
+        days = "".join(f"2026-01-{day:02}T10:00Z,60,x,1\n" for day in range(1, 5))
+        given.write_text(f"time,heart_rate,mood,Skin_temperatur\n{days}")
+        score(out=tmp_path / "scores", minutes=folder)
+    else:
+        days = "".join(f"sam,2026-01-{day:02},60,x,1\n" for day in range(1, 4))
+        given.write_text(f"person,day,night_heart_rate,mood,step\n{days}")
+        score(out=tmp_path / "scores", days=given)
+    said = " ".join(capsys.readouterr().err.split())
+    meant = "Skin_temperatur (did you mean skin_temperature?)"
+    meant = meant if kind == "minutes" else "step (did you mean steps?)"
+    assert f"Columns left out: mood, {meant}" in said
+    assert "0 person-days scored" in said
+    assert "known on 10 earlier days of that person" in said
+    assert "The longest series here has 3 days" in said
+
+
+def test_nothing_is_explained_where_days_were_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "days.csv"
+    days = "".join(f"sam,2026-01-{day:02},{60 + day % 3}\n" for day in range(1, 29))
+    given.write_text(f"person,day,night_heart_rate\n{days}")
+    score(out=tmp_path / "scores", days=given)
+    said = capsys.readouterr().err
+    assert "Why none" not in said
+    assert "left out" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("empty", r"no <person>\.csv file in .*; name each file after its person, such as P-001"),
+        ("absent", r"cannot read the folder .*: No such file or directory; check the path"),
+    ],
+)
+def test_a_folder_without_minutes_is_refused_with_a_remedy(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=message):
+        score(out=tmp_path / "scores", minutes=tmp_path / name)
+
+
 def rows(fails: bool) -> Iterator[Row]:
     yield ("sam", "2026-01-05", "1.0", "", "none")
     if fails:

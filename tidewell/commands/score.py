@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,12 +20,23 @@ from tidewell.errors import UsageError
 from tidewell.local_time import day_date, zone_table
 from tidewell.minute_files import read_minutes
 from tidewell.settings import Settings, load_settings
+from tidewell.vocabulary import CHANNEL_NAMES, FEATURE_NAMES
 
 HEADER: Final = ("person", "day", "score", "family", "level")
 SUFFIXES: Final = (".csv.gz", ".csv.zip", ".csv", ".zip")
 """Longest first, so that what is left of a name is the person's label."""
+MEANT_FROM: Final = 0.8
+"""Likeness from which a misspelt column is taken for the name it resembles."""
 
 Row = tuple[str, str, str, str, str]
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read: the days of the person with most of them, and columns that were left out."""
+
+    most_days: int = 0
+    left_out: dict[str, None] = field(default_factory=dict)
 
 
 def register(app: typer.Typer) -> None:
@@ -50,22 +63,48 @@ def score(
         raise UsageError("give either --minutes FOLDER or --days FILE")
     zone_table(timezone)
     _refuse_to_overwrite(out, minutes, days)
+    read = _Read()
     if minutes is not None:
-        rows: Iterable[Row] = list(_score_minutes(minutes, timezone, settings))
+        rows: Iterable[Row] = list(_score_minutes(minutes, timezone, settings, read))
     else:
         assert days is not None  # one of both is given
-        rows = _score_days(days, timezone, settings)
+        rows = _score_days(days, timezone, settings, read)
     count = _write(out, rows)
+    if read.left_out:
+        names = CHANNEL_NAMES if minutes is not None else FEATURE_NAMES
+        console.print(_about_left_out(read.left_out, names), markup=False)
     console.print(f"{count:,} person-days scored; written to {out}")
+    if not count:
+        console.print(_why_none(read.most_days))
 
 
-def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[Row]:
+def _about_left_out(columns: Iterable[str], names: tuple[str, ...]) -> str:
+    """Return which columns were left out, with the name that each may have meant."""
+    said = []
+    for column in columns:
+        near = get_close_matches(column.lower(), names, n=1, cutoff=MEANT_FROM)
+        said.append(f"{column} (did you mean {near[0]}?)" if near else column)
+    return f"Columns left out: {', '.join(said)}"
+
+
+def _why_none(most_days: int) -> str:
+    from detect.baseline import LAG_DAYS, LEAST_DAYS  # noqa: PLC0415 -- others start without it
+
+    return (
+        f"Why none: a measure is compared once it is known on {LEAST_DAYS} earlier days of that "
+        f"person, of which the last {LAG_DAYS} do not count yet. The longest series here has "
+        f"{most_days} {'day' if most_days == 1 else 'days'}; give more days of each person."
+    )
+
+
+def _score_minutes(folder: Path, timezone: str, settings: Settings, read: _Read) -> Iterator[Row]:
     from detect import Detector, ReadingBatch  # noqa: PLC0415 -- other commands start without it
     from detect.policy import DEFAULT_BUDGETS, Policy  # noqa: PLC0415
 
     policy = Policy(**policy_in_use(settings).keywords(DEFAULT_BUDGETS))
     for label, path in _files_by_label(folder).items():
-        series = read_minutes(path, timezone)
+        series = read_minutes(path, timezone, other_columns_are_told=True)
+        read.left_out |= dict.fromkeys(series.ignored_columns)
         detector = Detector(settings.silence_after_s, policy)
         detector.add_person(0, zone_table(timezone))
         count = len(series.time_ms)
@@ -76,16 +115,18 @@ def _score_minutes(folder: Path, timezone: str, settings: Settings) -> Iterator[
             np.full(count, 60, np.int64),
             series.values.astype(np.float32),
         )
-        yield from _rows([label], detector.update(batch).days)
+        found = detector.update(batch).days
+        read.most_days = max(read.most_days, len(np.unique(found.day)))
+        yield from _rows([label], found)
 
 
-def _score_days(path: Path, timezone: str, settings: Settings) -> list[Row]:
+def _score_days(path: Path, timezone: str, settings: Settings, read: _Read) -> list[Row]:
     from detect import DayResults, Detector  # noqa: PLC0415 -- other commands start without it
     from detect.policy import DEFAULT_BUDGETS, Policy  # noqa: PLC0415
 
     table = read_days(path)
-    if table.ignored_columns:
-        console.print(f"Columns left out: {', '.join(table.ignored_columns)}")
+    read.left_out |= dict.fromkeys(table.ignored_columns)
+    read.most_days = int(np.bincount(table.person).max())
     policy = Policy(**policy_in_use(settings).keywords(DEFAULT_BUDGETS))
     detector = Detector(settings.silence_after_s, policy)
     for person in range(len(table.labels)):
@@ -141,7 +182,9 @@ def _files_by_label(folder: Path) -> dict[str, Path]:
             )
         files[label] = path
     if not files:
-        raise UsageError(f"no <person>.csv file in {folder}")
+        raise UsageError(
+            f"no <person>.csv file in {folder}; name each file after its person, such as P-001.csv"
+        )
     return files
 
 
@@ -157,7 +200,9 @@ def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
-        raise UsageError(f"cannot read the folder {folder}: {error.strerror}") from None
+        raise UsageError(
+            f"cannot read the folder {folder}: {error.strerror}; check the path"
+        ) from None
 
 
 def _write(out: Path, rows: Iterable[Row]) -> int:
@@ -173,7 +218,9 @@ def _write(out: Path, rows: Iterable[Row]) -> int:
             if not is_stream:
                 written.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot write {out}: {error.strerror}") from None
+        raise UsageError(
+            f"cannot write {out}: {error.strerror}; choose another place with --out"
+        ) from None
     return count
 
 

@@ -26,6 +26,13 @@ GRACE_DAYS: Final = 3
 """Days after the end in which a smoothed score may still say so."""
 LEAST_PRESENT: Final = 0.6
 """Share of the changed days that must have a value: what was not measured cannot be found."""
+JUST_BEFORE_DAYS: Final = 28
+LEAST_JUST_BEFORE: Final = 0.5
+"""Share of the days just before that must have a value: after a gap of weeks nothing is usual yet.
+
+Where too little was measured just before, Tidewell gives no score at all and says so. That is how
+it is meant to be, and it says nothing about how well a change is seen.
+"""
 
 BODY: Final = {
     "night_heart_rate": 2.0,
@@ -163,7 +170,9 @@ def possible_starts(person: PersonDays, injection: Injection) -> NDArray[np.int6
     starts = np.arange(day[0], day[-1] - injection.days - GRACE_DAYS + 2)
     before = np.searchsorted(day, starts)
     present = np.searchsorted(day, starts + injection.days) - before
+    just_before = before - np.searchsorted(day, starts - JUST_BEFORE_DAYS)
     fits = (before >= injection.history_days) & (present >= LEAST_PRESENT * injection.days)
+    fits &= just_before >= LEAST_JUST_BEFORE * JUST_BEFORE_DAYS
     if person.onset is not None:
         last = starts + injection.days - 1 + GRACE_DAYS
         fits &= (last < person.onset - QUIET_BEFORE_DAYS) | (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidewell.evaluation.injections import GRACE_DAYS, PLACEMENTS
+from tidewell.evaluation.injections import GRACE_DAYS, JUST_BEFORE_DAYS, PLACEMENTS
 from tidewell.evaluation.metrics import CHANCE_DRAWS, REFRACTORY_DAYS
 from tidewell.evaluation.study import SEED
 
@@ -47,7 +47,8 @@ METHOD: Final = f"""\
   days, which shows what a restless score finds anywhere.
 - Intervals are Wilson's, 95 %. Up to {PLACEMENTS} changes were laid over each person's days, so
   the intervals of those tables are somewhat too narrow. A change counts as found until {GRACE_DAYS}
-  days after its end.
+  days after its end. It is laid only where half of the {JUST_BEFORE_DAYS} days before were
+  measured: after a longer gap Tidewell learns again and gives no score.
 - A spread is the median absolute deviation of the person's days before the change, times 1.4826.
 - Rates are per month of days that could be scored; "watched" counts every day from the first to
   the last. Seed of every draw: {SEED}.
