@@ -1,0 +1,409 @@
+"""What the database in memory answers to ingest about leases, people, cursors and readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import ingest
+from ingest.rows import Rows, copy_bytes, parse_copy
+from tests.simulation.database import STATEMENTS, Answer, Row, Run, Work
+from tidewell.database import Queries
+from tidewell.local_time import utc_moment
+from tidewell.vocabulary import CHANNEL_NAMES
+
+Given = Mapping[str, Any]
+
+_COLUMNS: Final = ("person_id", "time_ms", "device_id", "period_s", "boot", "seq", "received_ms")
+_COUNTED: Final = ("committed", "dead_lettered", "repeated")
+_MOVED: Final = ("upto", "highest", "scored_upto", *_COUNTED)
+
+
+def _all_queries() -> dict[str, Queries]:
+    """Return the file that holds each named query of ingest."""
+    top = Path(ingest.__file__).parent
+    found: dict[str, Queries] = {}
+    for path in sorted(top.rglob("*.sql")):
+        package = ".".join(("ingest", *path.relative_to(top).parent.parts))
+        queries = Queries(package, path.name)
+        assert not found.keys() & queries.keys(), "two queries of ingest have one name"
+        found |= dict.fromkeys(queries, queries)
+    return found
+
+
+QUERIES_OF_INGEST: Final = _all_queries()
+
+
+def answers_of_ingest(name: str) -> Callable[[Run], Run]:
+    """Register a function as the answer to a query of ingest, whichever file it stands in."""
+    return STATEMENTS.of(QUERIES_OF_INGEST[name], name)
+
+
+def _integers(value: Any) -> list[int]:  # noqa: ANN401 -- an array as a list, or as PostgreSQL writes it
+    if isinstance(value, str):
+        return [int(one) for one in value.strip("{}").split(",") if one]
+    return list(value)
+
+
+# -- leases and workers
+
+
+@answers_of_ingest("take_shards")
+async def _take_shards(work: Work, given: Given) -> Answer:
+    taken: list[Row] = []
+    for (shard,), row in sorted(work.rows("shard")):
+        is_free = row["owner"] in (None, given["owner"]) or row["lease_until"] < given["now"]
+        is_wanted = shard not in given["held"] and len(taken) < given["most"]
+        if is_free and is_wanted and not work.is_held_by_another("shard", (shard,)):
+            lease = {"owner": given["owner"], "lease_until": given["until"]}
+            epoch = row["epoch"] + 1
+            leased = {**row, **lease, "epoch": epoch, "listening_since": None}
+            await work.put("shard", (shard,), leased)
+            taken.append({"shard": shard, "epoch": epoch})
+    return Answer(taken)
+
+
+async def _held_shards(work: Work, given: Given) -> list[tuple[int, Row]]:
+    """Hold and return the shards that are still this worker's, under the epochs that it knows."""
+    if "shards" not in given:
+        return [(key[0], row) for key, row in work.rows("shard") if row["owner"] == given["owner"]]
+    held = []
+    for shard, epoch in zip(_integers(given["shards"]), _integers(given["epochs"]), strict=True):
+        row = await work.hold("shard", (shard,))
+        if row and row["epoch"] == epoch and row["owner"] == given["owner"]:
+            held.append((shard, row))
+    return held
+
+
+@answers_of_ingest("renew_shards")
+async def _renew_shards(work: Work, given: Given) -> Answer:
+    held = await _held_shards(work, given)
+    for shard, row in held:
+        await work.put("shard", (shard,), {**row, "lease_until": given["until"]})
+    return Answer(touched=len(held))
+
+
+@answers_of_ingest("say_listening")
+async def _say_listening(work: Work, given: Given) -> Answer:
+    for shard, row in await _held_shards(work, given):
+        if row["listening_since"] is None:
+            await work.put("shard", (shard,), {**row, "listening_since": given["now"]})
+    return Answer()
+
+
+@answers_of_ingest("give_back_shards")
+async def _give_back_shards(work: Work, given: Given) -> Answer:
+    for shard, row in await _held_shards(work, given):
+        free = {**row, "owner": None, "lease_until": None, "listening_since": None}
+        await work.put("shard", (shard,), free)
+    return Answer()
+
+
+@answers_of_ingest("claim_slot")
+async def _claim_slot(work: Work, given: Given) -> Answer:
+    free = []
+    for (slot,), row in work.rows("ingest_worker"):
+        is_ours = row["owner"] == given["owner"]
+        is_left = row["owner"] is None or row["seen_until"] < given["now"]
+        if (is_ours or is_left) and not work.is_held_by_another("ingest_worker", (slot,)):
+            free.append((not is_ours, slot))
+    if not free:
+        return Answer()
+    slot = min(free)[1]
+    row = {"owner": given["owner"], "seen_until": given["until"], "has_session": True}
+    await work.put("ingest_worker", (slot,), row)
+    return Answer([{"slot": slot}])
+
+
+@answers_of_ingest("renew_slot")
+async def _renew_slot(work: Work, given: Given) -> Answer:
+    row = await work.hold("ingest_worker", (given["slot"],))
+    if row is None or row["owner"] != given["owner"]:
+        return Answer()
+    await work.put("ingest_worker", (given["slot"],), {**row, "seen_until": given["until"]})
+    return Answer(touched=1)
+
+
+@answers_of_ingest("free_slot")
+async def _free_slot(work: Work, given: Given) -> Answer:
+    row = await work.hold("ingest_worker", (given["slot"],))
+    if row is None or row["owner"] != given["owner"]:
+        return Answer()
+    free = {**row, "owner": None, "seen_until": given["now"]}
+    await work.put("ingest_worker", (given["slot"],), free)
+    return Answer(touched=1)
+
+
+@answers_of_ingest("count_workers")
+async def _count_workers(work: Work, given: Given) -> Answer:
+    count = sum(
+        row["has_session"] and row["owner"] is not None and row["seen_until"] >= given["now"]
+        for _, row in work.rows("ingest_worker")
+    )
+    return Answer([{"count": count}])
+
+
+@answers_of_ingest("claim_left_session")
+async def _claim_left_session(work: Work, given: Given) -> Answer:
+    for (slot,), row in sorted(work.rows("ingest_worker")):
+        if row["has_session"] and row["seen_until"] < given["left_before"]:
+            taken = {"owner": given["owner"], "seen_until": given["until"], "has_session": False}
+            await work.put("ingest_worker", (slot,), taken)
+            return Answer([{"slot": slot}])
+    return Answer()
+
+
+# -- who is known
+
+
+@answers_of_ingest("registry_version")
+async def _registry_version(work: Work, given: Given) -> Answer:
+    """Nobody comes or goes during a run."""
+    del work, given
+    return Answer([{"sum": 1}])
+
+
+@answers_of_ingest("devices")
+async def _devices(work: Work, given: Given) -> Answer:
+    del given
+    return Answer(
+        [
+            {
+                "name": row["name"],
+                "device_id": row["device_id"],
+                "revoked": False,
+                "model": "virtual",
+                "person_id": row["person_id"],
+                "from": row["from_ms"],
+                "until": None,
+            }
+            for _, row in sorted(work.rows("device"))
+        ]
+    )
+
+
+@answers_of_ingest("people")
+async def _people(work: Work, given: Given) -> Answer:
+    del given
+    return Answer(
+        [
+            {"person_id": person_id, "shard": row["shard"], "timezone": "UTC"}
+            for (person_id,), row in sorted(work.rows("person"))
+        ]
+    )
+
+
+@answers_of_ingest("pauses")
+@answers_of_ingest("unheard_notes")
+@answers_of_ingest("unheard_notes_taken_back")
+@answers_of_ingest("unheard_outcomes")
+@answers_of_ingest("plan_limits")
+async def _nothing(work: Work, given: Given) -> Answer:
+    """Pauses, notes, outcomes and plans are not part of the simulation."""
+    del work, given
+    return Answer()
+
+
+# -- cursors and gaps
+
+
+def _boots_of(given: Given) -> list[tuple[int, int]]:
+    return list(zip(_integers(given["devices"]), _integers(given["boots"]), strict=True))
+
+
+@answers_of_ingest("cursors")
+async def _cursors(work: Work, given: Given) -> Answer:
+    found = []
+    for key in _boots_of(given):
+        row = work.get("device_cursor", key)
+        if row:
+            names = ("device_id", "boot", "upto", "highest", "scored_upto")
+            found.append({name: row[name] for name in names})
+    return Answer(found)
+
+
+@answers_of_ingest("gaps")
+async def _gaps(work: Work, given: Given) -> Answer:
+    wanted = set(_boots_of(given))
+    found = [
+        {"device_id": key[0], "boot": key[1], "first_seq": key[2], "last_seq": row["last_seq"]}
+        for key, row in sorted(work.rows("frame_gap"))
+        if row["state"] == "waiting" and key[:2] in wanted
+    ]
+    return Answer(found)
+
+
+@answers_of_ingest("save_cursors")
+async def _save_cursors(work: Work, given: Given) -> Answer:
+    columns = {name: _integers(given[name]) for name in _MOVED}
+    for place, key in sorted(enumerate(_boots_of(given)), key=lambda one: one[1]):
+        known = await work.hold("device_cursor", key) or {}
+        moved = {name: column[place] for name, column in columns.items()}
+        row = {"device_id": key[0], "boot": key[1], **moved}
+        for name in _COUNTED:
+            row[name] += known.get(name, 0)
+        await work.put("device_cursor", key, row)
+    return Answer(touched=1)
+
+
+@answers_of_ingest("mark_scored")
+async def _mark_scored(work: Work, given: Given) -> Answer:
+    key = (given["device_id"], given["boot"])
+    row = await work.hold("device_cursor", key)
+    if row is None:
+        return Answer()
+    await work.put("device_cursor", key, {**row, "scored_upto": given["scored_upto"]})
+    return Answer(touched=1)
+
+
+@answers_of_ingest("clear_gaps")
+async def _clear_gaps(work: Work, given: Given) -> Answer:
+    cleared = []
+    for key, row in work.rows("frame_gap"):
+        if key[:2] == (given["device_id"], given["boot"]) and row["state"] == "waiting":
+            await work.delete("frame_gap", key)
+            cleared.append({"noticed_at": row["noticed_at"]})
+    return Answer(cleared)
+
+
+@answers_of_ingest("save_gap")
+async def _save_gap(work: Work, given: Given) -> Answer:
+    key = (given["device_id"], given["boot"], given["first"])
+    known = await work.hold("frame_gap", key)
+    row = {
+        "last_seq": given["last"],
+        "state": given["state"],
+        "noticed_at": known["noticed_at"] if known else given["now"],
+    }
+    await work.put("frame_gap", key, row)
+    return Answer(touched=1)
+
+
+# -- readings
+
+
+def _row_of(rows: Rows, place: int) -> Row:
+    row: Row = {name: int(getattr(rows, name)[place]) for name in _COLUMNS}
+    row["values"] = rows.values[place].tobytes()
+    return row
+
+
+def rows_of(readings: Sequence[Row]) -> Rows:
+    """Return stored readings as the columns that ingest works with."""
+    count = len(readings)
+    columns = {name: np.array([one[name] for one in readings], np.int64) for name in _COLUMNS}
+    values = np.frombuffer(b"".join(one["values"] for one in readings), np.float32)
+    return Rows(
+        frame=np.full(count, -1, np.int64),
+        values=values.reshape(count, len(CHANNEL_NAMES)),
+        **columns,
+    )
+
+
+@answers_of_ingest("create_staging")
+async def _create_staging(work: Work, given: Given) -> Answer:
+    del work, given
+    return Answer()
+
+
+@answers_of_ingest("copy_staging")
+async def _copy_staging(work: Work, given: Given) -> Answer:
+    del given
+    if isinstance(work.staged, bytes):
+        rows = parse_copy(work.staged)
+        work.staged = [_row_of(rows, place) for place in range(len(rows))]
+    return Answer()
+
+
+@answers_of_ingest("insert_readings")
+async def _insert_readings(work: Work, given: Given) -> Answer:
+    del given
+    inserted = 0
+    for one in work.staged:
+        key = (one["person_id"], one["time_ms"], one["device_id"])
+        if await work.hold("reading", key) is None:
+            await work.put("reading", key, one)
+            inserted += 1
+    return Answer(touched=inserted)
+
+
+@answers_of_ingest("rows_not_inserted")
+async def _rows_not_inserted(work: Work, given: Given) -> Answer:
+    del given
+    known = []
+    for one in work.staged:
+        there = work.get("reading", (one["person_id"], one["time_ms"], one["device_id"]))
+        if there and (there["boot"], there["seq"]) != (one["boot"], one["seq"]):
+            differs = [there[name] != one[name] for name in ("period_s", "values")]
+            names = ("device_id", "boot", "seq", "time_ms")
+            known.append({**{name: one[name] for name in names}, "differs": any(differs)})
+    return Answer(known)
+
+
+@answers_of_ingest("insert_dead_letter")
+async def _insert_dead_letter(work: Work, given: Given) -> Answer:
+    key = (given["topic"], given["payload_hash"], given["reason"])
+    if await work.hold("dead_letter", key) is not None:
+        return Answer()
+    await work.put("dead_letter", key, dict(given))
+    return Answer(touched=1)
+
+
+@answers_of_ingest("copy_held_readings")
+async def _copy_held_readings(work: Work, given: Given) -> Answer:
+    held = [
+        row
+        for _, row in work.rows("reading")
+        if row["person_id"] in given["people"]
+        and (row["device_id"], row["boot"]) == (given["device_id"], given["boot"])
+        and given["after"] < row["seq"] <= given["upto"]
+    ]
+    held.sort(key=lambda row: (row["seq"], row["time_ms"]))
+    return Answer(copied=copy_bytes(rows_of(held)))
+
+
+@answers_of_ingest("copy_scored_readings")
+async def _copy_scored_readings(work: Work, given: Given) -> Answer:
+    seen = dict(zip(_boots_of(given), _integers(given["seen"]), strict=True))
+    cursors = dict(work.rows("device_cursor"))
+    wanted = []
+    for _, row in work.rows("reading"):
+        boot = (row["device_id"], row["boot"])
+        is_wanted = (
+            row["person_id"] in given["people"]
+            and utc_moment(row["received_ms"]) >= given["received_from"]
+            and boot in cursors
+            and row["seq"] <= cursors[boot]["scored_upto"]
+            and row["seq"] > seen.get(boot, -1)
+        )
+        if is_wanted:
+            wanted.append(row)
+    wanted.sort(key=lambda row: (row["device_id"], row["boot"], row["seq"], row["time_ms"]))
+    latest: dict[tuple[int, int], int] = {}
+    scored = []
+    for row in wanted:
+        boot = (row["device_id"], row["boot"])
+        latest[boot] = max(latest.get(boot, 0), row["received_ms"])
+        scored.append((latest[boot], row))
+    scored.sort(key=lambda one: one[0])
+    return Answer(copied=copy_bytes(rows_of([row for _, row in scored])))
+
+
+@answers_of_ingest("unscored")
+async def _unscored(work: Work, given: Given) -> Answer:
+    devices = {row["device_id"] for _, row in devices_of(work, given["people"])}
+    return Answer(
+        [
+            {name: row[name] for name in ("device_id", "boot", "scored_upto", "upto")}
+            for (device_id, _), row in sorted(work.rows("device_cursor"))
+            if device_id in devices and row["scored_upto"] < row["upto"]
+        ]
+    )
+
+
+def devices_of(work: Work, people: Sequence[int]) -> list[tuple[Any, Row]]:
+    """Return the devices of these people, each with its key."""
+    return [(key, row) for key, row in sorted(work.rows("device")) if row["person_id"] in people]
