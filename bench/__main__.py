@@ -1,8 +1,9 @@
-"""`python -m bench detect|write|nab [--json] [--quick]`: figures, and what they stand beside.
+"""`python -m bench detect|write|ingest|recovery|nab|faults [--json]`: figures and comparisons.
 
 A figure of one machine says little, so each is also given as a ratio to a plain piece of work that
 was timed in the same run, on one core. A slow machine is no defect; only `nab`, whose figures are
-the same everywhere, ends with 1 when one of them is not as it should be.
+the same everywhere, ends with 1 when one of them is not as it should be; and `faults`, which breaks
+a whole site of its own on purpose (`--seed N --seconds S`), when a promise was broken with it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import importlib
 import json
 import os
 import sys
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from bench.measuring import Figures, pin_to_one_core, table
 from tidewell.errors import TidewellError
@@ -20,8 +22,13 @@ from tidewell.errors import TidewellError
 BENCHES: Final = {
     "detect": "bench.detecting",
     "write": "bench.writing",
+    "ingest": "bench.ingesting",
+    "recovery": "bench.recovering",
     "nab": "bench.nab",
+    "faults": "bench.faults",
 }
+HAVE_PROCESSES: Final = frozenset({"write", "ingest", "recovery", "faults"})
+"""Benchmarks of several processes, which need all cores."""
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -31,9 +38,20 @@ def main() -> int:
     parser.add_argument("bench", choices=BENCHES)
     parser.add_argument("--json", action="store_true", help="one JSON object, not a table")
     parser.add_argument("--quick", action="store_true", help="few people: does it run at all")
+    parser.add_argument("--seed", type=int, default=1, help="faults: which faults, and when")
+    parser.add_argument("--seconds", type=float, default=45.0, help="faults: for how long")
+    parser.add_argument("--plant", help="faults: put this one into the service first")
+    parser.add_argument(
+        "--calm-s", type=float, default=150.0, help="faults: wait at most so long after"
+    )
+    parser.add_argument("--logs", type=Path, help="faults: a folder to keep all logs in")
     chosen = parser.parse_args()
+    options = {"quick": chosen.quick}
+    if chosen.bench == "faults":
+        names = ("seed", "seconds", "plant", "calm_s", "logs")
+        options = {name: getattr(chosen, name) for name in names}
     try:
-        figures = _run(chosen.bench, quick=chosen.quick)
+        figures = _run(chosen.bench, options)
     except TidewellError as error:
         print(error, file=sys.stderr)
         return 2
@@ -41,14 +59,14 @@ def main() -> int:
     return 1 if figures.get("failures") else 0
 
 
-def _run(name: str, *, quick: bool) -> Figures:
+def _run(name: str, options: dict[str, Any]) -> Figures:
     """Run a benchmark on one core and one thread.
 
     NumPy's libraries read their limits when they are loaded, so the modules come after them.
     """
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
-    core = pin_to_one_core() if name != "write" else None  # PostgreSQL has processes of its own
-    figures: Figures = importlib.import_module(BENCHES[name]).run(quick=quick)
+    core = None if name in HAVE_PROCESSES else pin_to_one_core()
+    figures: Figures = importlib.import_module(BENCHES[name]).run(**options)
     return {"core": "any" if core is None else core} | figures
 
 

@@ -1,0 +1,1 @@
+"""Real faults on a real site: the parts of `python -m bench faults`."""

@@ -1,0 +1,222 @@
+"""`python -m bench ingest`: the whole way of a reading under load, beside what bounds it.
+
+Real servers, ingest and alerts as processes, devices in a process of their own, 10,000 people,
+eight channels, detection on. In the same run: the broker alone (the same subscriber, which only
+confirms), the database alone (a bare binary COPY), and the script that most people would write.
+
+A frame is published when it is handed to the socket and committed when its device hears so, which
+includes the way of the acknowledgement back.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from bench import writing
+from bench.measuring import Figures
+from bench.streaming.servers import Site, Talker, a_site, cpu_s, percentile, stage
+from tidewell.clock import monotonic_s, now_ms
+from tidewell.errors import ServerError
+
+PEOPLE: Final = 10_000
+QUICK_PEOPLE: Final = 200
+BROKERS: Final = ("nats", "mosquitto")
+READINGS_PER_FRAME: Final = (1, 5)
+CHANNELS: Final = 8
+CONNECTIONS: Final = 4
+WINDOW: Final = 48_000
+"""Frames outstanding at the maximum: four seconds of what is aimed at, since a device is told at
+most once a second, and later while frames queue."""
+WARM_S: Final = 6.0
+"""Until every device has sent a frame and its cursor is in memory."""
+MAXIMUM_S: Final = 20.0
+LOADED_S: Final = 12.0
+SHARES: Final = (0.25, 0.5, 0.9)
+BEGIN_AGO_MS: Final = 12 * 60_000
+"""A reading a second from then on: at the end all are news, and none lies ahead of us."""
+CROSSING_EVERY_S: Final = 0.15
+SETTLE_S: Final = 8.0
+START_WITHIN_S: Final = 60.0
+
+
+def run(*, quick: bool = False) -> Figures:
+    """Measure every broker and size of frame."""
+    people = QUICK_PEOPLE if quick else PEOPLE
+    seconds = 3.0 if quick else MAXIMUM_S
+    brokers = os.environ.get("BENCH_BROKERS", " ".join(BROKERS)).split()
+    runs = [
+        _measure(broker, readings, people, seconds)
+        for broker in brokers
+        for readings in ((5,) if quick else READINGS_PER_FRAME)
+    ]
+    return {
+        "cores": os.cpu_count(),
+        "people": people,
+        "bare_copy": writing.run(quick=quick),
+        "runs": runs,
+    }
+
+
+def _measure(broker: str, readings: int, people: int, seconds: float) -> Figures:
+    with a_site(broker, people) as site:
+        bare = _bare_limit(site, readings, seconds / 2)
+        plain = _plain_script(site, readings, seconds / 2)
+    with a_site(broker, people) as site:
+        ours = _ours(site, readings, seconds)
+    return {
+        "broker": broker,
+        "readings_per_frame": readings,
+        **ours,
+        "broker_alone_frames_per_second": round(bare),
+        "plain_script_frames_per_second": round(plain),
+        "ratio_to_broker": round(ours["frames_per_second"] / bare, 2),
+        "ratio_to_plain_script": round(ours["frames_per_second"] / plain, 1),
+    }
+
+
+def _ours(site: Site, readings: int, seconds: float) -> Figures:
+    with (
+        stage(site, "ingest") as ingest,
+        stage(site, "alerts") as alerts,
+        _load(site, readings) as load,
+    ):
+        _wait_until_heard(site)
+        load.ask({"seconds": WARM_S, "window": WINDOW})
+        pids = {**site.pids, "ingest": ingest.pid, "alerts": alerts.pid}
+        before, cpu_before, started_s = _committed(site), _cpu(pids), monotonic_s()
+        answer = load.ask({"seconds": seconds, "window": WINDOW})
+        took_s = monotonic_s() - started_s
+        frames = _committed(site) - before
+        cpu = {name: used - cpu_before[name] for name, used in _cpu(pids).items()}
+        per_second = frames / took_s
+        loads = [_loaded(site, load, per_second, share, seconds) for share in SHARES]
+        lost = answer["outstanding"]
+    half = loads[SHARES.index(0.5)]
+    cpu["load"] = answer["load_cpu_s"]
+    return {
+        "frames_per_second": round(per_second),
+        "readings_per_second": round(per_second * readings),
+        "values_per_second": round(per_second * readings * CHANNELS),
+        "p50_commit_ms": half["p50_commit_ms"],
+        "p99_commit_ms": half["p99_commit_ms"],
+        "p99_handed_ms": half["p99_handed_ms"],
+        "cpu_us_a_frame": {
+            name: round(used / max(frames, 1) * 1e6, 1) for name, used in sorted(cpu.items())
+        },
+        "loads": loads,
+        "never_acknowledged": lost,
+    }
+
+
+def _loaded(site: Site, load: Talker, per_second: float, share: float, seconds: float) -> Figures:
+    """Send at a share of the maximum; say how long commits and alerts took."""
+    known = set(site.arrivals)
+    answer = load.ask(
+        {
+            "seconds": min(LOADED_S, seconds),
+            "per_second": share * per_second,
+            "every_s": CROSSING_EVERY_S,
+        }
+    )
+    crossed = dict(answer["crossings"])
+    handed = _handed_ms(site, crossed, known)
+    return {
+        "share_of_maximum": share,
+        "frames_per_second": round(answer["published"] / answer["seconds"]),
+        "p50_commit_ms": percentile(answer["waits_ms"], 0.5),
+        "p99_commit_ms": percentile(answer["waits_ms"], 0.99),
+        "p50_handed_ms": percentile(handed, 0.5),
+        "p99_handed_ms": percentile(handed, 0.99),
+        "crossings": len(crossed),
+        "handed": len(handed),
+    }
+
+
+def _handed_ms(site: Site, crossed: dict[str, float], known: set[str]) -> list[float]:
+    """Return, sorted, how long each alert took from the publish of its deciding reading."""
+    until_s = monotonic_s() + SETTLE_S
+    while len(site.arrivals) - len(known) < len(crossed) and monotonic_s() < until_s:
+        time.sleep(0.1)
+    device_of = dict(site.ask("alerts"))
+    waits = [
+        (handed_s - crossed[device_of[public_id]]) * 1000
+        for public_id, handed_s in list(site.arrivals.items())
+        if public_id not in known and device_of.get(public_id) in crossed
+    ]
+    return sorted(waits)
+
+
+def _bare_limit(site: Site, readings: int, seconds: float) -> float:
+    """Return the frames a second that the broker hands to a subscriber which only confirms."""
+    client_id = "bare-" + os.urandom(16).hex()
+    subscriber = Talker("bench.streaming.bare", site.broker_url, client_id)
+    try:
+        return _rate_of(subscriber, site, readings, seconds)
+    finally:
+        subscriber.end()
+
+
+def _plain_script(site: Site, readings: int, seconds: float) -> float:
+    script = Talker("bench.streaming.plain_script", site.broker_url, site.database_url)
+    try:
+        return _rate_of(script, site, readings, seconds)
+    finally:
+        script.end()
+
+
+def _rate_of(subscriber: Talker, site: Site, readings: int, seconds: float) -> float:
+    """Return what a subscriber takes while devices send as fast as the broker confirms."""
+    with _load(site, readings) as load:
+        load.ask({"seconds": 1.0, "unconfirmed": WINDOW})
+        before, started_s = subscriber.ask("count"), monotonic_s()
+        load.ask({"seconds": seconds, "unconfirmed": WINDOW})
+        return float((subscriber.ask("count") - before) / (monotonic_s() - started_s))
+
+
+@contextmanager
+def _load(site: Site, readings: int) -> Iterator[Talker]:
+    address = urlsplit(site.broker_url)
+    devices = site.ask("devices")
+    load = Talker("bench.streaming.load")
+    try:
+        load.ask(
+            {
+                "host": address.hostname,
+                "port": address.port,
+                "sign_in": [
+                    unquote(one) if one else None for one in (address.username, address.password)
+                ],
+                "devices": devices,
+                "watched": list(range(len(devices) - 1, max(-1, len(devices) - 601), -1)),
+                "connections": CONNECTIONS,
+                "epochs": readings,
+                "start_ms": now_ms() // 1_000 * 1_000 - BEGIN_AGO_MS,
+            }
+        )
+        yield load
+    finally:
+        load.end()
+
+
+def _wait_until_heard(site: Site) -> None:
+    until_s = monotonic_s() + START_WITHIN_S
+    while site.ask("shards_not_heard")[0][0]:
+        if monotonic_s() > until_s:
+            raise ServerError(f"ingest did not listen within {START_WITHIN_S:g} s; see its log")
+        time.sleep(0.1)
+
+
+def _committed(site: Site) -> int:
+    frames, refused = site.ask("committed")[0]
+    if refused:
+        raise ServerError(f"{refused} frames of the benchmark were refused; see dead_letter")
+    return int(frames)
+
+
+def _cpu(pids: dict[str, int]) -> dict[str, float]:
+    return {name: cpu_s(pid) for name, pid in pids.items()}

@@ -1,0 +1,77 @@
+"""Named places where a process can be made to die, as a power cut would end it there.
+
+It promises: nothing happens, and hardly a cycle is spent, unless two settings ask for it together.
+`TIDEWELL_CRASH_AT` names a place and how often it is passed before (`after_claim:3` dies at the
+third); `TIDEWELL_FAULT_TESTS` says that this site exists to be broken. `python -m bench faults`
+sets both for sites of its own, in a temporary folder. It must never be set where people are looked
+after, and a start that is asked for a crash without that is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from tidewell.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tidewell.settings import Settings
+
+PASSES_MOST: Final = 1_000_000
+"""A place that is passed oftener than this before it kills was meant never to."""
+
+
+class CrashPoint(StrEnum):
+    """The places; `docs/operations.md` says what each of them proves."""
+
+    AFTER_COPY_BEFORE_COMMIT = "after_copy_before_commit"
+    BEFORE_COMMIT = "before_commit"
+    AFTER_COMMIT_BEFORE_CONFIRM = "after_commit_before_confirm"
+    AFTER_CONFIRM_BEFORE_ACK = "after_confirm_before_ack"
+    IN_RECOVERY = "in_recovery"
+    AFTER_INTAKE = "after_intake"
+    AFTER_CLAIM = "after_claim"
+    AFTER_SEND_BEFORE_MARK = "after_send_before_mark"
+    AFTER_MARK = "after_mark"
+
+
+_armed: dict[CrashPoint, int] = {}
+
+
+def arm(settings: Settings) -> None:
+    """Take over from the settings where this process is to die; usually nowhere.
+
+    Raises:
+        SettingsError: a crash is asked for on a site that is not for fault tests, or at no place.
+    """
+    _armed.clear()
+    wanted = settings.crash_at
+    if wanted is None:
+        return
+    if not settings.fault_tests:
+        raise SettingsError(
+            "TIDEWELL_CRASH_AT is set on a site that is not for fault tests; take it away"
+        )
+    name, _, passes = wanted.partition(":")
+    try:
+        point, count = CrashPoint(name), int(passes or "1")
+    except ValueError:
+        point, count = None, 0
+    if point is None or not 1 <= count <= PASSES_MOST:
+        known = ", ".join(CrashPoint)
+        raise SettingsError(
+            f"TIDEWELL_CRASH_AT: expected a place and a number, such as after_claim:3; "
+            f"the places are {known}"
+        )
+    _armed[point] = count
+
+
+def crashpoint(point: CrashPoint) -> None:
+    """Die here, without a word or a goodbye, if this is the place and the time."""
+    if not _armed or point not in _armed:
+        return
+    _armed[point] -= 1
+    if not _armed[point]:
+        os.kill(os.getpid(), signal.SIGKILL)
