@@ -1,12 +1,15 @@
-"""Makes the secrets of a larger site, and the credentials of its devices.
+"""Makes the secrets of a larger site, and the password file of its broker.
 
-    python3 deploy/make_secrets.py                  what `docker-compose.yml` needs, once
-    python3 deploy/make_secrets.py --device NAME    a device of this name may sign in at the broker
-    python3 deploy/make_secrets.py --revoke NAME    it may not any more
+    python3 deploy/make_secrets.py              what `docker-compose.yml` needs, once
+    python3 deploy/make_secrets.py --devices    these devices may sign in at the broker, no others
 
-It needs nothing but Python. It never overwrites a secret, and prints one only when a device gets
-it: the broker keeps a salted hash. After a change of devices, tell the broker to read again with
-`docker compose kill --signal HUP broker`.
+It needs nothing but Python. It never overwrites a secret. `--devices` reads what `tidewell device
+passwords` prints, salted hashes and no secret, and writes all of it or nothing; then the broker has
+to be told to read again:
+
+    docker compose run --rm --no-TTY migrate device passwords \
+        | python3 deploy/make_secrets.py --devices
+    docker compose kill --signal HUP broker
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ FOLDER: Final = Path(__file__).with_name("secrets")
 PASSWORDS: Final = "broker_passwords"
 SERVICE_USER: Final = "tidewell_ingest"
 PROCESSES: Final = ("ingest", "alerts", "portal")
-DEVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+DEVICE_LINE: Final = re.compile(
+    r"[a-z0-9][a-z0-9-]{0,62}:\$7\$[0-9]{1,9}\$[A-Za-z0-9+/=]{1,64}\$[A-Za-z0-9+/=]{1,128}"
+)
 
 SECRET_BYTES: Final = 32
 """256 random bits: nobody guesses them, so the hash below need not be slow."""
@@ -43,14 +48,14 @@ FILE_MODE: Final = 0o444
 def main() -> None:
     """Do what the options say."""
     asked = argparse.ArgumentParser(description="Secrets of a larger site.")
-    asked.add_argument("--device", metavar="NAME", help="let this device sign in")
-    asked.add_argument("--revoke", metavar="NAME", help="let this device sign in no longer")
+    asked.add_argument(
+        "--devices", action="store_true", help="take the broker's devices from standard input"
+    )
     asked.add_argument("--folder", type=Path, default=FOLDER, help="where the secrets are kept")
     options = asked.parse_args()
-    if options.device:
-        say(f"{options.device}  {add_device(options.folder, options.device)}")
-    elif options.revoke:
-        remove_user(options.folder, options.revoke)
+    if options.devices:
+        count = take_devices(options.folder, sys.stdin.read().splitlines())
+        say(f"{count} devices may sign in once the broker has read the file again")
     else:
         make_all(options.folder)
 
@@ -67,30 +72,26 @@ def make_all(folder: Path) -> None:
         keep(folder / f"database_url_{process}", url)
     keep(folder / "ingest_client_id", f"ingest-{secret()}")
     password = keep(folder / "broker_password_ingest", secret())
-    keep(folder / "broker_url_ingest", f"mqtt://{SERVICE_USER}:{password}@broker:1883")
+    keep(folder / "broker_url_ingest", f"mqtt://{SERVICE_USER}:{password}@broker:1884")
     if not (folder / PASSWORDS).exists():
         write_users(folder, {SERVICE_USER: hashed(password)})
     keep(folder / "webhook_secret", secret())
     say(f"The secrets are in {folder}; keep a copy where you keep such things.")
 
 
-def add_device(folder: Path, name: str) -> str:
-    """Let a device sign in and return its password, which is not kept."""
-    if not DEVICE_NAME.fullmatch(name):
-        sys.exit(f"{name!r} cannot be a device; use up to 63 of a-z, 0-9 and -")
-    users, password = read_users(folder), secret()
-    if name in users:
-        sys.exit(f"{name} has a password already; revoke it first, then give it another one")
-    write_users(folder, {**users, name: hashed(password)})
-    return password
-
-
-def remove_user(folder: Path, name: str) -> None:
-    """Let a device sign in no longer."""
-    users = read_users(folder)
-    if name == SERVICE_USER or name not in users:
-        sys.exit(f"no device {name!r} is in {folder / PASSWORDS}; nothing was changed")
-    write_users(folder, {user: value for user, value in users.items() if user != name})
+def take_devices(folder: Path, lines: list[str]) -> int:
+    """Let the devices of these lines sign in, and no others; return how many they are."""
+    for number, line in enumerate(lines, start=1):
+        if not DEVICE_LINE.fullmatch(line):
+            sys.exit(
+                f"line {number} is not one of `tidewell device passwords`; nothing was changed"
+            )
+    if not lines:
+        sys.exit("no device came in; nothing was changed. Did `tidewell device passwords` fail?")
+    service = {SERVICE_USER: read_users(folder)[SERVICE_USER]}
+    devices = dict(line.split(":", 1) for line in lines)
+    write_users(folder, {**service, **devices})
+    return len(devices)
 
 
 def hashed(password: str) -> str:

@@ -1,7 +1,8 @@
 """One device on the network: connects, hands frames to the broker, hears answers, comes back.
 
 It carries out what `firmware.Firmware` intends and decides nothing about frames. The broker's
-PUBACK only opens the window for the next publish. Every connection gets a client of its own.
+PUBACK only opens the window for the next publish. Every connection gets a client of its own. A
+device signs in as itself, with a client id that nobody else can know.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -20,10 +21,14 @@ from aiomqtt.exceptions import MqttConnectError
 from firmware_sim.blocks import Block, Finished, NotBefore, Source
 from firmware_sim.encoder import TopicKind
 from firmware_sim.intentions import AckOutcome, Publish, PublishKind, WaitUntil
+from tidewell.broker_access import client_context, client_id_of
 from tidewell.clock import monotonic_s, now_ms
 from tidewell.errors import UsageError
 
 if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
     from firmware_sim.firmware import Firmware
 
 KEEPALIVE_S: Final = 60
@@ -51,19 +56,32 @@ class ConnectionTrouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is and how to sign in there."""
+    """Where the broker is and how to sign in there.
+
+    `client_id` is None where the device takes its own name; `context` where nothing is encrypted.
+    """
 
     host: str
     port: int
     username: str | None
     password: str | None
-    encrypted: bool
+    context: ssl.SSLContext | None = None
+    client_id: str | None = None
+
+    def as_device(self, device_name: str, secret: str) -> Broker:
+        """Return the same broker for a device that signs in as itself."""
+        return replace(self, username=device_name, password=secret, client_id=client_id_of(secret))
 
 
-def parse_broker_url(url: str) -> Broker:
+def parse_broker_url(url: str, authority: Path | None = None) -> Broker:
     """Return the parts of `mqtt://user:password@host:port`, or of `mqtts://…`.
 
+    Args:
+        authority: what the certificate of an encrypted broker has to come from; None for the
+            authorities that this machine trusts.
+
     Raises:
+        SettingsError: `authority` cannot be used.
         UsageError: it is not such an address; the message never repeats it, for its password.
     """
     try:
@@ -76,7 +94,8 @@ def parse_broker_url(url: str) -> Broker:
         raise UsageError("the broker's address names no host; write mqtt://host:port")
     username = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
-    return Broker(parts.hostname, port, username, password, parts.scheme == "mqtts")
+    context = client_context(parts.hostname, authority) if parts.scheme == "mqtts" else None
+    return Broker(parts.hostname, port, username, password, context)
 
 
 @dataclass(slots=True)
@@ -143,11 +162,11 @@ class Device:
             self._broker.port,
             username=self._broker.username,
             password=self._broker.password,
-            identifier=self.firmware.identity.device_name,
+            identifier=self._broker.client_id or self.firmware.identity.device_name,
             clean_session=True,
             keepalive=KEEPALIVE_S,
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
-            tls_params=aiomqtt.TLSParameters() if self._broker.encrypted else None,
+            tls_context=self._broker.context,
             max_inflight_messages=PUBLISHES_IN_FLIGHT,
             max_queued_incoming_messages=QUEUED_ANSWERS_MAX,
         )

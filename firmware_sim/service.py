@@ -22,6 +22,7 @@ from tidewell.clock import monotonic_s, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from firmware_sim.blocks import Source
 
@@ -39,7 +40,10 @@ class FleetOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
-    """One device to run. `boot` must be higher than ever before: unix seconds are."""
+    """One device to run. `boot` must be higher than ever before: unix seconds are.
+
+    With a `secret` it signs in as itself, else with the account in the broker's address.
+    """
 
     device_name: str
     shard: int
@@ -47,6 +51,7 @@ class DevicePlan:
     source: Source
     policy: FullPolicy
     clock_error: ClockError = field(default_factory=ClockError)
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,18 @@ async def run_devices(
     stop: asyncio.Event,
     on_progress: Callable[[FleetProgress], None],
     give_up_after_s: float | None = None,
+    authority: Path | None = None,
 ) -> FleetReport:
     """Run these devices until all is acknowledged, `stop` is set, or patience ends.
 
+    Args:
+        authority: what the broker's certificate has to come from, where it is `mqtts://`.
+
     Raises:
         UsageError: the broker's address cannot be read.
+        SettingsError: `authority` cannot be used.
     """
-    broker = parse_broker_url(broker_url)
+    broker = parse_broker_url(broker_url, authority)
     started_s = monotonic_s()
     fleet = [_device(broker, plan) for plan in plans]
     running = asyncio.gather(*(device.run() for device in fleet))
@@ -142,6 +152,8 @@ def _device(broker: Broker, plan: DevicePlan) -> Device:
     identity = DeviceIdentity(plan.device_name, plan.shard, plan.boot)
     clock = DeviceClock(plan.clock_error, now_ms())
     firmware = Firmware(identity, plan.policy, clock, np.random.default_rng())
+    if plan.secret is not None:
+        broker = broker.as_device(plan.device_name, plan.secret)
     return Device(broker, firmware, plan.source)
 
 

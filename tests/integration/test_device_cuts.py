@@ -28,7 +28,7 @@ def device(port: int) -> Device:
     identity = DeviceIdentity("cut-1", 1, 1_700_000_000)
     clock = DeviceClock(ClockError(), now_ms())
     firmware = Firmware(identity, FullPolicy.HOLD_SOURCE, clock, np.random.default_rng(1))
-    broker = Broker("127.0.0.1", port, None, None, encrypted=False)
+    broker = Broker("127.0.0.1", port, None, None)
     return Device(broker, firmware, RecordingSource(recording, None))
 
 

@@ -91,7 +91,7 @@ def _all_granted(codes: list[ReasonCode]) -> list[bool]:
 def site() -> Iterator[NatsServer]:
     """One broker for all tests of this file; each leaves it startable."""
     with passable_folder() as folder:
-        server = NatsServer(folder / "nats")
+        server = NatsServer(folder / "nats", fleet_account=True)
         try:
             server.start()
             yield server
@@ -147,7 +147,8 @@ def test_nobody_gets_in_without_a_password(server: NatsServer) -> None:
     assert parts.port is not None
     assert mqtt_lets_in(parts.port, "service", str(parts.password))
     assert not mqtt_lets_in(parts.port, "service", "wrong")
-    assert not mqtt_lets_in(parts.port, "device", str(parts.password))
+    assert not mqtt_lets_in(parts.port, "fleet_", str(parts.password))
+    assert not mqtt_lets_in(parts.port, "service", "a password longer than one byte " * 8)
     anonymous = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x0a\x00\x01x"
     with socket.create_connection(("127.0.0.1", parts.port), ANSWER_S) as connection:
         connection.sendall(anonymous)
@@ -155,7 +156,7 @@ def test_nobody_gets_in_without_a_password(server: NatsServer) -> None:
 
 
 def test_secrets_and_store_are_for_their_owner_alone(server: NatsServer) -> None:
-    for name in ("nats.conf", "service-password", "device-password", "lock", "state.json"):
+    for name in ("nats.conf", "users.conf", "service-password", "lock", "state.json"):
         assert (server.folder / name).stat().st_mode & 0o777 == 0o600
     assert (server.folder / "store").stat().st_mode & 0o777 == 0o700
 
@@ -180,7 +181,7 @@ def test_what_was_confirmed_outlives_a_killed_broker(server: NatsServer) -> None
 def test_more_than_a_batch_may_wait_for_its_acknowledgement(server: NatsServer) -> None:
     config = (server.folder / "nats.conf").read_text()
     assert '"max_ack_pending": 8192' in config
-    assert '"sync_interval": "always"' in config
+    assert '"sync_interval": "1s"' in config
 
 
 def test_a_second_start_says_who_holds_the_folder(server: NatsServer) -> None:
@@ -213,7 +214,7 @@ def test_a_parent_that_is_killed_leaves_no_broker_behind(server: NatsServer) -> 
 
 def test_an_orphan_of_an_earlier_run_is_stopped_first(server: NatsServer) -> None:
     orphan = server.pid
-    successor = NatsServer(server.folder)
+    successor = NatsServer(server.folder, fleet_account=True)
     # As if the earlier run had died without its child noticing.
     server._lock.release()
     successor.start()

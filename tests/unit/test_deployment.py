@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.strict_yaml import Node, NotInTheSubsetError, read_yaml
 from tidewell.commands import app
+from tidewell.device_credentials import new_secret, password_lines, verifiers_of
 from tidewell.settings import FILE_SUFFIX, PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -119,31 +120,45 @@ def test_a_second_run_of_the_recipe_changes_nothing(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_device_gets_its_password_once_and_loses_it_again(tmp_path: Path) -> None:
+def run_with_devices(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    recipe = [sys.executable, str(TOP / "deploy" / "make_secrets.py"), "--folder", str(folder)]
+    return subprocess.run(
+        [*recipe, "--devices"], check=False, capture_output=True, text=True, input=text
+    )
+
+
+def users_of(folder: Path) -> list[str]:
+    lines = (folder / "broker_passwords").read_text().splitlines()
+    return [line.split(":")[0] for line in lines]
+
+
+def test_the_broker_gets_the_devices_that_come_in_and_no_others(tmp_path: Path) -> None:
     run_recipe(tmp_path)
-    users, place = tmp_path / "broker_passwords", (tmp_path / "broker_passwords").stat().st_ino
-    given = run_recipe(tmp_path, "--device", "band-a")
-    name, password = given.stdout.split()
-    assert name == "band-a"
-    assert password not in users.read_text()
-    assert [line.split(":")[0] for line in users.read_text().splitlines()] == [
-        "tidewell_ingest",
-        "band-a",
-    ]
-    again = run_recipe(tmp_path, "--device", "band-a")
-    assert again.returncode == 1
-    assert "has a password already" in again.stderr
-    assert run_recipe(tmp_path, "--revoke", "band-a").returncode == 0
-    assert "band-a" not in users.read_text()
-    assert users.stat().st_ino == place, "a container that mounts the file would not see a new one"
+    place = (tmp_path / "broker_passwords").stat().st_ino
+    service = (tmp_path / "broker_passwords").read_text()
+    first, second = (
+        password_lines({name: verifiers_of(new_secret())}) for name in ("band-a", "band-b")
+    )
+    assert run_with_devices(tmp_path, first + second).returncode == 0
+    assert users_of(tmp_path) == ["tidewell_ingest", "band-a", "band-b"]
+    assert run_with_devices(tmp_path, second).returncode == 0
+    assert (tmp_path / "broker_passwords").read_text() == service + second
+    assert (tmp_path / "broker_passwords").stat().st_ino == place, (
+        "a container that mounts the file would not see a new one"
+    )
 
 
-@pytest.mark.parametrize("name", ["Band", "tidewell_ingest", "a/b", "a:b", "", "x" * 64])
-def test_what_cannot_be_a_device_gets_no_password(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["", "tidewell_ingest:$7$1$YQ==$YQ==", "Band:$7$1$YQ==$YQ==", "band-a:a secret", "band-a"],
+)
+def test_what_is_no_device_changes_nothing_at_the_broker(tmp_path: Path, line: str) -> None:
     run_recipe(tmp_path)
     before = (tmp_path / "broker_passwords").read_text()
-    run_recipe(tmp_path, f"--device={name}")
-    assert run_recipe(tmp_path, f"--revoke={name}").returncode in {0, 1}
+    good = password_lines({"band-b": verifiers_of(new_secret())}) if line else ""
+    ended = run_with_devices(tmp_path, f"{good}{line}\n" if line else "")
+    assert ended.returncode == 1
+    assert "nothing was changed" in ended.stderr
     assert (tmp_path / "broker_passwords").read_text() == before
 
 
@@ -161,7 +176,30 @@ def test_every_file_that_a_container_mounts_exists() -> None:
         if source.startswith("./deploy/secrets/"):
             continue  # made by the recipe, which has a test of its own
         assert source in volumes or (TOP / source).is_file(), mount
-    assert len(mounts) == 6
+    assert len(mounts) == 7
+
+
+def test_the_listener_with_tls_takes_files_that_exist_or_that_the_operator_brings() -> None:
+    more = read_yaml((TOP / "docker-compose.tls.yml").read_text(encoding="utf-8"))
+    broker = mapping(mapping(more["services"])["broker"])
+    assert items(broker["ports"]) == ["8883:8883"]
+    listener = (TOP / "deploy/mosquitto/encrypted.conf").read_text(encoding="utf-8")
+    mounts = dict(one.split(":")[:2] for one in items(broker["volumes"]))
+    assert mounts.pop("./deploy/secrets/tls") == "/mosquitto/config/tls"
+    assert list(mounts) == ["./deploy/mosquitto/encrypted.conf"]
+    for name in re.findall(r"^(?:cert|key)file (\S+)$", listener, re.MULTILINE):
+        assert name.startswith("/mosquitto/config/tls/")
+    assert "\ntls_version tlsv1.2\n" in listener
+
+
+def test_a_device_cannot_reach_the_listener_on_which_ids_are_free() -> None:
+    published = {one.split(":")[-1] for one in items(SERVICES["broker"]["ports"])} | {"8883"}
+    for path in (TOP / "deploy/mosquitto").glob("*.conf"):
+        for part in re.split(r"^listener ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[
+            1:
+        ]:
+            port = part.split()[0]
+            assert (port in published) == ("\nuse_username_as_clientid true\n" in part), port
 
 
 def test_every_file_that_the_image_copies_exists_and_is_sent_to_the_build() -> None:

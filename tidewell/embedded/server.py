@@ -105,6 +105,10 @@ class EmbeddedServer(ABC):
         """Return whether the very process that we started still runs."""
         return self._launched is not None and self._launched.wait(0) is None
 
+    def is_stuck(self) -> bool:
+        """Return whether it runs and does no work, and only a restart would help."""
+        return False
+
     def start(self) -> None:
         """Start the server and wait until it answers; does nothing when it runs.
 
