@@ -34,9 +34,11 @@ from alerts.store import (
 )
 from alerts.texts import LINK_BASE_CHARACTERS_MOST
 from tidewell import clock
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Role, connect
 from tidewell.errors import ServerUnavailableError, SettingsError
 from tidewell.logs import get_logger
+from tidewell.metrics import Board
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -66,6 +68,7 @@ async def run_alerts(
     *,
     stop: asyncio.Event,
     on_handed_over: Callable[[int], None] | None = None,
+    board: Board | None = None,
 ) -> None:
     """Serve alerts until `stop` is set; `on_handed_over` hears the number of each alert that left.
 
@@ -80,7 +83,7 @@ async def run_alerts(
         name: Sender(name, channel, site, owner=owner, rng=rng, on_handed_over=on_handed_over)
         for name, channel in channels.items()
     }
-    decider = Decider(site, rng, senders.values())
+    decider = Decider(site, rng, senders.values(), board or Board())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_connected("decider", database_url, stop, decider.work))
@@ -106,7 +109,14 @@ def site_of(settings: Settings, channels: Iterable[str]) -> Site:
 class Decider:
     """Decides what is to be done about alerts; never sends anything."""
 
-    def __init__(self, site: Site, rng: random.Random, senders: Iterable[Sender]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        rng: random.Random,
+        senders: Iterable[Sender],
+        board: Board | None = None,
+    ) -> None:
+        self._board = board or Board()
         self._site = site
         self._rng = rng
         self._senders = tuple(senders)
@@ -123,6 +133,8 @@ class Decider:
         self._look_back = LOOK_BACK_ALL
         while not stop.is_set():
             await self.decide_once(connection)
+            self._board.beat()
+            self._board.not_ready = ""
             await _await_hint(connection)
 
     async def decide_once(self, connection: Connection) -> None:
@@ -154,6 +166,7 @@ class Decider:
                 taking = intake.take_in(self._desk(connection), pending, self._rng)
                 number = pending.episode_event_id
                 await _handle(taking, "episode event", number, self._events_aside)
+                crashpoint(CrashPoint.AFTER_INTAKE)
                 self._nudge_senders()
             if len(batch) < BATCH_MOST:
                 break

@@ -7,6 +7,7 @@ service publishes them after the commit, never before.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from ingest.cursors import Cursor
@@ -14,6 +15,13 @@ from ingest.decode import Address
 
 LEAST_INTERVAL_S: Final = 1.0
 """A device frees its buffer in steps of a second; more often would only wake its radio."""
+
+
+MOST_WHILE_BEHIND: Final = 500
+"""Acks between two batches while frames queue: telling costs a fifth of storing, and a device that
+is told a few seconds later loses nothing by it."""
+MOST_BOOTS: Final = 8
+"""Boots of one device whose acks wait. It restarts now and then, not eight times in a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +55,30 @@ class AckBook:
     _sent_at_s: dict[Address, float] = field(default_factory=dict)
 
     def note(self, address: Address, boot: int, cursor: Cursor) -> None:
-        """Remember that a device has to be told how far its boot is committed."""
-        self._waiting.setdefault(address, {})[boot] = cursor
+        """Remember that a device has to be told how far its boot is committed.
 
-    def due(self, now_s: float) -> list[Ack]:
-        """Take out what may be sent now: one ack for each device, the oldest boot first."""
+        Of too many boots the oldest is left out: its frames are committed all the same, and the
+        device is told when it sends one of them again.
+        """
+        boots = self._waiting.setdefault(address, {})
+        boots[boot] = cursor
+        if len(boots) > MOST_BOOTS:
+            del boots[min(boots)]
+
+    def due(self, now_s: float, *, behind: bool = False) -> list[Ack]:
+        """Take out what may be sent now: one ack for each device, the oldest boot first.
+
+        Args:
+            behind: frames queue; only those who have waited longest are told now.
+        """
         self._sent_at_s = {
             address: at_s
             for address, at_s in self._sent_at_s.items()
             if now_s - at_s < LEAST_INTERVAL_S
         }
         acks = []
-        for address in [one for one in self._waiting if one not in self._sent_at_s]:
+        free = (one for one in self._waiting if one not in self._sent_at_s)
+        for address in list(islice(free, MOST_WHILE_BEHIND if behind else None)):
             boots = self._waiting[address]
             boot = min(boots)
             acks.append(Ack(address, boot, boots.pop(boot)))

@@ -66,8 +66,8 @@ class Registry:
 class Admitted:
     """A frame that will be stored.
 
-    `person_of_epoch` holds the person of each epoch, or None where the epoch is not to be kept;
-    `paused_epochs` says how many were dropped because of a pause.
+    `person_of_epoch` holds the person of each epoch, or None where the epoch is not to be kept, or
+    one person for them all; `paused_epochs` says how many were dropped because of a pause.
     """
 
     frame: Frame
@@ -105,11 +105,14 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
         return refused(
             Refusal.WRONG_SHARD, f"shard {address.shard} is not that of the device's person"
         )
-    kept = _without_pauses(frame, owners, registry)
+    if not any(registry.people[one].pauses for one in people):
+        return Admitted(frame, device.device_id, owners, 0)
+    every = owners * frame.epochs if len(owners) == 1 else owners
+    kept = _without_pauses(frame, every, registry)
     if all(owner is None for owner in kept):
         return refused(Refusal.PAUSED, "all of its readings lie in a pause")
-    paused = sum(owner is not None for owner in owners) - sum(owner is not None for owner in kept)
-    return Admitted(frame, device.device_id, kept, paused)
+    paused = sum(owner is not None for owner in every) - sum(owner is not None for owner in kept)
+    return Admitted(frame, device.device_id, kept if paused else owners, paused)
 
 
 def silence_counts_from(registry: Registry, now_ms: int) -> dict[int, int]:
@@ -134,12 +137,12 @@ def silence_counts_from(registry: Registry, now_ms: int) -> dict[int, int]:
 
 
 def _owners(frame: Frame, wearings: tuple[Wearing, ...]) -> tuple[int | None, ...]:
-    """Return whose each epoch is; nearly always one wearing covers them all."""
+    """Return whose each epoch is, or one person for all of them where one wearing covers them."""
     step_ms = frame.period_s * 1000
     first_ms, last_ms = frame.start_ms, frame.start_ms + (frame.epochs - 1) * step_ms
     place = bisect_right(wearings, first_ms, key=lambda wearing: wearing.start_ms) - 1
     if place >= 0 and last_ms < wearings[place].end_ms:
-        return (wearings[place].person_id,) * frame.epochs
+        return (wearings[place].person_id,)
     return tuple(
         next((one.person_id for one in wearings if one.start_ms <= time_ms < one.end_ms), None)
         for time_ms in range(first_ms, last_ms + 1, step_ms)
@@ -150,8 +153,6 @@ def _without_pauses(
     frame: Frame, owners: tuple[int | None, ...], registry: Registry
 ) -> tuple[int | None, ...]:
     pauses = {owner: registry.people[owner].pauses for owner in set(owners) if owner is not None}
-    if not any(pauses.values()):
-        return owners
     step_ms = frame.period_s * 1000
     return tuple(
         None

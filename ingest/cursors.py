@@ -7,13 +7,15 @@ frame will not come is how it gets lost.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.reasons import Progress
 
-MOST_GAPS: Final = 1_024
-"""Holes of one boot that are remembered; a sound device has a handful after a bad night."""
+MOST_GAPS: Final = 256
+"""Holes of one boot that are remembered; a sound device has a handful after a bad night. Each is a
+row that is written again when a neighbour changes, so a broken device pays for its own holes."""
 MOST_RANGES_TOLD: Final = 32
 """Ranges in one ack: what a device can send again before the next one."""
 
@@ -62,9 +64,12 @@ def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
         >>> advance(Cursor(upto=4, highest=4), seq=7, oldest=5).cursor
         Cursor(upto=4, highest=7, gaps=(Gap(first=5, last=6),))
     """
+    if seq == cursor.highest + 1 and not cursor.gaps:
+        return Step(Progress.NEW, Cursor(seq, seq))  # nearly every frame
     is_next = seq > cursor.highest
-    progress = Progress.NEW if is_next or _inside(cursor.gaps, seq) else Progress.REPEATED
-    gaps, highest = _without(cursor.gaps, seq), max(cursor.highest, seq)
+    gaps, is_missing = _without(cursor.gaps, seq)
+    progress = Progress.NEW if is_next or is_missing else Progress.REPEATED
+    highest = max(cursor.highest, seq)
     if is_next and seq > cursor.highest + 1:
         gaps += (Gap(cursor.highest + 1, seq - 1),)
     # A frame that is sent again may carry a higher `oldest` than the first time.
@@ -75,26 +80,25 @@ def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
     return Step(progress, replace(cursor, upto=upto, highest=highest, gaps=gaps), lost)
 
 
-def _inside(gaps: tuple[Gap, ...], seq: int) -> bool:
-    return any(gap.first <= seq <= gap.last for gap in gaps)
+def _without(gaps: tuple[Gap, ...], seq: int) -> tuple[tuple[Gap, ...], bool]:
+    """Return the gaps with one number taken out, and whether it was in one."""
+    place = bisect_right(gaps, seq, key=_first) - 1
+    if place < 0 or seq > gaps[place].last:
+        return gaps, False
+    gap = gaps[place]
+    below = (Gap(gap.first, seq - 1),) if gap.first < seq else ()
+    above = (Gap(seq + 1, gap.last),) if seq < gap.last else ()
+    return (*gaps[:place], *below, *above, *gaps[place + 1 :]), True
 
 
-def _without(gaps: tuple[Gap, ...], seq: int) -> tuple[Gap, ...]:
-    """Return the gaps with one number taken out."""
-    left: list[Gap] = []
-    for gap in gaps:
-        if not gap.first <= seq <= gap.last:
-            left.append(gap)
-            continue
-        if gap.first < seq:
-            left.append(Gap(gap.first, seq - 1))
-        if seq < gap.last:
-            left.append(Gap(seq + 1, gap.last))
-    return tuple(left)
+def _first(gap: Gap) -> int:
+    return gap.first
 
 
 def _given_up(gaps: tuple[Gap, ...], oldest: int) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
     """Split the gaps into those that can still be filled and those that lie before `oldest`."""
+    if not gaps or gaps[0].first >= oldest:
+        return gaps, ()
     kept = tuple(Gap(max(gap.first, oldest), gap.last) for gap in gaps if gap.last >= oldest)
     lost = tuple(Gap(gap.first, min(gap.last, oldest - 1)) for gap in gaps if gap.first < oldest)
     return kept, lost

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
 from ingest.reasons import Refusal
-from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS
+from tidewell.vocabulary import CHANNELS, Channel
 
 LARGEST_FRAME_BYTES: Final = 16_384
 """A day of two channels or an hour of all; far above what a device sends, far below harm."""
@@ -68,32 +67,40 @@ class Refused:
     seq: int | None = None
 
 
-def _channel_field(low: float, high: float | None) -> Any:  # noqa: ANN401 -- pydantic's field definitions have no type
+def _channel_field(channel: Channel) -> core_schema.TypedDictField:
     """Return an array of numbers within bounds; absent is allowed, `null` in its place is not."""
-    value = Annotated[float, Field(ge=low, le=high, allow_inf_nan=False)]
-    return (Annotated[list[value | None], Field(min_length=1, max_length=MOST_EPOCHS)], None)
+    high = None if channel.per_minute else channel.high
+    value = core_schema.float_schema(ge=channel.low, le=high, allow_inf_nan=False)
+    values = core_schema.list_schema(
+        core_schema.nullable_schema(value), min_length=1, max_length=MOST_EPOCHS
+    )
+    return core_schema.typed_dict_field(values, required=False)
 
 
-class _Head(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    boot: Annotated[int, Field(ge=0, le=HIGHEST_BOOT)]
-    seq: Annotated[int, Field(ge=0, le=HIGHEST_SEQ)]
-    oldest: Annotated[int, Field(ge=0, le=HIGHEST_SEQ)] = None  # type: ignore[assignment] # absent is allowed, null is not
-    start: Annotated[int, Field(ge=0, le=2**53)]
-    period: Annotated[int, Field(ge=1, le=3_600)]
+def _number_field(low: int, high: int, *, required: bool = True) -> core_schema.TypedDictField:
+    return core_schema.typed_dict_field(core_schema.int_schema(ge=low, le=high), required=required)
 
 
-_Wire: Final = create_model(
-    "_Wire",
-    __base__=_Head,
-    **{one.name: _channel_field(one.low, None if one.per_minute else one.high) for one in CHANNELS},
+_WIRE: Final = SchemaValidator(
+    core_schema.typed_dict_schema(
+        {
+            "boot": _number_field(0, HIGHEST_BOOT),
+            "seq": _number_field(0, HIGHEST_SEQ),
+            "oldest": _number_field(0, HIGHEST_SEQ, required=False),
+            "start": _number_field(0, 2**53),
+            "period": _number_field(1, 3_600),
+            **{channel.name: _channel_field(channel) for channel in CHANNELS},
+        },
+        extra_behavior="forbid",
+    )
 )
+"""pydantic's own validator, without a model: the dictionary that it returns is what is needed."""
+_COUNTED: Final = tuple(one for one in CHANNELS if one.per_minute)
+"""Channels whose bound grows with the length of an epoch."""
 
 _REASON_OF_ERROR: Final[dict[str, Refusal]] = {
     "json_invalid": Refusal.BAD_JSON,
-    "model_type": Refusal.NOT_AN_OBJECT,
-    "model_attributes_type": Refusal.NOT_AN_OBJECT,
+    "dict_type": Refusal.NOT_AN_OBJECT,
     "missing": Refusal.MISSING_KEY,
     "finite_number": Refusal.NOT_FINITE,
     "greater_than_equal": Refusal.OUT_OF_RANGE,
@@ -130,49 +137,38 @@ def decode(payload: bytes) -> Frame | Refused:
         detail = f"{len(payload)} bytes; the most is {LARGEST_FRAME_BYTES}"
         return Refused(Refusal.TOO_LARGE, detail, *_salvage(payload))
     try:
-        wire = _Wire.model_validate_json(payload)
+        wire = _WIRE.validate_json(payload, strict=True)
     except ValidationError as error:
         reason, detail = _explain(error)
         return Refused(reason, detail, *_salvage(payload))
     return _checked(wire)
 
 
-def _checked(wire: Any) -> Frame | Refused:  # noqa: ANN401 -- a model that was made at import
-    """Check what one field alone cannot say."""
-    channels = {
-        name: values for name in CHANNEL_NAMES if (values := getattr(wire, name)) is not None
-    }
-
-    def refused(reason: Refusal, detail: str) -> Refused:
-        return Refused(reason, detail, wire.boot, wire.seq)
-
-    if wire.oldest is not None and wire.oldest > wire.seq:
-        return refused(Refusal.OUT_OF_RANGE, f"oldest {wire.oldest} is above seq {wire.seq}")
+def _checked(wire: dict[str, Any]) -> Frame | Refused:
+    """Check what one field alone cannot say; what is left of `wire` are its channels."""
+    boot, seq, oldest = wire.pop("boot"), wire.pop("seq"), wire.pop("oldest", None)
+    start_ms, period_s, channels = wire.pop("start"), wire.pop("period"), wire
+    if oldest is not None and oldest > seq:
+        return Refused(Refusal.OUT_OF_RANGE, f"oldest {oldest} is above seq {seq}", boot, seq)
     if not channels:
-        return refused(Refusal.NO_CHANNEL, "a frame carries at least one channel")
-    lengths = {len(values) for values in channels.values()}
+        return Refused(Refusal.NO_CHANNEL, "a frame carries at least one channel", boot, seq)
+    lengths = set(map(len, channels.values()))
     if len(lengths) > 1:
-        return refused(
-            Refusal.WRONG_LENGTH, f"arrays of {sorted(lengths)} values; all must be of one length"
-        )
-    if wire.start < EARLIEST_MS:
-        return refused(
-            Refusal.TOO_OLD,
-            f"start {wire.start} is before 2015; the clock of the device was never set",
-        )
-    if detail := _too_many_counts(channels, wire.period):
-        return refused(Refusal.OUT_OF_RANGE, detail)
-    return Frame(wire.boot, wire.seq, wire.oldest, wire.start, wire.period, lengths.pop(), channels)
+        detail = f"arrays of {sorted(lengths)} values; all must be of one length"
+        return Refused(Refusal.WRONG_LENGTH, detail, boot, seq)
+    if start_ms < EARLIEST_MS:
+        detail = f"start {start_ms} is before 2015; the clock of the device was never set"
+        return Refused(Refusal.TOO_OLD, detail, boot, seq)
+    if detail := _too_many_counts(channels, period_s):
+        return Refused(Refusal.OUT_OF_RANGE, detail, boot, seq)
+    return Frame(boot, seq, oldest, start_ms, period_s, lengths.pop(), channels)
 
 
 def _too_many_counts(channels: dict[str, Values], period_s: int) -> str:
-    for channel in CHANNELS:
-        if channel.per_minute and channel.name in channels:
+    for channel in _COUNTED:
+        if values := channels.get(channel.name):
             most = channel.high * max(1.0, period_s / 60)
-            highest = max(
-                (value for value in channels[channel.name] if value is not None), default=0.0
-            )
-            if highest > most:
+            if max((value for value in values if value is not None), default=0.0) > most:
                 return f"{channel.name}: too many in {period_s} s; the most is {most:g}"
     return ""
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +22,7 @@ import orjson
 from gmqtt.mqtt.constants import MQTTv311
 
 from ingest.batch import Arrival
+from tidewell.broker_access import client_context
 from tidewell.clock import monotonic_s
 from tidewell.errors import ServerUnavailableError, SettingsError
 from tidewell.logs import get_logger
@@ -32,7 +35,7 @@ NEVER_RECONNECT: Final = -2
 """gmqtt reads -1 as "for ever" and 0 as "once"; any other negative number is "no"."""
 ACCEPTED: Final = 0
 AT_LEAST_ONCE: Final = 1
-DEFAULT_PORT: Final = 1883
+DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
 """A restart of a broker takes seconds; asking more often would only slow it down."""
@@ -41,6 +44,10 @@ WILDCARD: Final = "tidewell/v1/+/+/frame"
 
 class AbandonedError(Exception):
     """A frame will not be committed on this connection; the broker hands it out again."""
+
+
+class NotGrantedError(ServerUnavailableError):
+    """The broker let us in and did not grant what we want to hear."""
 
 
 Handler = Callable[[Arrival], Awaitable[None]]
@@ -58,34 +65,84 @@ class BrokerAddress:
     port: int
     user: str | None
     password: str | None
+    context: ssl.SSLContext | None = None
+    """How the connection is encrypted; None where it is not."""
 
 
-def parse_broker_url(url: str) -> BrokerAddress:
-    """Read `mqtt://user:password@host:port`.
+def parse_broker_url(url: str, authority: Path | None = None) -> BrokerAddress:
+    """Read `mqtt://user:password@host:port`, or `mqtts://…` for an encrypted connection.
+
+    Args:
+        authority: what the broker's certificate has to come from; None for the authorities that
+            this machine trusts.
 
     Raises:
-        SettingsError: it is not such an address.
+        SettingsError: it is not such an address, or the authority cannot be read.
     """
     parts = urlsplit(url)
-    if parts.scheme != "mqtt" or not parts.hostname:
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise SettingsError("the broker's address must be like mqtt://user:password@host:port")
     return BrokerAddress(
         parts.hostname,
-        parts.port or DEFAULT_PORT,
+        parts.port or DEFAULT_PORTS[parts.scheme],
         unquote(parts.username) if parts.username else None,
         unquote(parts.password) if parts.password else None,
+        client_context(parts.hostname, authority) if parts.scheme == "mqtts" else None,
     )
+
+
+class _Corked:
+    """A transport that sends at the end of a turn of the loop what was written during it.
+
+    A batch confirms thousands of frames at once; one system call for each of them would cost more
+    than to store it.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep for the end of this turn."""
+        if not self._parts:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._parts.append(data)
+
+    def is_closing(self) -> bool:
+        """Return whether nothing can be sent any more."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send what is kept, then close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():
+            self._transport.write(b"".join(parts))
+
+
+class _Client(gmqtt.Client):  # type: ignore[misc] # gmqtt has no types
+    """gmqtt's client on a corked transport."""
+
+    async def _create_connection(self, *where: Any, **how: Any) -> Any:  # noqa: ANN401 -- gmqtt's own
+        connection = await super()._create_connection(*where, **how)
+        corked = _Corked(connection._transport)  # noqa: SLF001 -- gmqtt has no way to do it; a test sees it stay
+        connection._transport = connection._protocol._transport = corked  # noqa: SLF001
+        return connection
 
 
 class IngestConnection:
     """One connection of ingest to the broker, from connect to loss."""
 
-    def __init__(self, client_id: str, handler: Handler) -> None:
+    def __init__(self, client_id: str, handler: Handler, *, keeps_session: bool = True) -> None:
         self._handler = handler
         self._lost = asyncio.Event()
-        self._subscribed = asyncio.Event()
-        self._client = gmqtt.Client(
-            client_id, clean_session=False, optimistic_acknowledgement=False
+        self._answered = asyncio.Event()
+        self._granted = True
+        self._client = _Client(
+            client_id, clean_session=not keeps_session, optimistic_acknowledgement=False
         )
         self._client.set_config({"reconnect_retries": NEVER_RECONNECT})
         self._client.on_message = self._on_message
@@ -99,13 +156,18 @@ class IngestConnection:
 
         Raises:
             ServerUnavailableError: the broker did not let us in.
+            NotGrantedError: it did not grant the subscriptions.
         """
         if address.user is not None:
             self._client.set_auth_credentials(address.user, address.password)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self._client.connect(
-                    address.host, address.port, keepalive=KEEP_ALIVE_S, version=MQTTv311
+                    address.host,
+                    address.port,
+                    ssl=address.context or False,
+                    keepalive=KEEP_ALIVE_S,
+                    version=MQTTv311,
                 )
         except (OSError, TimeoutError, gmqtt.MQTTConnectError) as error:
             await self.close()
@@ -113,17 +175,32 @@ class IngestConnection:
             raise ServerUnavailableError(
                 f"the broker at port {address.port} did not let us in: {why}"
             ) from error
+        # A session may have no room for what is wanted beside what is not.
+        await self.change((), unwanted)
+        await self.change(wanted, ())
+
+    async def change(self, wanted: Sequence[str], unwanted: Sequence[str]) -> None:
+        """Hear `wanted` too, then `unwanted` no longer, so that nothing falls between.
+
+        Raises:
+            NotGrantedError: the broker did not grant it; the connection is closed.
+        """
+        self._answered.clear()
+        if wanted:
+            self._client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in wanted])
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await self._answered.wait()
+            except TimeoutError:
+                self._granted = False
+            if not self._granted:
+                await self.close()
+                raise NotGrantedError(
+                    f"the broker did not grant {len(wanted)} subscriptions to frames; "
+                    "look at its limits and at the rights of the account of ingest"
+                )
         if unwanted:
             self._client.unsubscribe(list(unwanted))
-        self._client.subscribe([gmqtt.Subscription(topic, qos=1) for topic in wanted])
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await self._subscribed.wait()
-        except TimeoutError as error:
-            await self.close()
-            raise ServerUnavailableError(
-                "the broker did not grant the subscription to frames"
-            ) from error
 
     async def wait_lost(self) -> None:
         """Wait until the connection is gone."""
@@ -162,8 +239,8 @@ class IngestConnection:
     def _on_subscribe(
         self, _client: object, _mid: int, granted: Sequence[int], _more: object
     ) -> None:
-        if all(quality == AT_LEAST_ONCE for quality in granted):
-            self._subscribed.set()
+        self._granted = all(quality == AT_LEAST_ONCE for quality in granted)
+        self._answered.set()
 
     def _on_disconnect(self, *_: object) -> None:
         self._lost.set()
@@ -172,17 +249,23 @@ class IngestConnection:
 class Listener:
     """Keeps one connection to the broker for the shards of a worker, a new client for each try.
 
-    Sets `heard` once frames reach the handler.
+    `heard` is set while frames of all the shards that were asked for reach the handler; those of
+    others never do. A broker that does not grant a subscription for each shard (NATS counts them
+    against its `max_ack_pending`) is asked for all frames: the ones of others are confirmed to it
+    and left to their holder, which hears them too.
     """
 
-    def __init__(
-        self, address: BrokerAddress, client_id: str, handler: Handler, heard: asyncio.Event
-    ) -> None:
+    def __init__(self, address: BrokerAddress, client_id: str, handler: Handler) -> None:
         self._address = address
-        self._heard = heard
         self._client_id = client_id
         self._handler = handler
         self._connection: IngestConnection | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._shards: tuple[int, ...] = ()
+        self._of_others: frozenset[str] = frozenset()
+        self._hears_all = False
+        self._changed = asyncio.Event()
+        self.heard = asyncio.Event()
         self.connected_since_s: float | None = None
 
     @property
@@ -195,32 +278,107 @@ class Listener:
         if self._connection is not None:
             self._connection.tell(topic, body)
 
-    async def run(self, shards: Sequence[int]) -> None:
+    def hear(self, shards: Sequence[int]) -> None:
+        """Hear the frames of just these shards as soon as there is a connection.
+
+        One that is there is kept: frames that it took in wait unconfirmed, and need not come again.
+        """
+        if self._running is not None and tuple(shards) == self._shards:
+            return
+        self._shards = tuple(shards)
+        self._of_others = frozenset(str(one) for one in range(SHARD_COUNT) if one not in shards)
+        self.heard.clear()
+        self._changed.set()
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+
+    async def stop(self, *, for_good: bool = False) -> None:
+        """Leave the broker; unless for good, the session keeps frames for the next connection."""
+        if for_good and self._connection is not None:
+            await self._connection.change((), self._subscriptions(self._shards))
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        self._running = None
+        self.heard.clear()
+
+    async def _run(self) -> None:
         """Connect again and again until cancelled."""
-        wanted, unwanted = _topics(shards)
         log, wait_s = get_logger(), RETRY_FIRST_S
         while True:
-            connection = IngestConnection(self._client_id, self._handler)
+            connection = IngestConnection(self._client_id, self._hand_over)
             try:
-                await connection.open(self._address, wanted, unwanted)
+                shards = self._shards
+                await connection.open(self._address, *self._topics(shards))
                 self._connection, wait_s = connection, RETRY_FIRST_S
-                self.connected_since_s = monotonic_s()
-                self._heard.set()
-                await connection.wait_lost()
+                await self._follow(connection, shards)
                 log.warning("the broker is gone; connecting again")
+            except NotGrantedError as error:
+                log.warning("no subscriptions", why=str(error), hears_all=self._hears_all)
+                if not self._hears_all:
+                    self._hears_all, wait_s = True, 0.0
             except ServerUnavailableError as error:
                 log.warning("no broker", why=str(error), after_s=wait_s)
             finally:
                 self._connection, self.connected_since_s = None, None
                 await connection.close()
             await asyncio.sleep(wait_s)
-            wait_s = min(RETRY_MOST_S, 2 * wait_s)
+            wait_s = min(RETRY_MOST_S, max(RETRY_FIRST_S, 2 * wait_s))
+
+    async def _follow(self, connection: IngestConnection, shards: tuple[int, ...]) -> None:
+        """Hear other shards whenever that is asked for, until the connection is gone."""
+        lost = asyncio.create_task(connection.wait_lost())
+        try:
+            while not lost.done():
+                self._changed.clear()
+                if shards != self._shards:
+                    before, shards = shards, self._shards
+                    old, new = self._subscriptions(before), self._subscriptions(shards)
+                    await connection.change(
+                        [topic for topic in new if topic not in old],
+                        [topic for topic in old if topic not in new],
+                    )
+                    continue
+                self.connected_since_s = monotonic_s()
+                self.heard.set()
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait({lost, changed}, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+        finally:
+            lost.cancel()
+
+    async def _hand_over(self, arrival: Arrival) -> None:
+        """Pass a frame on, unless it is for another worker's shard."""
+        if self._of_others.isdisjoint(arrival.topic.split("/", 3)[2:3]):
+            await self._handler(arrival)
+
+    def _topics(self, shards: Sequence[int]) -> tuple[list[str], list[str]]:
+        """Return what to subscribe to, and what an earlier session may have left behind."""
+        wanted = self._subscriptions(shards)
+        return wanted, [
+            topic for topic in (WILDCARD, *_each(range(SHARD_COUNT))) if topic not in wanted
+        ]
+
+    def _subscriptions(self, shards: Sequence[int]) -> list[str]:
+        is_all = self._hears_all or len(shards) == SHARD_COUNT
+        return [WILDCARD] if is_all else _each(shards)
 
 
-def _topics(shards: Sequence[int]) -> tuple[list[str], list[str]]:
-    """Return what to subscribe to, and what an earlier session may have left behind."""
-    each = [f"tidewell/v1/{shard}/+/frame" for shard in shards]
-    if len(shards) == SHARD_COUNT:
-        return [WILDCARD], []
-    others = set(range(SHARD_COUNT)) - set(shards)
-    return each, [WILDCARD, *(f"tidewell/v1/{shard}/+/frame" for shard in sorted(others))]
+async def end_session(address: BrokerAddress, client_id: str) -> None:
+    """Let the broker forget a session, with the frames that it keeps for it.
+
+    Raises:
+        ServerUnavailableError: the broker did not let us in.
+    """
+    connection = IngestConnection(client_id, _hear_nothing, keeps_session=False)
+    await connection.open(address, (), ())
+    await connection.close()
+
+
+async def _hear_nothing(arrival: Arrival) -> None:
+    del arrival
+    raise AbandonedError
+
+
+def _each(shards: Iterable[int]) -> list[str]:
+    return [f"tidewell/v1/{shard}/+/frame" for shard in shards]

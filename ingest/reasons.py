@@ -45,10 +45,18 @@ class Progress(StrEnum):
     TOO_MANY_GAPS = "too_many_gaps"
 
 
+class Passage(StrEnum):
+    """Whether a message is looked at now, or is left for the device to send again later."""
+
+    WITHIN_RATE = "within_rate"
+    TOO_FAST = "too_fast"
+
+
 class SignalKind(StrEnum):
     """What the detector is told between readings."""
 
     NOTE = "note"
+    NOTE_TAKEN_BACK = "note_taken_back"
     LIMITS = "limits"
     OUTCOME = "outcome"
     DEVICE_MODEL = "device_model"

@@ -81,8 +81,7 @@ def assemble(admitted: Sequence[Admitted], received_ms: int) -> Rows:
         return np.repeat(np.array(values, np.int64), epochs)
 
     period_s = spread([one.frame.period_s for one in admitted])
-    owners = [owner for one in admitted for owner in one.person_of_epoch]
-    person_id = np.array([-1 if owner is None else owner for owner in owners], np.int64)
+    person_id = _people(admitted, epochs)
     rows = Rows(
         frame=frame,
         person_id=person_id,
@@ -114,7 +113,33 @@ def copy_bytes(rows: Rows) -> bytes:
 
 def parse_copy(data: bytes) -> Rows:
     """Return the rows of a `COPY … TO STDOUT (FORMAT binary)` with the same columns and no NULL."""
-    body = data[len(COPY_HEADER) : -len(COPY_TRAILER)]
+    return _parse_table(data[len(COPY_HEADER) : -len(COPY_TRAILER)])
+
+
+class CopyReader:
+    """Turns such a COPY into rows part by part, as it comes."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._is_begun = False
+
+    def feed(self, data: bytes) -> int:
+        """Take the next bytes in; return how many whole rows are here."""
+        self._held += data
+        if not self._is_begun and len(self._held) >= len(COPY_HEADER):
+            del self._held[: len(COPY_HEADER)]
+            self._is_begun = True
+        return len(self._held) // _COPY_ROW.itemsize if self._is_begun else 0
+
+    def rows(self) -> Rows:
+        """Take out the whole rows that are here."""
+        whole = len(self._held) // _COPY_ROW.itemsize * _COPY_ROW.itemsize
+        taken = bytes(self._held[:whole])
+        del self._held[:whole]
+        return _parse_table(taken)
+
+
+def _parse_table(body: bytes) -> Rows:
     table = np.frombuffer(body, _COPY_ROW)
     columns = {
         name: table[name].astype(np.int64)
@@ -132,6 +157,18 @@ def parse_copy(data: bytes) -> Rows:
         received_ms=columns["received_at"] // 1000 + POSTGRES_EPOCH_MS,
         values=values,
     )
+
+
+def _people(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return whose each row is, -1 where it is not kept; only mixed frames are spelled out."""
+    firsts = [one.person_of_epoch[0] for one in admitted]
+    people = np.repeat(np.array([-1 if one is None else one for one in firsts], np.int64), epochs)
+    ends = np.cumsum(epochs)
+    for place, one in enumerate(admitted):
+        if len(one.person_of_epoch) > 1:
+            owners = [-1 if owner is None else owner for owner in one.person_of_epoch]
+            people[ends[place] - epochs[place] : ends[place]] = owners
+    return people
 
 
 def _values(admitted: Sequence[Admitted]) -> NDArray[np.float32]:

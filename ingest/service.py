@@ -10,7 +10,9 @@ Never: drops a frame for being slow. The un-confirmed window of the broker is th
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -35,15 +37,20 @@ from ingest.committing.scoring import (
 )
 from ingest.committing.service import Counts, Worker
 from ingest.decode import LONGEST_DETAIL, Frame, Refused
-from ingest.mqtt import AbandonedError, BrokerAddress, Listener, parse_broker_url
-from ingest.reasons import Refusal
+from ingest.flood import FloodGate
+from ingest.leasing.service import Sessions, Shift
+from ingest.measuring.service import HourlyCounts, commit_timings, measures_of
+from ingest.mqtt import AbandonedError, BrokerAddress, parse_broker_url
+from ingest.reasons import Passage, Refusal
 from ingest.rows import Rows
 from ingest.store import Store, means_away
 from tidewell.clock import monotonic_s, now_ms
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.detection_policy import policy_in_use
 from tidewell.errors import LeaseLostError, ServerUnavailableError, TidewellError
 from tidewell.local_time import ZoneTable, day_number, utc_moment
 from tidewell.logs import get_logger
+from tidewell.metrics import Board, Measure
 from tidewell.settings import Settings
 
 MOST_WAITING: Final = 16_384
@@ -53,9 +60,10 @@ MOST_EPOCHS_AT_ONCE: Final = 200_000
 HEARD_WITHOUT_DATABASE_S: Final = 5.0
 """Shorter than the broker waits before it sends again; a restart of a database takes less."""
 TICK_S: Final = 5.0
-SILENCE_GRACE_S: Final = 300.0
-"""So long after our own start nobody is called silent: what waited at the broker comes first."""
-SNAPSHOT_S: Final = 3_600.0
+"""Notes and limits are heard, and silence is noticed, within this time."""
+COLLECT_AFTER_OBJECTS: Final = 100_000
+COLLECT_AFTER_ROUNDS: Final = 20
+"""So cycles of a library are still found, within the minute at full load."""
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
 """A restart of a database or broker takes seconds; asking more often would only slow it down."""
@@ -92,6 +100,7 @@ async def run_ingest(
     stop: asyncio.Event,
     owner: str,
     on_ready: Callable[[], None] = lambda: None,
+    board: Board | None = None,
 ) -> Counts:
     """Run until `stop` is set; survive restarts of database and broker.
 
@@ -102,9 +111,10 @@ async def run_ingest(
     Raises:
         UsageError: the file of the detection policy cannot be used.
     """
-    ingest = _Ingest(
-        settings, database_url, parse_broker_url(broker_url), client_id, owner, on_ready
-    )
+    broker = parse_broker_url(broker_url, settings.broker_ca)
+    ingest = _Ingest(settings, database_url, broker, client_id, owner, on_ready)
+    ingest.board = board or ingest.board
+    ingest.board.add(ingest.measures)
     working = asyncio.create_task(ingest.work())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -129,21 +139,20 @@ class _Ingest:
         self._settings = settings
         self._policy = Policy(**policy_in_use(settings).keywords(DEFAULT_BUDGETS))
         self._database_url = database_url
-        self._broker = broker
-        self._client_id = client_id
         self._owner = owner
         self._on_ready = on_ready
         self._log = get_logger()
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MOST_WAITING)
         self._taken: list[Waiting] = []
-        self._listener: Listener | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._sessions = Sessions(broker, client_id, self._take_in)
         self._failing_since_s: float | None = None
-        self._heard = asyncio.Event()
-        self._heard_shards: list[int] = []
         self._acks = AckBook()
+        self._flood = FloodGate()
         self._one_by_one = False
         self._most_at_once = settings.batch_frames
+        self.board = Board()
+        self._commit_s, self._hourly = commit_timings(), HourlyCounts()
+        self._shift: Shift | None = None
         self.counts = Counts()
         self.stopping = False
         self.wake = asyncio.Event()
@@ -161,13 +170,21 @@ class _Ingest:
                 ServerUnavailableError,
                 LeaseLostError,
             ) as error:
+                self.board.not_ready = "beginning again after a failure; the log says why"
                 self._log.warning("beginning again", why=str(error).strip(), after_s=wait_s)
                 await self._after_failure(error)
             if not self.stopping:
-                await _sleep_or(self.wake, wait_s)
+                await self._pause(wait_s)
                 wait_s = min(RETRY_MOST_S, 2 * wait_s)
-        await self._stop_listening()
+        await self._sessions.stop()
         self._abandon()
+
+    def measures(self) -> list[Measure]:
+        """Return what a monitoring system may read."""
+        waiting = self._waiting.qsize() + len(self._taken)
+        shift = self._shift
+        held = len(shift.held) if shift else 0
+        return [*measures_of(self.counts, held, waiting), self._commit_s.measure()]
 
     async def _after_failure(self, error: Exception) -> None:
         """Stop hearing frames that cannot be stored for a while: the broker sends them again."""
@@ -175,49 +192,31 @@ class _Ingest:
         self._failing_since_s = self._failing_since_s or now_s
         too_long = now_s - self._failing_since_s > HEARD_WITHOUT_DATABASE_S
         if too_long or isinstance(error, LeaseLostError):
-            await self._stop_listening()
+            await self._sessions.stop()
             self._abandon()
 
     async def _hold_shards(self) -> None:
         store = await Store.open(self._database_url, self._owner, self._settings.lease_s)
         try:
-            if not await self._take_shards(store):
+            store.leases.on_renewed = self.board.beat
+            shift = self._shift = Shift(store, self._sessions, self._settings.lease_s)
+            if not await shift.begin(self._pause):
                 return
             worker = await self._new_worker(store)
             self._failing_since_s = None
-            await self._listen_to(sorted(store.epochs))
-            while not await self._serve(worker, store):
+            await shift.listen()
+            while not await self._serve(worker, shift):
                 worker = await self._new_worker(store)
-            await self._leave(worker, store)
+            self._send_acks()
+            await shift.leave(worker)
         finally:
             await store.close()
 
-    async def _listen_to(self, shards: Sequence[int]) -> None:
-        """Hear the frames of these shards; a connection that hears just them already is kept.
-
-        Frames that it took in wait unconfirmed while the database is away, and need not come again.
-        """
-        if self._listening is not None and shards == self._heard_shards:
-            return
-        await self._stop_listening()
-        self._heard.clear()
-        self._heard_shards = list(shards)
-        self._listener = Listener(self._broker, self._client_id, self._take_in, self._heard)
-        self._listening = asyncio.create_task(self._listener.run(shards))
-
-    async def _stop_listening(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-        self._listening, self._listener = None, None
-
-    async def _take_shards(self, store: Store) -> bool:
-        while not await store.take_shards(utc_moment(now_ms())):
-            self._log.info("all shards are held by others; waiting")
-            await _sleep_or(self.wake, self._settings.lease_s / 3)
-            if self.stopping:
-                return False
-        return True
+    async def _pause(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        return self.stopping
 
     async def _new_worker(self, store: Store) -> Worker:
         """Return a worker whose memory is what is stored."""
@@ -232,7 +231,7 @@ class _Ingest:
                 assert not self._one_by_one  # one by one, a failure is an answer and not an error
                 self._take_one_by_one(error)
                 continue
-            await worker.save_snapshots(utc_moment(now_ms()))
+            _spare_the_collector()
             self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
             return worker
 
@@ -242,53 +241,45 @@ class _Ingest:
 
     async def _take_in(self, arrival: Arrival) -> None:
         """Hand a message to the worker and wait until it is committed."""
+        verdict = self._flood.passage(
+            arrival.topic, arrival.payload, monotonic_s(), waiting=self._waiting.qsize()
+        )
+        if verdict is Passage.TOO_FAST:
+            return  # the broker forgets it; the device is told nothing and sends it again later
         waiting = Waiting(arrival, asyncio.get_running_loop().create_future())
-        await self._waiting.put(waiting)
+        if self._waiting.full():
+            await self._waiting.put(waiting)
+        else:
+            self._waiting.put_nowait(waiting)
         await waiting.committed
 
-    async def _serve(self, worker: Worker, store: Store) -> bool:
+    async def _serve(self, worker: Worker, shift: Shift) -> bool:
         """Commit batches until told to stop (True) or the worker must be replaced (False)."""
         try:
-            await self._serve_with(worker, store)
+            await self._serve_with(worker, shift)
         except ScoringError as error:
             self._take_one_by_one(error)
         except BatchRefusedError as error:
             self._log.error("a batch cannot be stored; taking smaller ones", why=str(error))
         return self.stopping
 
-    async def _serve_with(self, worker: Worker, store: Store) -> None:
+    async def _serve_with(self, worker: Worker, shift: Shift) -> None:
         is_ready = False
-        tick_at_s, snapshot_at_s = monotonic_s() + TICK_S, monotonic_s() + SNAPSHOT_S
+        tick_at_s = monotonic_s() + TICK_S
         while not self.stopping:
-            if self._heard.is_set() and not is_ready:
-                await store.say_listening(utc_moment(now_ms()))
+            if await shift.say_listening() and not is_ready:
+                self.board.not_ready = ""
                 self._on_ready()
                 is_ready = True
             if await self._gather():
                 await self._commit(worker)
+            await shift.round(worker)
             if monotonic_s() >= tick_at_s:
-                await worker.tick(now_ms(), may_be_silent=self._hears_long_enough())
+                await worker.tick(now_ms(), may_be_silent=shift.hears_long_enough())
+                await worker.save_due_snapshot(utc_moment(now_ms()))
                 tick_at_s = monotonic_s() + TICK_S
-            if monotonic_s() >= snapshot_at_s:
-                await worker.save_snapshots(utc_moment(now_ms()))
-                self._say_counts()
-                snapshot_at_s = monotonic_s() + SNAPSHOT_S
+                self._hourly.say(self.counts, self._flood.turned_away)
             self._send_acks()
-
-    def _say_counts(self) -> None:
-        """Say how many readings came late or could not be believed; all of them are stored."""
-        self._log.info(
-            "readings so far",
-            readings=self.counts.readings,
-            late=self.counts.readings_late,
-            too_late=self.counts.readings_too_late,
-            not_believed=self.counts.not_believed,
-        )
-
-    def _hears_long_enough(self) -> bool:
-        """Return whether silence is the device's own: we have heard the broker for a while."""
-        since_s = self._listener.connected_since_s if self._listener else None
-        return since_s is not None and monotonic_s() - since_s >= SILENCE_GRACE_S
 
     async def _gather(self) -> bool:
         """Fill a batch: up to its size, or until its first frame has waited long enough."""
@@ -313,6 +304,7 @@ class _Ingest:
         """Commit what was taken; only then is anything confirmed. A failure leaves it taken."""
         messages = _within_limits(self._taken[: self._most_at_once])
         batch = self._taken[: len(messages)]
+        started_s = monotonic_s()
         try:
             made = await worker.commit(messages, self.counts)
         except Exception as error:
@@ -320,6 +312,8 @@ class _Ingest:
                 raise
             self._suspect(messages, error)
             raise BatchRefusedError(f"{type(error).__name__}: {error}") from error
+        crashpoint(CrashPoint.AFTER_COMMIT_BEFORE_CONFIRM)
+        self._commit_s.note(monotonic_s() - started_s)
         self._most_at_once = min(self._settings.batch_frames, 2 * self._most_at_once)
         for one in batch:
             if not one.committed.done():
@@ -328,6 +322,7 @@ class _Ingest:
         for key, address in made.told.items():
             self._acks.note(address, key[1], made.cursors[key])
         await asyncio.sleep(0)
+        crashpoint(CrashPoint.AFTER_CONFIRM_BEFORE_ACK)
 
     def _suspect(self, messages: Sequence[Decoded], error: Exception) -> None:
         """Narrow down which frame of a batch cannot be stored; the last one left is set aside."""
@@ -341,17 +336,12 @@ class _Ingest:
         self._taken[0] = replace(self._taken[0], verdict=replace(guilty, content=refused))
 
     def _send_acks(self) -> None:
-        if self._listener is None or not self._listener.is_connected:
+        listener = self._sessions.listener
+        if listener is None or not listener.is_connected:
             return
-        for ack in self._acks.due(monotonic_s()):
-            self._listener.tell(ack.topic, ack.body(now_ms()))
-
-    async def _leave(self, worker: Worker, store: Store) -> None:
-        """End in order: say what is committed, remember the detector, give the shards back."""
-        self._send_acks()
-        await worker.save_snapshots(utc_moment(now_ms()))
-        await self._stop_listening()
-        await store.give_back_shards()
+        behind = self._waiting.qsize() >= self._settings.batch_frames
+        for ack in self._acks.due(monotonic_s(), behind=behind):
+            listener.tell(ack.topic, ack.body(now_ms()))
 
     def _abandon(self) -> None:
         """Drop what waits: it was never confirmed, so it comes again."""
@@ -390,6 +380,7 @@ class DetectorScoring:
         self._detector = Detector(silence_after_s, policy)
         self._one_by_one = one_by_one
         self.add_person = self._detector.add_person
+        self.keep_only = self._detector.keep_only
         self.knows = self._detector.knows
         self.snapshot = self._detector.snapshot
         self.hear_outcome = self._detector.hear_outcome
@@ -420,6 +411,11 @@ class DetectorScoring:
         """Take down a note about some local days."""
         first, last = day_number(first_day), day_number(last_day)
         self._detector.note(person_id, NoteKind(kind), first, last)
+
+    def unnote(self, person_id: int, kind: str, first_day: date, last_day: date) -> None:
+        """Let a note that was taken back count no more."""
+        first, last = day_number(first_day), day_number(last_day)
+        self._detector.unnote(person_id, NoteKind(kind), first, last)
 
     def set_limits(self, person_id: int, limits: Sequence[PlanLimit]) -> None:
         """Give a person the limits of their plan, in place of those before."""
@@ -484,9 +480,12 @@ def _episode_row(change: EpisodeChange) -> EpisodeRow:
     )
 
 
-async def _sleep_or(wake: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        return
+def _spare_the_collector() -> None:
+    """Leave what lives long out of garbage collection, and look for cycles more rarely.
+
+    A batch makes ten thousands of small objects and no cycle; by default the collector would walk
+    through everything that is remembered several times a second, a third of the time of a batch.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, COLLECT_AFTER_ROUNDS, COLLECT_AFTER_ROUNDS)

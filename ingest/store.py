@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -24,10 +24,11 @@ from ingest.batch import DeadLetter, DeviceBoot, Tally
 from ingest.committing.scoring import EpisodeRow, PlanLimit
 from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
 from ingest.cursors import Cursor, Gap
+from ingest.leasing.store import Leases
 from ingest.reasons import SignalKind, SignalVerdict
 from ingest.rows import Rows, copy_bytes, parse_copy
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Queries, Role, connect
-from tidewell.errors import LeaseLostError
 from tidewell.vocabulary import Level
 
 QUERIES: Final = Queries("ingest", "store.sql")
@@ -58,11 +59,10 @@ class Snapshot:
 class Store:
     """One worker's way to the database."""
 
-    def __init__(self, connection: Connection, owner: str, lease_s: int) -> None:
+    def __init__(self, url: str, connection: Connection, owner: str, lease_s: int) -> None:
+        self.url = url
         self._connection = connection
-        self._owner = owner
-        self._lease_s = lease_s
-        self.epochs: dict[int, int] = {}
+        self.leases = Leases(connection, owner, lease_s)
 
     @classmethod
     async def open(cls, url: str, owner: str, lease_s: int) -> Store:
@@ -72,26 +72,19 @@ class Store:
             ServerUnavailableError: the database did not answer.
         """
         connection = await connect(url, Role.INGEST, "tidewell ingest", autocommit=True)
+        # A worker that freezes within a transaction would hold its shards' rows beyond its lease.
+        await connection.execute(QUERIES["give_up_when_idle"], {"most": f"{lease_s}s"})
         await connection.execute(QUERIES["create_staging"])
-        return cls(connection, owner, lease_s)
+        return cls(url, connection, owner, lease_s)
 
     async def close(self) -> None:
         """Close the connection; leases run out by themselves."""
         await self._connection.close()
 
-    async def take_shards(self, now: datetime) -> dict[int, int]:
-        """Take every shard that nobody holds and return the epoch of each."""
-        rows = await self._all("take_shards", owner=self._owner, now=now, until=self._until(now))
-        self.epochs = {int(shard): int(epoch) for shard, epoch in rows}
-        return self.epochs
-
-    async def say_listening(self, now: datetime) -> None:
-        """Note that frames of the held shards are heard from now on."""
-        await self._connection.execute(QUERIES["say_listening"], {"owner": self._owner, "now": now})
-
-    async def give_back_shards(self) -> None:
-        """Let the next worker start at once instead of waiting for the lease to run out."""
-        await self._connection.execute(QUERIES["give_back_shards"], {"owner": self._owner})
+    @property
+    def epochs(self) -> dict[int, int]:
+        """Return the held shards, each with the epoch that fences it."""
+        return self.leases.epochs
 
     @asynccontextmanager
     async def transaction(self, now: datetime) -> AsyncIterator[Transaction]:
@@ -100,24 +93,14 @@ class Store:
         Raises:
             LeaseLostError: another worker has taken a shard.
         """
-        held = sorted(self.epochs)
-        assert held  # a worker without shards has nothing to write, and nothing would fence it
+        assert self.epochs  # a worker without shards has nothing to write, and nothing fences it
         async with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
-            await cursor.execute(
-                QUERIES["renew_shards"],
-                {
-                    "shards": held,
-                    "epochs": [self.epochs[shard] for shard in held],
-                    "owner": self._owner,
-                    "until": self._until(now),
-                },
-            )
-            if cursor.rowcount != len(held):
-                raise LeaseLostError(
-                    f"{len(held) - cursor.rowcount} of {len(held)} shards were taken "
-                    "by another worker; starting again with what is free"
-                )
+            await self.leases.renew(cursor, now)
             yield Transaction(cursor, now)
+
+    async def registry_version(self) -> int:
+        """Return a number that grows with every change of what `registry` returns."""
+        return int((await self._all("registry_version"))[0][0])
 
     async def registry(self, now: datetime) -> Registry:
         """Return all devices and people."""
@@ -136,7 +119,10 @@ class Store:
     async def cursors(self, wanted: Iterable[DeviceBoot]) -> dict[DeviceBoot, Kept]:
         """Return what is stored of these boots; one that was never seen is absent."""
         keys = list(wanted)
-        which = {"devices": [device for device, _ in keys], "boots": [boot for _, boot in keys]}
+        which = {
+            "devices": _array(device_id for device_id, _ in keys),
+            "boots": _array(boot for _, boot in keys),
+        }
         gaps: dict[DeviceBoot, list[Gap]] = {}
         for device_id, boot, first, last in await self._all("gaps", **which):
             gaps.setdefault((device_id, boot), []).append(Gap(first, last))
@@ -147,10 +133,10 @@ class Store:
             for device_id, boot, upto, highest, scored_upto in await self._all("cursors", **which)
         }
 
-    async def snapshots(self, detector_version: str) -> list[Snapshot]:
-        """Return the snapshots of the held shards that this version of the detector made."""
+    async def snapshots(self, detector_version: str, shards: Sequence[int]) -> list[Snapshot]:
+        """Return the snapshots of these shards that this version of the detector made."""
         rows = await self._all(
-            "load_snapshots", shards=sorted(self.epochs), detector_version=detector_version
+            "load_snapshots", shards=list(shards), detector_version=detector_version
         )
         return [
             Snapshot(
@@ -163,19 +149,6 @@ class Store:
             )
             for shard, _, cursors, state in rows
         ]
-
-    async def scored_readings(
-        self, people: Sequence[int], received_from: datetime, seen_upto: Mapping[DeviceBoot, int]
-    ) -> Rows:
-        """Return what was scored of these people after a snapshot, in the order of scoring."""
-        return await self._copy_out(
-            "copy_scored_readings",
-            people=list(people),
-            received_from=received_from,
-            devices=[device for device, _ in seen_upto],
-            boots=[boot for _, boot in seen_upto],
-            seen=list(seen_upto.values()),
-        )
 
     async def held_readings(
         self, people: Sequence[int], key: DeviceBoot, after: int, upto: int
@@ -196,11 +169,16 @@ class Store:
         return [((device_id, boot), after, upto) for device_id, boot, after, upto in rows]
 
     async def unheard(self, look_back: int) -> list[Signal]:
-        """Return notes and outcomes that the detector was not told yet, oldest first."""
+        """Return notes, those taken back, and outcomes that the detector was not told yet."""
         which = {"shards": sorted(self.epochs), "look_back": look_back, "most": SIGNALS_MOST}
         notes = await self._all("unheard_notes", **which)
+        taken_back = await self._all("unheard_notes_taken_back", **which)
         outcomes = await self._all("unheard_outcomes", **which)
-        return [_note(row) for row in notes] + [_outcome(row) for row in outcomes]
+        return [
+            *(_note(row, SignalKind.NOTE) for row in notes),
+            *(_note(row, SignalKind.NOTE_TAKEN_BACK) for row in taken_back),
+            *(_outcome(row) for row in outcomes),
+        ]
 
     async def plan_limits(self) -> dict[int, list[PlanLimit]]:
         """Return the limits of agreed plans, by person."""
@@ -224,8 +202,8 @@ class Store:
         """Return what the detector was told about these people after a snapshot, in order."""
         rows = await self._all("applied_signals", people=list(people), heard_upto=heard_upto)
         return [
-            HeardSignal(heard_ms, Signal(person_id, SignalKind(kind), source_id, content))
-            for heard_ms, person_id, kind, source_id, content in rows
+            HeardSignal(heard_ms, Signal(person_id, SignalKind(kind), source_id, content), number)
+            for heard_ms, person_id, kind, source_id, content, number in rows
         ]
 
     async def _copy_out(self, name: str, **parameters: object) -> Rows:
@@ -239,9 +217,6 @@ class Store:
     async def _all(self, name: str, **parameters: object) -> list[TupleRow]:
         async with self._connection.cursor() as cursor:
             return await (await cursor.execute(QUERIES[name], parameters)).fetchall()
-
-    def _until(self, now: datetime) -> datetime:
-        return datetime.fromtimestamp(now.timestamp() + self._lease_s, UTC)
 
 
 class Transaction:
@@ -259,6 +234,7 @@ class Transaction:
         async with self._cursor.copy(QUERIES["copy_staging"]) as copy:
             await copy.write(copy_bytes(rows))
         await self._cursor.execute(QUERIES["insert_readings"])
+        crashpoint(CrashPoint.AFTER_COPY_BEFORE_COMMIT)
         if self._cursor.rowcount == len(rows):
             return rows, {}
         known = await (await self._cursor.execute(QUERIES["rows_not_inserted"])).fetchall()
@@ -271,22 +247,23 @@ class Transaction:
                 QUERIES["insert_dead_letter"], [_letter(letter, self._now) for letter in letters]
             )
 
-    async def save_cursor(self, key: DeviceBoot, kept: Kept, tally: Tally) -> None:
-        """Store how far a boot has come, and its gaps."""
-        which = {"device_id": key[0], "boot": key[1]}
-        await self._cursor.execute(
-            QUERIES["save_cursor"],
-            {
-                **which,
-                "upto": kept.cursor.upto,
-                "highest": kept.cursor.highest,
-                "scored_upto": kept.scored_upto,
-                "committed": tally.committed,
-                "dead_lettered": tally.dead_lettered,
-                "repeated": tally.repeated,
-                "now": self._now,
-            },
-        )
+    async def save_cursors(
+        self, kept: Mapping[DeviceBoot, Kept], tallies: Mapping[DeviceBoot, Tally]
+    ) -> None:
+        """Store how far boots have come, in one statement for all of them."""
+        if not kept:
+            return
+        columns = {
+            "devices": _array(device_id for device_id, _ in kept),
+            "boots": _array(boot for _, boot in kept),
+            "upto": _array(one.cursor.upto for one in kept.values()),
+            "highest": _array(one.cursor.highest for one in kept.values()),
+            "scored_upto": _array(one.scored_upto for one in kept.values()),
+            "committed": _array(tallies[key].committed for key in kept),
+            "dead_lettered": _array(tallies[key].dead_lettered for key in kept),
+            "repeated": _array(tallies[key].repeated for key in kept),
+        }
+        await self._cursor.execute(QUERIES["save_cursors"], {**columns, "now": self._now})
 
     async def mark_scored(self, key: DeviceBoot, upto: int) -> None:
         """Note that a boot is scored up to here."""
@@ -386,6 +363,10 @@ class Transaction:
         which = {"person_id": person_id, "strands": list(strands), "now": self._now}
         await self._cursor.execute(QUERIES["close_episodes_of_former_limits"], which)
 
+    async def give_back(self, leases: Leases, shards: Sequence[int]) -> None:
+        """Let other workers take these shards."""
+        await leases.give_back(self._cursor, shards)
+
     async def save_snapshot(
         self, shard: int, people: Sequence[int], state: bytes, detector_version: str
     ) -> None:
@@ -427,10 +408,15 @@ def means_away(error: Exception) -> bool:
     return state is None or (state != "53400" and state[:2] in AWAY_CLASSES)
 
 
-def _note(row: TupleRow) -> Signal:
+def _array(values: Iterable[int]) -> str:
+    """Return an array of integers as PostgreSQL reads it, at a tenth of the cost of adapting it."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _note(row: TupleRow, told: SignalKind) -> Signal:
     note_id, person_id, kind, first_day, last_day = row
     days = {"first_day": first_day.isoformat(), "last_day": last_day.isoformat()}
-    return Signal(person_id, SignalKind.NOTE, note_id, {"note": kind, **days})
+    return Signal(person_id, told, note_id, {"note": kind, **days})
 
 
 def _outcome(row: TupleRow) -> Signal:

@@ -1,25 +1,7 @@
 -- Everything that ingest asks of the database. `now` is always a parameter.
 
--- name: take_shards
-UPDATE shard SET owner = %(owner)s, epoch = epoch + 1, lease_until = %(until)s, listening_since = NULL
-WHERE shard IN (
-    SELECT shard FROM shard
-    WHERE owner IS NULL OR owner = %(owner)s OR lease_until < %(now)s
-    ORDER BY shard FOR UPDATE SKIP LOCKED
-)
-RETURNING shard, epoch;
-
--- name: renew_shards
-UPDATE shard SET lease_until = %(until)s
-FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)
-WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(owner)s;
-
--- name: say_listening
-UPDATE shard SET listening_since = %(now)s WHERE owner = %(owner)s AND listening_since IS NULL;
-
--- name: give_back_shards
-UPDATE shard SET owner = NULL, lease_until = NULL, listening_since = NULL
-WHERE owner = %(owner)s;
+-- name: registry_version
+SELECT sum(version)::bigint FROM registry_version;
 
 -- name: devices
 SELECT device.name, device.device_id, device.revoked_at IS NOT NULL AND device.revoked_at <= %(now)s,
@@ -47,6 +29,9 @@ SELECT device_id, boot, first_seq, last_seq FROM frame_gap
 WHERE state = 'waiting'
   AND (device_id, boot) IN (SELECT * FROM unnest(%(devices)s::integer[], %(boots)s::integer[]))
 ORDER BY device_id, boot, first_seq;
+
+-- name: give_up_when_idle
+SELECT set_config('idle_in_transaction_session_timeout', %(most)s, false);
 
 -- name: create_staging
 CREATE TEMPORARY TABLE IF NOT EXISTS staging (
@@ -95,15 +80,19 @@ VALUES (
 )
 ON CONFLICT DO NOTHING;
 
--- name: save_cursor
+-- In the order of the key: two workers that touch the same boots cannot wait for each other.
+-- name: save_cursors
 INSERT INTO device_cursor AS known (
     device_id, boot, upto, highest, scored_upto, frames_committed, frames_dead_lettered, frames_repeated,
     first_received_at, last_received_at
 )
-VALUES (
-    %(device_id)s, %(boot)s, %(upto)s, %(highest)s, %(scored_upto)s, %(committed)s, %(dead_lettered)s,
-    %(repeated)s, %(now)s, %(now)s
-)
+SELECT device_id, boot, upto, highest, scored_upto, committed, dead_lettered, repeated,
+       %(now)s::timestamptz, %(now)s::timestamptz
+FROM unnest(
+    %(devices)s::integer[], %(boots)s::integer[], %(upto)s::bigint[], %(highest)s::bigint[],
+    %(scored_upto)s::bigint[], %(committed)s::bigint[], %(dead_lettered)s::bigint[], %(repeated)s::bigint[]
+) AS moved (device_id, boot, upto, highest, scored_upto, committed, dead_lettered, repeated)
+ORDER BY device_id, boot
 ON CONFLICT (device_id, boot) DO UPDATE SET
     upto = excluded.upto,
     highest = excluded.highest,
@@ -147,9 +136,9 @@ COPY (
            coalesce(worn, 'NaN')
     FROM (
         SELECT reading.*, max(received_at) OVER (PARTITION BY device_id, boot ORDER BY seq) AS scored_at
-        FROM reading JOIN device_cursor USING (device_id, boot)
-        LEFT JOIN unnest(%(devices)s::integer[], %(boots)s::integer[], %(seen)s::bigint[])
-            AS snapshot (device_id, boot, seen_upto) USING (device_id, boot)
+        FROM reading JOIN device_cursor USING (device_id, boot) JOIN person USING (person_id)
+        LEFT JOIN unnest(%(shards)s::smallint[], %(devices)s::integer[], %(boots)s::integer[], %(seen)s::bigint[])
+            AS snapshot (shard, device_id, boot, seen_upto) USING (shard, device_id, boot)
         WHERE reading.person_id = ANY (%(people)s) AND reading.received_at >= %(received_from)s
           AND reading.seq <= device_cursor.scored_upto
           AND (snapshot.seen_upto IS NULL OR reading.seq > snapshot.seen_upto)
@@ -280,6 +269,26 @@ WHERE person.shard = ANY (%(shards)s)
 ORDER BY context_note_id
 LIMIT %(most)s;
 
+-- Notes that were heard, and taken back since; not where another note says the same of the same days.
+-- name: unheard_notes_taken_back
+SELECT taken_back.context_note_id, taken_back.person_id, taken_back.kind, first_day, last_day
+FROM note_taken_back_for_detector AS taken_back
+JOIN person USING (person_id)
+JOIN detector_signal AS told
+    ON told.kind = 'note' AND told.source_id = context_note_id AND told.verdict = 'applied'
+WHERE person.shard = ANY (%(shards)s)
+  AND NOT EXISTS (
+      SELECT FROM detector_signal
+      WHERE detector_signal.kind = 'note_taken_back' AND detector_signal.source_id = context_note_id
+  )
+  AND NOT EXISTS (
+      SELECT FROM note_for_detector AS same
+      WHERE (same.person_id, same.kind, same.first_day, same.last_day)
+          = (taken_back.person_id, taken_back.kind, taken_back.first_day, taken_back.last_day)
+  )
+ORDER BY context_note_id
+LIMIT %(most)s;
+
 -- name: unheard_outcomes
 SELECT alert_event_id, person_id, family, outcome, is_plan_limit
 FROM outcome_for_detector JOIN person USING (person_id)
@@ -311,7 +320,7 @@ VALUES (%(person_id)s, %(kind)s, %(source_id)s, %(now)s, %(content)s, %(verdict)
 
 -- What a detector has to be told again, in the order in which it was heard.
 -- name: applied_signals
-SELECT (extract(epoch FROM heard_at) * 1000)::bigint, person_id, kind, source_id, content
+SELECT (extract(epoch FROM heard_at) * 1000)::bigint, person_id, kind, source_id, content, signal_id
 FROM detector_signal
 WHERE person_id = ANY (%(people)s) AND signal_id > %(heard_upto)s AND verdict = 'applied'
 ORDER BY signal_id;

@@ -71,7 +71,7 @@ def postgres(server_folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def broker(server_folder: Path) -> Iterator[NatsServer]:
     """A real MQTT broker."""
-    server = NatsServer(server_folder / "nats")
+    server = NatsServer(server_folder / "nats", fleet_account=True)
     server.start()
     try:
         yield server

@@ -97,9 +97,15 @@ async def enrol_person(
         named = {"person_id": row[0], "preferred_name": preferred_name}
         await connection.execute(QUERIES["name_person"], named)
         return EnrolledPerson(row[0], shard_of(label), timezone, is_new=True)
-    known = await (await connection.execute(QUERIES["find_person"], {"label": label})).fetchone()
+    known = await known_person(connection, label)
     assert known is not None  # the label was taken
-    return EnrolledPerson(known[0], known[1], known[2], is_new=False)
+    return known
+
+
+async def known_person(connection: Connection, label: str) -> EnrolledPerson | None:
+    """Return the person with this label, or None where nobody has it."""
+    row = await (await connection.execute(QUERIES["find_person"], {"label": label})).fetchone()
+    return None if row is None else EnrolledPerson(row[0], row[1], row[2], is_new=False)
 
 
 async def real_device_of(connection: Connection, person_id: int) -> str | None:
@@ -114,9 +120,19 @@ async def enrol_device(
 ) -> None:
     """Enrol a device for a person, from the start; a device that is theirs already stays theirs.
 
+    A person wears one device at a time: steps of two would be added up, and a silence of one would
+    be hidden by the other.
+
     Raises:
-        UsageError: the device belongs to somebody else.
+        UsageError: the device belongs to somebody else, or the person wears another one.
     """
+    which_one = {"person_id": person_id, "name": name}
+    other = await (await connection.execute(QUERIES["find_other_device"], which_one)).fetchone()
+    if other is not None:
+        raise UsageError(
+            f"this person wears device {other[0]} already, and one person wears one device; "
+            f"`tidewell device revoke {other[0]}` ends that one first"
+        )
     await connection.execute(QUERIES["add_device"], {"name": name, "model": model, "now": now})
     known = await (await connection.execute(QUERIES["find_device"], {"name": name})).fetchone()
     assert known is not None  # it was just added, or was there

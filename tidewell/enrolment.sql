@@ -40,6 +40,14 @@ WHERE device_assignment.person_id = %(person_id)s AND device_assignment.valid_un
   AND device.revoked_at IS NULL AND device.model <> 'virtual'
 ORDER BY device.name LIMIT 1;
 
+-- Another device that this person wears now; one that was revoked sends nothing any more.
+-- name: find_other_device
+SELECT device.name
+FROM device JOIN device_assignment USING (device_id)
+WHERE device_assignment.person_id = %(person_id)s AND device_assignment.valid_until IS NULL
+  AND device.revoked_at IS NULL AND device.name <> %(name)s
+ORDER BY device.name LIMIT 1;
+
 -- name: assign_device
 INSERT INTO device_assignment (device_id, person_id, valid_from)
 VALUES (%(device_id)s, %(person_id)s, %(valid_from)s);

@@ -73,6 +73,21 @@ class Settings(BaseSettings):
         default=None,
         description="The same broker as virtual devices reach it, with their own account.",
     )
+    broker_ca: Path | None = Field(
+        default=None,
+        description="A certificate that the broker's has to come from, where it is mqtts://.",
+    )
+    broker_listen: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-zA-Z.:-]+:[0-9]{1,5}$",
+        description="Where a small site's broker listens for devices elsewhere, as host:port.",
+    )
+    broker_certificate: Path | None = Field(
+        default=None, description="The certificate of that broker, in PEM form; with its chain."
+    )
+    broker_key: Path | None = Field(
+        default=None, description="The private key of that certificate, in PEM form."
+    )
     ingest_client_id: SecretStr | None = Field(
         default=None,
         description="The MQTT client id of ingest. Secret: who knows it can take the session.",
@@ -89,7 +104,14 @@ class Settings(BaseSettings):
         description="Longest that a frame waits for others before its transaction starts.",
     )
     lease_s: Annotated[int, Field(ge=5, le=600)] = Field(
-        default=30, description="How long a worker holds a shard without renewing it."
+        default=10, description="How long a worker holds a shard without renewing it."
+    )
+    ingest_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Processes that take frames in; each holds a share of the shards."
+    )
+    metrics_port: Annotated[int, Field(ge=0, le=65_471)] = Field(
+        default=0,
+        description="First port of /metrics and /health on loopback, one for a process; 0 is off.",
     )
     silence_after_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = Field(
         default=4 * 3_600, description="A device that sent nothing for this long is called silent."
@@ -124,6 +146,12 @@ class Settings(BaseSettings):
     demo: bool = Field(default=False, description="A demo: virtual people, a banner on every page.")
     data: Path | None = Field(
         default=None, description="Folder of recorded data, for tests and evaluation only."
+    )
+    fault_tests: bool = Field(
+        default=False, description="This site exists to be broken; allows crash_at."
+    )
+    crash_at: str | None = Field(
+        default=None, description="Where a process kills itself, such as after_claim:3."
     )
 
 

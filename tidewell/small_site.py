@@ -20,17 +20,25 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import psycopg
 
 from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Queries, Role, connect
+from tidewell.device_doors import keep_the_list, log_who_is_left_out
 from tidewell.embedded.files import write_private
 from tidewell.embedded.lock import DataFolderLock
-from tidewell.embedded.nats import NatsServer
+from tidewell.embedded.nats import NatsServer, OpenTo
 from tidewell.embedded.postgres import PostgresServer
-from tidewell.errors import DataFolderInUseError, ServerError, SettingsError, UsageError
+from tidewell.errors import (
+    DataFolderInUseError,
+    ServerError,
+    ServerUnavailableError,
+    SettingsError,
+    UsageError,
+)
 from tidewell.logs import get_logger
 from tidewell.process import ChildProcess, stage_command
 from tidewell.schema import migrate
@@ -42,6 +50,8 @@ READY_WITHIN_S: Final = 120.0
 """Stages start in seconds; a detector that catches up with months of readings takes longer."""
 LOOK_S: Final = 2.0
 """How often somebody looks whether the servers still run; devices keep their readings meanwhile."""
+_OPTIONS: Final = {"ingest": ("--owner", f"site-{secrets.token_hex(8)}")}
+"""The same name for each life of ingest: started again, it takes its own shards back at once."""
 NOTE_NAME: Final = "running.json"
 PRIVATE_FOLDER: Final = "stages"
 
@@ -57,6 +67,17 @@ class Addresses:
     broker_url: str = field(repr=False)
     device_broker_url: str = field(repr=False)
     portal_url: str
+    broker_ca: str = ""
+
+    @property
+    def broker_authority(self) -> Path | None:
+        """Return what the broker's certificate is checked against, where it is not the usual."""
+        return Path(self.broker_ca) if self.broker_ca else None
+
+    @property
+    def devices_sign_in_as_themselves(self) -> bool:
+        """Return whether the devices' address names no account that they would share."""
+        return urlsplit(self.device_broker_url).username is None
 
 
 def default_data_dir() -> Path:
@@ -76,7 +97,8 @@ def find_site(settings: Settings) -> Addresses:
         devices = (
             settings.device_broker_url.get_secret_value() if settings.device_broker_url else service
         )
-        return Addresses("", settings.database_url.get_secret_value(), service, devices, "")
+        database = settings.database_url.get_secret_value()
+        return Addresses("", database, service, devices, "", str(settings.broker_ca or ""))
     if settings.data_dir:
         found = _read_note(settings.data_dir)
         if found is None:
@@ -112,17 +134,24 @@ async def running_site(settings: Settings, data_dir: Path) -> AsyncIterator[Runn
         try:
             database_url, broker_url, device_url = await asyncio.to_thread(servers.start)
             await migrate(database_url, settings.storage_mode)
+            await log_who_is_left_out(database_url)
             portal_port = settings.portal_port or _free_port(settings.portal_host)
             portal_url = f"http://{settings.portal_host}:{portal_port}"
-            addresses = Addresses(str(data_dir), database_url, broker_url, device_url, portal_url)
+            authority = str(broker_authority(settings) or "")
+            addresses = Addresses(
+                str(data_dir), database_url, broker_url, device_url, portal_url, authority
+            )
             environment = _stage_environment(settings, addresses, data_dir, portal_port)
             site = RunningSite(addresses, environment, servers.look_after)
             _write_note(data_dir, addresses)
+            keeping = asyncio.create_task(keep_the_list(database_url, servers.let_in))
             try:
                 yield site
             finally:
                 _remove_note(data_dir)
                 await site.stop_stages()
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
         finally:
             await asyncio.to_thread(servers.stop)
 
@@ -149,7 +178,8 @@ class RunningSite:
             ServerError: a stage refused to start, or did not become ready.
         """
         for name in STAGES:
-            child = ChildProcess(name, stage_command(name), self._environment)
+            command = stage_command(name, *_OPTIONS.get(name, ()))
+            child = ChildProcess(name, command, self._environment)
             self._children.append(asyncio.create_task(child.run(self._stop)))
         ready = asyncio.create_task(self._wait_ready())
         await asyncio.wait({ready, *self._children}, return_when=asyncio.FIRST_COMPLETED)
@@ -219,7 +249,9 @@ class _Servers:
     def __init__(self, settings: Settings, data_dir: Path) -> None:
         self._settings = settings
         self._postgres = None if settings.database_url else PostgresServer(data_dir / "postgres")
-        self._nats = None if settings.broker_url else NatsServer(data_dir / "nats")
+        open_to = open_to_devices(settings)
+        nats = NatsServer(data_dir / "nats", open_to=open_to)
+        self._nats = None if settings.broker_url else nats
         self._addresses = ("", "", "")
 
     def start(self) -> tuple[str, str, str]:
@@ -231,6 +263,11 @@ class _Servers:
         self._addresses = (self._database_url(), *self._broker_urls())
         return self._addresses
 
+    def let_in(self, devices: Mapping[str, str]) -> None:
+        """Tell the broker, where it is ours, which devices may sign in."""
+        if self._nats:
+            self._nats.let_in(devices)
+
     def look_after(self) -> None:
         """Cut logs that have grown too long, and start a server of ours that died.
 
@@ -241,10 +278,16 @@ class _Servers:
             if server is None:
                 continue
             server.keep_log_short()
-            if not server.is_alive():
-                get_logger().error("a server died; starting it again", server=server.label)
+            if not server.is_alive() or server.is_stuck():
+                get_logger().error(
+                    "a server died or does no work; starting it again", server=server.label
+                )
                 server.stop()
-                server.start()
+                try:
+                    server.start()
+                except ServerUnavailableError as error:
+                    get_logger().error("tried again at the next look", why=str(error))
+                    return
                 if (self._database_url(), *self._broker_urls()) != self._addresses:
                     raise ServerError(
                         f"{server.label} died and its port was taken; start Tidewell again"
@@ -271,11 +314,33 @@ class _Servers:
 
     def _broker_urls(self) -> tuple[str, str]:
         if self._nats:
-            return self._nats.service_url, self._nats.device_url
+            return self._nats.service_url, self._nats.address
         assert self._settings.broker_url  # or we would run our own
         service = self._settings.broker_url.get_secret_value()
         devices = self._settings.device_broker_url
         return service, devices.get_secret_value() if devices else service
+
+
+def open_to_devices(settings: Settings) -> OpenTo | None:
+    """Return where the broker of a small site listens for devices elsewhere, if anywhere.
+
+    Raises:
+        SettingsError: it would listen without a certificate, or a file cannot be read.
+    """
+    given = (settings.broker_listen, settings.broker_certificate, settings.broker_key)
+    listen, certificate, key = given
+    if listen is None and certificate is None and key is None:
+        return None
+    if listen is None or certificate is None or key is None:
+        raise SettingsError(
+            "TIDEWELL_BROKER_LISTEN, TIDEWELL_BROKER_CERTIFICATE and TIDEWELL_BROKER_KEY go "
+            "together; set all three or none: nothing leaves this machine unencrypted"
+        )
+    for path in (certificate, key):
+        if not path.is_file() or not os.access(path, os.R_OK):
+            raise SettingsError(f"{path} cannot be read; it has to be a file in PEM form")
+    host, port = listen.rsplit(":", 1)
+    return OpenTo(host, int(port), certificate.absolute(), key.absolute())
 
 
 def _stage_environment(
@@ -298,9 +363,18 @@ def _stage_environment(
         environment.pop(PREFIX + name, None)
         environment[PREFIX + name + FILE_SUFFIX] = str(path)
     environment[PREFIX + "PORTAL_PORT"] = str(portal_port)
+    if authority := broker_authority(settings):
+        environment[PREFIX + "BROKER_CA"] = str(authority)
     if settings.demo:
         environment[PREFIX + "DEMO"] = "true"
     return environment
+
+
+def broker_authority(settings: Settings) -> Path | None:
+    """Return what the broker's certificate is checked against: its own, where it is ours."""
+    if settings.broker_ca or settings.broker_url:
+        return settings.broker_ca
+    return settings.broker_certificate.absolute() if settings.broker_certificate else None
 
 
 def _kept_secret(path: Path) -> str:

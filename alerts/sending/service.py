@@ -14,6 +14,7 @@ from alerts.deliveries import ATTEMPTS_MOST, after_failure
 from alerts.sending.store import Claimed, claim, mark_failed, mark_handed_over
 from alerts.store import Desk, Site
 from tidewell import clock
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.errors import ChannelError, ChannelUnavailableError
 from tidewell.logs import get_logger
 
@@ -85,6 +86,7 @@ class Sender:
         error: ChannelError | None = None
         try:
             if claimed.attempts <= ATTEMPTS_MOST:
+                crashpoint(CrashPoint.AFTER_CLAIM)
                 async with asyncio.timeout(SEND_WITHIN_S):
                     await self._channel.send(claimed.message)
             else:
@@ -103,7 +105,9 @@ class Sender:
         for delivery_id, (claimed, error) in list(self._unmarked.items()):
             desk = self._desk(connection)
             if error is None:
+                crashpoint(CrashPoint.AFTER_SEND_BEFORE_MARK)
                 is_marked = await mark_handed_over(desk, claimed)
+                crashpoint(CrashPoint.AFTER_MARK)
                 del self._unmarked[delivery_id]
                 if is_marked and self._on_handed_over is not None:
                     self._on_handed_over(claimed.alert_id)

@@ -21,14 +21,23 @@ MINUTES: Final = "minutes"
 """Strands of episodes: several changes of one family may last at once, one of each strand."""
 
 
-def limit_strand(channel: str, direction: str, value: float, for_minutes: int, level: str) -> str:
-    """Return the strand of a limit of a plan.
+def limit_strand(
+    channel: str,
+    direction: str,
+    value: float,
+    for_minutes: int,
+    level: str,
+    *,
+    while_resting: bool,
+) -> str:
+    """Return the strand of a limit of a plan: everything that tells it from another one.
 
     Example:
-        >>> limit_strand("heart_rate", "above", 130.0, 10, "check_today")
-        'limit heart_rate above 130 for 10 check_today'
+        >>> limit_strand("heart_rate", "above", 130.0, 10, "check_today", while_resting=True)
+        'limit heart_rate above 130 for 10 check_today at rest'
     """
-    return f"limit {channel} {direction} {value:g} for {for_minutes} {level}"
+    rest = " at rest" if while_resting else ""
+    return f"limit {channel} {direction} {value:g} for {for_minutes} {level}{rest}"
 
 
 def strand_of(family: Family, level: Level, explanation: Mapping[str, Any]) -> str:
@@ -36,7 +45,14 @@ def strand_of(family: Family, level: Level, explanation: Mapping[str, Any]) -> s
     limit = explanation["limit"]
     if limit is not None:
         channel, direction, value = limit["channel"], limit["direction"], limit["limit"]
-        return limit_strand(channel, direction, value, limit["for_minutes"], level.value)
+        return limit_strand(
+            channel,
+            direction,
+            value,
+            limit["for_minutes"],
+            level.value,
+            while_resting=limit["while_resting"],
+        )
     of_days = explanation["coverage"]["days_with_data"] is not None
     return DAYS if of_days or family is not Family.ACUTE_LOAD else MINUTES
 
@@ -113,7 +129,12 @@ class PlanLimit:
     def strand(self) -> str:
         """Return the strand of this limit's episodes."""
         return limit_strand(
-            self.channel, self.direction, self.value, self.for_minutes, self.level.value
+            self.channel,
+            self.direction,
+            self.value,
+            self.for_minutes,
+            self.level.value,
+            while_resting=self.while_resting,
         )
 
 
@@ -126,6 +147,9 @@ class Scoring(Protocol):
 
     def add_person(self, person_id: int, zone: ZoneTable) -> None:
         """Make a person known."""
+
+    def keep_only(self, person_ids: Sequence[int]) -> None:
+        """Forget everybody but these people."""
 
     def knows(self, person_id: int) -> bool:
         """Return whether a person was added."""
@@ -147,8 +171,11 @@ class Scoring(Protocol):
         """Take down a note about some local days.
 
         Raises:
-            ValueError: the detector does not take it; as of the three below.
+            ValueError: the detector does not take it; as of the four below.
         """
+
+    def unnote(self, person_id: int, kind: str, first_day: date, last_day: date) -> None:
+        """Let a note that was taken back count no more."""
 
     def set_limits(self, person_id: int, limits: Sequence[PlanLimit]) -> None:
         """Give a person the limits of their plan, in place of those before."""

@@ -9,16 +9,15 @@ Notes, limits and outcomes are heard between batches, at most a few seconds afte
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.admit import Admitted, Registry, silence_counts_from
+from ingest.admit import Admitted, Person, Registry, silence_counts_from
 from ingest.batch import DeadLetter, Decoded, DeviceBoot, Plan, plan
 from ingest.committing.scoring import Found, Scoring
 from ingest.committing.signals import (
@@ -29,28 +28,34 @@ from ingest.committing.signals import (
     Signal,
     limits_told,
     models_told,
-    places_among,
     strands_kept,
     tell,
 )
 from ingest.cursors import Cursor
 from ingest.decode import Refused
+from ingest.leasing.homes import for_holder
 from ingest.reasons import Refusal, SignalKind, SignalVerdict
+from ingest.recovering.service import Recovery
 from ingest.rows import Rows, assemble
-from ingest.store import Kept, Snapshot, Store, Transaction
+from ingest.store import Kept, Store, Transaction
 from tidewell.clock import monotonic_s, now_ms
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.local_time import utc_moment, zone_table
 from tidewell.logs import get_logger
+from tidewell.vocabulary import SHARD_COUNT
 
 REGISTRY_AGE_S: Final = 2.0
 """How old the list of devices and pauses may be: a pause takes effect within this time."""
-RECOVERY_ROWS: Final = 200_000
-"""Readings given to the detector at once while it catches up: about 30 MB."""
+SNAPSHOT_S: Final = 3_600.0
+"""What a snapshot does not hold is scored again after a crash: an hour of readings at most."""
+REGISTRY_READ_S: Final = 300.0
+"""Read so often whatever its version says, in case a table was changed past its triggers."""
 MOST_CURSORS: Final = 100_000
 """Boots remembered in memory before the rest is read again: about 30 MB."""
+MOST_HOLES: Final = 200_000
+"""Holes noted since then, likewise; a broken device may have some hundreds in each boot."""
 
 _NOT_TAKEN: Final = frozenset({SignalVerdict.NOT_UNDERSTOOD, SignalVerdict.REFUSED_BY_DETECTOR})
-_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -75,34 +80,52 @@ class Worker:
         self._store = store
         self._scoring = scoring
         self._kept: dict[DeviceBoot, Kept] = {}
+        self._holes = 0
         self._unscored: set[int] = set()
         self._looked_for: set[str] = set()
         self._heard: dict[SignalKind, dict[int, Content]] = {kind: {} for kind in SignalKind}
-        self._registry_read_s = 0.0
+        self._registry_read_s = self._registry_asked_s = 0.0
+        self._registry_version = -1
+        self._snapshot_at_s: dict[int, float] = {}
         self._last_received_ms = 0
         self.registry = Registry()
 
-    async def recover(self, now: datetime) -> None:
+    async def recover(self, now: datetime, shards: Sequence[int] | None = None) -> None:
         """Bring the detector to where the stored readings left it, then score what never was.
+
+        Args:
+            shards: those that were just taken; all that are held where none are named.
 
         Raises:
             ScoringError: the detector failed on stored readings.
         """
+        self._registry_version = await self._store.registry_version()
         self.registry = await self._store.registry(now)
-        self._registry_read_s = monotonic_s()
-        snapshots = {one.shard: one for one in await self._store.snapshots(self._scoring.version)}
-        for shard in sorted(self._store.epochs):
-            people = [one.person_id for one in self.registry.people.values() if one.shard == shard]
-            if people:
-                await self._recover_shard(people, snapshots.get(shard))
-                await self._score_left_over(people, now)
-                async with self._store.transaction(utc_moment(now_ms())):
-                    pass  # only renews the leases: catching up may take longer than they last
+        self._registry_read_s = self._registry_asked_s = monotonic_s()
+        recovery = Recovery(self._store, self._scoring, self.registry, self._unscored)
+        await recovery.run(sorted(self._store.epochs if shards is None else shards))
         self._add_people()
         self._heard = await self._store.latest_states()
         is_more = True
         while is_more:
             is_more = await self._hear(LOOK_BACK_ALL)
+
+    async def give_back(self, shards: Sequence[int], now: datetime) -> None:
+        """Remember what the detector knows of these shards, and let others take them: all or none.
+
+        Afterwards nothing of them is left in memory.
+        """
+        async with self._store.transaction(now) as transaction:
+            for shard in shards:
+                await self._save_snapshot(transaction, shard)
+            await transaction.give_back(self._store.leases, shards)
+        for shard in shards:
+            del self._store.epochs[shard]
+            self._snapshot_at_s.pop(shard, None)
+        kept = [one.person_id for one in self._people_of_shards(self._store.epochs)]
+        self._scoring.keep_only(kept)
+        self._unscored &= set(kept)
+        self._kept = {}
 
     async def commit(self, messages: Sequence[Decoded], counts: Counts) -> Plan:
         """Store a batch in one transaction and return what it came to.
@@ -115,18 +138,22 @@ class Worker:
         received_ms = self._next_received_ms()
         now = utc_moment(received_ms)
         await self._refresh(messages, now)
-        await self._load_cursors(messages)
-        made = plan(messages, self.registry, self._cursors_of(messages), received_ms)
+        held, wrong = self._store.epochs, list[DeadLetter]()
+        if len(held) < SHARD_COUNT:
+            messages, wrong = for_holder(messages, self.registry, held)
+        made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
         async with self._store.transaction(now) as transaction:
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
             kept, found = await self._score(transaction, made, rows)
-            await transaction.add_dead_letters([*made.dead_letters, *conflicts])
+            await transaction.add_dead_letters([*made.dead_letters, *conflicts, *wrong])
+            await transaction.save_cursors(kept, made.tallies)
             for key, one in kept.items():
-                await transaction.save_cursor(key, one, made.tallies[key])
                 lost = made.tallies[key].lost
-                if one.cursor.gaps or made.before[key].gaps or lost:
+                if one.cursor.gaps != made.before[key].gaps or lost:
                     await transaction.save_gaps(key, one.cursor, lost)
+            crashpoint(CrashPoint.BEFORE_COMMIT)
         self._kept.update(kept)
+        self._holes += sum(len(one.cursor.gaps) for one in kept.values())
         _count(counts, made, 0 if rows is None else len(rows))
         _count_found(counts, found)
         return made
@@ -143,43 +170,36 @@ class Worker:
             await self._save(transaction, found)
 
     async def save_snapshots(self, now: datetime) -> None:
-        """Store what the detector remembers, shard by shard."""
+        """Store what the detector remembers of every shard."""
         async with self._store.transaction(now) as transaction:
             for shard in sorted(self._store.epochs):
-                people = [
-                    one.person_id
-                    for one in self.registry.people.values()
-                    if one.shard == shard and self._scoring.knows(one.person_id)
-                ]
-                if people and self._unscored.isdisjoint(people):
-                    state = self._scoring.snapshot(people)
-                    await transaction.save_snapshot(shard, people, state, self._scoring.version)
+                await self._save_snapshot(transaction, shard)
 
-    async def _recover_shard(self, people: Sequence[int], snapshot: Snapshot | None) -> None:
-        zones = {person: zone_table(self.registry.people[person].timezone) for person in people}
-        if snapshot:
-            self._scoring.restore(snapshot.state, zones)
-        for person, zone in zones.items():
-            self._scoring.add_person(person, zone)
-        start, seen = (snapshot.replay_from, snapshot.seen_upto) if snapshot else (_START, {})
-        rows = await self._store.scored_readings(people, start, seen)
-        heard_upto = snapshot.heard_upto if snapshot else 0
-        heard = await self._store.applied_signals(people, heard_upto)
-        scored = 0
-        for place, one in zip(
-            places_among(rows.received_ms, [one.heard_ms for one in heard]), heard, strict=True
-        ):
-            await self._score_again(rows, scored, place)
-            tell(self._scoring, one.signal)
-            scored = place
-        await self._score_again(rows, scored, len(rows))
+    async def save_due_snapshot(self, now: datetime) -> bool:
+        """Store what the detector remembers of one shard, if one is due; each is, every hour.
 
-    async def _score_again(self, rows: Rows, start: int, end: int) -> None:
-        """Score a stretch of readings whose findings are stored already."""
-        for first in range(start, end, RECOVERY_ROWS):
-            part = rows.take(np.arange(first, min(first + RECOVERY_ROWS, end)))
-            self._unscored |= self._scoring.score(part).failed
-            await asyncio.sleep(0)
+        One at a time: all of them take seconds, and frames would wait.
+        """
+        shard = min(self._store.epochs, key=lambda one: self._snapshot_at_s.get(one, 0.0))
+        if monotonic_s() < self._snapshot_at_s.get(shard, 0.0):
+            return False
+        async with self._store.transaction(now) as transaction:
+            await self._save_snapshot(transaction, shard)
+        self._snapshot_at_s[shard] = monotonic_s() + SNAPSHOT_S
+        return True
+
+    async def _save_snapshot(self, transaction: Transaction, shard: int) -> None:
+        people = [
+            one.person_id
+            for one in self._people_of_shards((shard,))
+            if self._scoring.knows(one.person_id)
+        ]
+        if people and self._unscored.isdisjoint(people):
+            state = self._scoring.snapshot(people)
+            await transaction.save_snapshot(shard, people, state, self._scoring.version)
+
+    def _people_of_shards(self, shards: Container[int]) -> list[Person]:
+        return [one for one in self.registry.people.values() if one.shard in shards]
 
     async def _hear(self, look_back: int) -> bool:
         """Tell the detector what it has not heard; return whether there was anything."""
@@ -219,28 +239,27 @@ class Worker:
         ]
         return [one for one in told if self._scoring.knows(one.person_id)][:SIGNALS_MOST]
 
-    async def _score_left_over(self, people: Sequence[int], now: datetime) -> None:
-        """Score stored readings that a detector which failed had left."""
-        for key, after, upto in await self._store.unscored(people):
-            rows = await self._store.held_readings(people, key, after, upto)
-            found = self._scoring.score(rows) if len(rows) else Found()
-            self._unscored |= found.failed
-            if found.failed:
-                get_logger().error("readings still cannot be scored", people=sorted(found.failed))
-                continue
-            async with self._store.transaction(now) as transaction:
-                await self._save(transaction, found)
-                await transaction.mark_scored(key, upto)
-
     async def _refresh(self, messages: Sequence[Decoded], now: datetime) -> None:
-        """Read the registry again when it is old, or a message names a device that it lacks."""
+        """Read the registry again when it has changed, or a message names a device that it lacks.
+
+        Asking whether it changed costs nothing; reading it does, with thousands of people in it.
+        """
         names = {one.address.device for one in messages if one.address}
-        stale = monotonic_s() - self._registry_read_s > REGISTRY_AGE_S
+        stale = monotonic_s() - self._registry_asked_s > REGISTRY_AGE_S
         unknown = names - self.registry.devices.keys() - self._looked_for
         self._looked_for = unknown if stale else self._looked_for | unknown
         if stale or unknown:
+            await self._read_registry(now)
+
+    async def _read_registry(self, now: datetime) -> None:
+        self._registry_asked_s = monotonic_s()
+        version = (
+            await self._store.registry_version()
+        )  # first: what changes meanwhile is read twice
+        old = self._registry_asked_s - self._registry_read_s > REGISTRY_READ_S
+        if version != self._registry_version or old:
             self.registry = await self._store.registry(now)
-            self._registry_read_s = monotonic_s()
+            self._registry_version, self._registry_read_s = version, self._registry_asked_s
             self._add_people()
 
     def _add_people(self) -> None:
@@ -256,15 +275,14 @@ class Worker:
                 keys.add((device.device_id, one.position[0]))
         return keys
 
-    async def _load_cursors(self, messages: Sequence[Decoded]) -> None:
-        if len(self._kept) > MOST_CURSORS:
-            self._kept = {}
-        if missing := self._keys_of(messages) - self._kept.keys():
+    async def _load_cursors(self, messages: Sequence[Decoded]) -> Mapping[DeviceBoot, Cursor]:
+        """Return the cursors of these messages; a boot that was never seen is absent."""
+        if len(self._kept) > MOST_CURSORS or self._holes > MOST_HOLES:
+            self._kept, self._holes = {}, 0
+        keys = self._keys_of(messages)
+        if missing := keys - self._kept.keys():
             self._kept |= await self._store.cursors(missing)
-
-    def _cursors_of(self, messages: Sequence[Decoded]) -> Mapping[DeviceBoot, Cursor]:
-        keys = self._keys_of(messages) & self._kept.keys()
-        return {key: self._kept[key].cursor for key in keys}
+        return {key: self._kept[key].cursor for key in keys & self._kept.keys()}
 
     async def _add_readings(
         self, transaction: Transaction, messages: Sequence[Decoded], made: Plan, received_ms: int
@@ -298,7 +316,7 @@ class Worker:
 
     async def _in_order(self, made: Plan, rows: Rows | None) -> Rows | None:
         """Return the readings that may be scored now: all up to `upto`, in the devices' order."""
-        parts = [] if rows is None else [rows.take(_scorable(rows, made.cursors))]
+        parts = [] if rows is None else [rows.take(_scorable(rows, made))]
         for key, cursor in made.cursors.items():
             before = made.before[key]
             if before.highest > before.upto and cursor.upto > before.upto:
@@ -343,10 +361,11 @@ class Worker:
         return self._last_received_ms
 
 
-def _scorable(rows: Rows, cursors: Mapping[DeviceBoot, Cursor]) -> NDArray[np.bool_]:
-    keys = zip(rows.device_id.tolist(), rows.boot.tolist(), strict=True)
-    upto = np.fromiter((cursors[key].upto for key in keys), np.int64, len(rows))
-    scorable: NDArray[np.bool_] = rows.seq <= upto
+def _scorable(rows: Rows, made: Plan) -> NDArray[np.bool_]:
+    """Return which rows lie below the first hole of their boot."""
+    keys = [(one.device_id, one.frame.boot) for one in made.admitted]
+    upto = np.array([made.cursors[key].upto for key in keys], np.int64)
+    scorable: NDArray[np.bool_] = rows.seq <= upto[rows.frame]
     return scorable
 
 

@@ -9,8 +9,10 @@ when it differs from what was heard last.
 Not exact after a recovery, in three cases: a signal that came after the last day of a silent device
 had been closed by time alone finds that day still open; readings that waited for a hole which their
 device then gave up, or for a detector that failed, stand where they came rather than where they
-were scored; and a clock of ours that was set back puts both out of order. A note that was taken
-back after it was heard stays heard.
+were scored; and a clock of ours that was set back puts both out of order.
+
+A note that was taken back after it was heard is a signal of its own: its days are judged again from
+then on. Where somebody else said the same of the same days, it goes on counting.
 
 Never: stops for a signal that cannot be understood. It is kept with its verdict.
 """
@@ -64,6 +66,7 @@ class HeardSignal:
 
     heard_ms: int
     signal: Signal
+    signal_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,16 @@ class Note:
     def tell(self, scoring: Scoring, person_id: int) -> SignalVerdict:
         """Tell the detector."""
         scoring.note(person_id, self.note, self.first_day, self.last_day)
+        return SignalVerdict.APPLIED
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTakenBack(Note):
+    """A note that was heard, and that its writer took back since."""
+
+    def tell(self, scoring: Scoring, person_id: int) -> SignalVerdict:
+        """Tell the detector."""
+        scoring.unnote(person_id, self.note, self.first_day, self.last_day)
         return SignalVerdict.APPLIED
 
 
@@ -126,6 +139,7 @@ class DeviceModel:
 
 _CONTENTS: Final[dict[SignalKind, TypeAdapter[Any]]] = {
     SignalKind.NOTE: TypeAdapter(Note),
+    SignalKind.NOTE_TAKEN_BACK: TypeAdapter(NoteTakenBack),
     SignalKind.LIMITS: TypeAdapter(Limits),
     SignalKind.OUTCOME: TypeAdapter(Outcome),
     SignalKind.DEVICE_MODEL: TypeAdapter(DeviceModel),

@@ -105,7 +105,7 @@ def ingest_process(
 
 @contextmanager
 def own_broker(folder: Path) -> Iterator[NatsServer]:
-    server = NatsServer(folder)
+    server = NatsServer(folder, fleet_account=True)
     server.start()
     try:
         yield server

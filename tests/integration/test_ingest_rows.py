@@ -50,7 +50,7 @@ def heart_rates(*values: float) -> NDArray[np.float32]:
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     store = await Store.open(database_url, "worker-1", LEASE_S)
-    await store.take_shards(NOW)
+    await store.leases.take(NOW)
     yield store
     await store.close()
 
@@ -204,9 +204,9 @@ async def test_nobody_takes_a_shard_before_its_lease_runs_out(
     other = await Store.open(database_url, "worker-2", LEASE_S)
     try:
         assert len(store.epochs) == SHARD_COUNT
-        assert await other.take_shards(NOW + timedelta(seconds=LEASE_S)) == {}
-        taken = await other.take_shards(NOW + timedelta(seconds=LEASE_S, milliseconds=1))
-        assert taken == {shard: epoch + 1 for shard, epoch in store.epochs.items()}
+        assert await other.leases.take(NOW + timedelta(seconds=LEASE_S)) == []
+        await other.leases.take(NOW + timedelta(seconds=LEASE_S, milliseconds=1))
+        assert other.epochs == {shard: epoch + 1 for shard, epoch in store.epochs.items()}
     finally:
         await other.close()
 
@@ -216,7 +216,7 @@ async def test_a_worker_that_was_overtaken_cannot_commit_and_its_successor_can(
 ) -> None:
     other = await Store.open(database_url, "worker-2", LEASE_S)
     try:
-        await other.take_shards(NOW + timedelta(seconds=LEASE_S + 1))
+        await other.leases.take(NOW + timedelta(seconds=LEASE_S + 1))
         with pytest.raises(LeaseLostError, match="64 of 64 shards"):
             await add(store, some_rows(heart_rates(60)))
         assert await stored(owner) == []
@@ -235,9 +235,11 @@ async def test_one_shard_lost_is_enough_to_stop_a_commit(store: Store, owner: Ow
 
 async def test_an_older_epoch_of_the_same_worker_cannot_commit(store: Store) -> None:
     before = dict(store.epochs)
-    after = await store.take_shards(NOW)
+    store.leases.epochs = {}
+    await store.leases.take(NOW)
+    after = store.epochs
     assert after == {shard: epoch + 1 for shard, epoch in before.items()}
-    store.epochs = before
+    store.leases.epochs = before
     with pytest.raises(LeaseLostError):
         await add(store, some_rows(heart_rates(60)))
 
@@ -248,8 +250,8 @@ async def test_a_commit_renews_the_lease(store: Store, database_url: str) -> Non
         pass
     other = await Store.open(database_url, "worker-2", LEASE_S)
     try:
-        assert await other.take_shards(NOW + timedelta(seconds=LEASE_S + 1)) == {}
-        await store.give_back_shards()
-        assert len(await other.take_shards(NOW + timedelta(seconds=LEASE_S + 1))) == SHARD_COUNT
+        assert await other.leases.take(NOW + timedelta(seconds=LEASE_S + 1)) == []
+        await store.leases.leave(NOW)
+        assert len(await other.leases.take(NOW + timedelta(seconds=LEASE_S + 1))) == SHARD_COUNT
     finally:
         await other.close()

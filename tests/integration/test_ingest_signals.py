@@ -111,12 +111,12 @@ async def a_worker(site: Site) -> AsyncIterator[tuple[Worker, DetectorScoring]]:
     """Yield a worker that has recovered, with its detector."""
     store = await Store.open(site.url, f"test-{secrets.token_hex(4)}", 60)
     try:
-        await store.take_shards(utc_moment(now_ms()))
+        await store.leases.take(utc_moment(now_ms()))
         scoring = DetectorScoring(SILENCE_S, one_by_one=False)
         worker = Worker(store, scoring)
         await worker.recover(utc_moment(now_ms()))
         yield worker, scoring
-        await store.give_back_shards()
+        await store.leases.leave(utc_moment(now_ms()))
     finally:
         await store.close()
 
@@ -196,6 +196,31 @@ async def test_a_note_that_was_taken_back_before_it_was_heard_is_never_told(site
         assert await rows(site.url, SIGNALS + " LIMIT 1 OFFSET 1") == []
 
 
+async def test_a_note_that_is_taken_back_is_heard_once_and_not_while_another_says_the_same(
+    site: Site,
+) -> None:
+    first, second = [await site.note("ill", "2026-11-02", "2026-11-06") for _ in range(2)]
+    take_back = "UPDATE context_note SET removed_at = now() WHERE context_note_id = %s"
+    taken_back = "SELECT source_id, verdict FROM detector_signal WHERE kind = 'note_taken_back'"
+    async with a_worker(site) as (worker, scoring):
+        person = await person_id_of(site)
+        told = scoring.snapshot([person])
+        await site.do(take_back, first)
+        await listen(worker)
+        assert await rows(site.url, taken_back) == []
+        assert scoring.snapshot([person]) == told
+        await site.do(take_back, second)
+        await listen(worker)
+        await listen(worker)
+        both = [(first, "applied"), (second, "applied")]
+        assert await rows(site.url, taken_back) == both
+        now = scoring.snapshot([person])
+        assert now != told
+    async with a_worker(site) as (_, restored):
+        assert restored.snapshot([person]) == now
+        assert await rows(site.url, taken_back) == both
+
+
 async def test_only_the_limits_that_changed_are_heard_again(site: Site) -> None:
     await site.limit(150)
     async with a_worker(site) as (worker, _):
@@ -216,7 +241,7 @@ async def test_only_the_limits_that_changed_are_heard_again(site: Site) -> None:
 async def test_another_model_of_device_is_learned_anew_once(site: Site) -> None:
     async with a_worker(site) as (worker, _):
         await site.another_device("other")
-        worker._registry_read_s = 0.0
+        worker._registry_asked_s = 0.0
         await listen(worker)
     async with a_worker(site):
         heard = await rows(
@@ -287,6 +312,34 @@ async def test_two_limits_and_a_change_of_days_may_be_open_at_once(site: Site) -
     assert days == [(lasting,)]
 
 
+async def test_a_limit_that_stays_goes_on_when_one_before_it_leaves_the_plan(site: Site) -> None:
+    recording = fast_minutes(20)
+    first, second = (
+        Recording(LABEL, recording.time_ms[part], recording.values[part])
+        for part in (slice(0, 10), slice(10, 20))
+    )
+    for slot, value in enumerate((87, 88)):
+        await site.limit(value, slot=slot)
+    await site.do("UPDATE plan_limit SET while_resting = (slot = 1)")
+    await site.limit(88, slot=2)
+    async with a_worker(site) as (worker, _):
+        await send(worker, site, first, 0)
+        every = "SELECT strand, closed_at IS NULL FROM episode ORDER BY strand"
+        assert await rows(site.url, every) == [
+            ("limit heart_rate above 87 for 5 check_now", True),
+            ("limit heart_rate above 88 for 5 check_now", True),
+            ("limit heart_rate above 88 for 5 check_now at rest", True),
+        ]
+        await site.do("DELETE FROM plan_limit WHERE slot = 0")
+        await listen(worker)
+        await send(worker, site, second, 1)
+        assert await rows(site.url, every) == [
+            ("limit heart_rate above 87 for 5 check_now", False),
+            ("limit heart_rate above 88 for 5 check_now", True),
+            ("limit heart_rate above 88 for 5 check_now at rest", True),
+        ]
+
+
 async def test_a_detector_that_is_brought_back_was_told_the_same_at_the_same_places(
     site: Site,
 ) -> None:
@@ -308,7 +361,7 @@ async def test_a_detector_that_is_brought_back_was_told_the_same_at_the_same_pla
                 await site.limit(150 - step)
             if step == 8:
                 await site.another_device("other")
-                worker._registry_read_s = 0.0
+                worker._registry_asked_s = 0.0
             await listen(worker)
         live = scoring.snapshot([person])
     async with a_worker(site) as (_, scoring):

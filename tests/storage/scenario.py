@@ -140,12 +140,11 @@ def _day(person: int, start_ms: int, minutes: np.ndarray[Any, Any], seq_step: in
 
 def cursors(now: str) -> Iterator[Step]:
     """Say that all of it is committed and scored."""
-    for person in PEOPLE:
-        numbers = {"upto": 1 << 40, "highest": 1 << 40, "scored_upto": 1 << 40}
-        counts = {"committed": 3, "dead_lettered": 0, "repeated": 1}
-        which = {"device_id": person, "boot": BOOT, "now": now}
-        cursor = {**which, **numbers, **counts}
-        yield Step(f"cursor {person}", query(INGEST, "save_cursor"), cursor, Role.INGEST)
+    each = dict.fromkeys(("upto", "highest", "scored_upto"), 1 << 40) | {"boots": BOOT}
+    each |= {"committed": 3, "dead_lettered": 0, "repeated": 1}
+    all_of_them = {name: [value for _ in PEOPLE] for name, value in each.items()}
+    cursors = {**all_of_them, "devices": list(PEOPLE), "now": now}
+    yield Step("cursors", query(INGEST, "save_cursors"), cursors, Role.INGEST)
 
 
 def reads(days: Days) -> Iterator[Step]:
@@ -155,6 +154,7 @@ def reads(days: Days) -> Iterator[Step]:
     scored = {
         "people": list(PEOPLE),
         "received_from": "1970-01-01Z",
+        "shards": [1],  # that of the person who wears the first device
         "devices": [1],
         "boots": [BOOT],
         "seen": [days.in_columns_ms // MINUTE_MS // 60 * 4],

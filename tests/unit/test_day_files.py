@@ -80,10 +80,11 @@ def test_a_byte_order_mark_blank_lines_and_windows_line_ends_do_not_matter(file:
 @pytest.mark.parametrize(
     ("text", "line", "expectation"),
     [
-        ("", 1, "expected a header with person, day and features, each once"),
+        ("", 1, "expected a header with person, day and features, each once; found an empty file"),
         ("person,steps\n", 1, "expected a header with person, day"),
+        ("Person;Day\n", 1, "each once; found 'Person;Day'"),
         ("person,day,day,steps\n", 1, "each once"),
-        ("person,day,mood\n", 1, f"expected at least one of {', '.join(FEATURE_NAMES)}"),
+        ("person,day,mood\n", 1, f"{', '.join(FEATURE_NAMES)}; found 'person,day,mood'"),
         (HEADER + "a,2026-01-01,60\n", 2, "expected 4 cells, found 3"),
         (HEADER + "a,2026-01-01,60,1,2\n", 2, "expected 4 cells, found 5"),
         (HEADER + "\n\n,2026-01-01,60,1\n", 4, "expected a person, found an empty cell"),

@@ -88,6 +88,15 @@ def test_a_change_starts_where_there_is_history_and_no_illness() -> None:
     assert not set(range(1038, 1058)) & set(starts.tolist())
 
 
+def test_no_change_starts_soon_after_weeks_without_a_value() -> None:
+    back = person(150)
+    back.features[50:80, [STEPS, HEART]] = np.nan
+    starts = possible_starts(back, kind("step_cut"))
+    after = starts[starts >= 1050]
+    assert after.min() == 1080 + 14  # half of the 28 days before it are known again
+    assert 1045 in starts
+
+
 def test_places_depend_on_the_seed_and_the_person_only() -> None:
     other = PersonDays("kim", person().day, person().features)
     alone = [(one.injection.name, one.start) for one in place_all([person()], 1)]

@@ -183,7 +183,7 @@ def test_a_phase_goes_round_midnight_the_short_way(value: float, direction: Dire
 
 
 def test_a_wide_usual_never_promises_what_cannot_be() -> None:
-    assert measure("steps", 900, 800, -300, 1900).sentence().endswith("(800, 0 to 1,900)")
+    assert measure("steps", 900, 800, -300, 1900).sentence().endswith("(800, up to 1,900)")
     assert measure("night_spo2", 93, 99, 96, 102).sentence().endswith("(99, 96 to 100)")
 
 

@@ -131,6 +131,11 @@ def explanations() -> dict[str, dict[str, Any]]:
         for side, value in (("less", low - (centre - low)), ("more", high + (high - centre))):
             one = arrays({name: (value, 1.0)})
             found[f"{name}, {side}"] = explain_day(Family.ILLNESS, DAY - 3, DAY, *one, 1310, known)
+    for name, band in (("hardly any", (0.2, -3, 3.2)), ("none", (0, 0, 0.3))):
+        features, usual, parts = arrays({"aroused_minutes": (40, 1.0)})
+        usual[FEATURE_NAMES.index("aroused_minutes")] = band
+        tense = explain_day(Family.ACUTE_LOAD, DAY, DAY, features, usual, parts, 1310, known)
+        found[f"tense, usually {name}"] = tense
     near = arrays({"night_heart_rate": (56.6, 0.1), "steps": (7400, 0.1)})
     found["near usual again"] = explain_end(Family.ILLNESS, DAY - 8, *near[:2], 1310, known)
     found["silence"] = explain_silence(AT, "2")

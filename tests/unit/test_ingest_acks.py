@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.acks import LEAST_INTERVAL_S, Ack, AckBook
+from ingest.acks import LEAST_INTERVAL_S, MOST_WHILE_BEHIND, Ack, AckBook
 from ingest.cursors import Cursor, Gap
 from ingest.decode import Address
 
@@ -96,3 +96,16 @@ def test_whatever_is_noted_every_boot_hears_its_newest_cursor_and_no_device_too_
             last_s[ack.address] = now_s
             heard[ack.address, ack.boot] = ack.cursor.upto
     assert heard == wanted
+
+
+def test_while_frames_queue_those_who_waited_longest_are_told_first_and_nobody_is_forgotten() -> (
+    None
+):
+    book = AckBook()
+    devices = [Address(place % 64, f"band-{place}") for place in range(MOST_WHILE_BEHIND + 7)]
+    for device in devices:
+        book.note(device, 1, Cursor(upto=1, highest=1))
+    first = book.due(10.0, behind=True)
+    assert [one.address for one in first] == devices[:MOST_WHILE_BEHIND]
+    book.note(devices[0], 1, Cursor(upto=2, highest=2))  # comes after those who still wait
+    assert [one.address for one in book.due(12.0)] == [*devices[MOST_WHILE_BEHIND:], devices[0]]

@@ -42,6 +42,9 @@ class Listening:
     def note(self, person_id: int, kind: str, first_day: date, last_day: date) -> None:
         self.heard.append(("note", person_id, kind, first_day, last_day))
 
+    def unnote(self, person_id: int, kind: str, first_day: date, last_day: date) -> None:
+        self.heard.append(("unnote", person_id, kind, first_day, last_day))
+
     def set_limits(self, person_id: int, limits: Sequence[PlanLimit]) -> None:
         self.heard.append(("limits", person_id, *limits))
 
@@ -52,6 +55,9 @@ class Listening:
         self.heard.append(("model", person_id))
 
     def add_person(self, person_id: int, zone: ZoneTable) -> None: ...
+    def keep_only(self, person_ids: Sequence[int]) -> None:
+        raise NotImplementedError
+
     def knows(self, person_id: int) -> bool:
         return bool(person_id)
 
@@ -77,6 +83,13 @@ def test_a_note_is_told_with_its_days() -> None:
     verdict, heard = told(SignalKind.NOTE, content)
     assert verdict is SignalVerdict.APPLIED
     assert heard == [("note", 7, "exams", date(2026, 5, 4), date(2026, 5, 8))]
+
+
+def test_a_note_that_was_taken_back_is_told_with_its_days() -> None:
+    content = {"note": "ill", "first_day": "2026-05-04", "last_day": "2026-05-08"}
+    verdict, heard = told(SignalKind.NOTE_TAKEN_BACK, content)
+    assert verdict is SignalVerdict.APPLIED
+    assert heard == [("unnote", 7, "ill", date(2026, 5, 4), date(2026, 5, 8))]
 
 
 def test_a_plan_is_told_as_a_whole_and_an_empty_one_takes_the_limits_away() -> None:

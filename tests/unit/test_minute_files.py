@@ -112,7 +112,10 @@ def test_a_file_may_be_gzipped_or_zipped_and_start_with_a_byte_order_mark(tmp_pa
         ("", "sam.csv, line 1: expected a header, found an empty file"),
         ("\n\n", "sam.csv, line 1: expected a header, found an empty file"),
         ("time,steps\n", "sam.csv, line 2: expected at least one row below the header"),
-        ("when,steps\n1,2\n", "sam.csv, line 1: expected a header with `time`"),
+        (
+            "when,steps\n1,2\n",
+            "sam.csv, line 1: expected a header with `time` and channel names, found 'when,steps'",
+        ),
         ("time\n2026-01-05T10:00\n", "sam.csv, line 1: expected at least one channel"),
         ("time,glucose\n2026-01-05T10:00,5\n", "sam.csv, line 1: unknown column 'glucose'"),
         ("time,steps,steps\n2026-01-05T10:00,5,5\n", "line 1: column `steps` is there twice"),
@@ -141,6 +144,19 @@ def test_what_cannot_be_read_is_refused_in_one_line(
         read(tmp_path, text)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_columns_that_are_no_channels_are_named_to_who_tells_them(tmp_path: Path) -> None:
+    file = tmp_path / "sam.csv"
+    file.write_text("mood,time,steps,Heartrate\nfine,2026-01-05T10:00,7,60\n")
+    series = read_minutes(file, "UTC", other_columns_are_told=True)
+    assert series.ignored_columns == ("mood", "Heartrate")
+    assert column(series, "steps") == [7.0]
+    with pytest.raises(UsageError, match="unknown column 'mood'"):
+        read_minutes(file, "UTC")
+    file.write_text("time,mood\n2026-01-05T10:00,7\n")
+    with pytest.raises(UsageError, match="unknown column 'mood'"):
+        read_minutes(file, "UTC", other_columns_are_told=True)
 
 
 def test_a_time_without_offset_needs_a_time_zone(tmp_path: Path) -> None:

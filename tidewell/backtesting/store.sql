@@ -31,7 +31,8 @@ COPY (
 
 -- name: signals
 SELECT person_id, kind, heard_at, content FROM detector_signal
-WHERE person_id = ANY (%(people)s) AND verdict = 'applied' AND kind IN ('note', 'outcome', 'device_model')
+WHERE person_id = ANY (%(people)s) AND verdict = 'applied'
+  AND kind IN ('note', 'note_taken_back', 'outcome', 'device_model')
 ORDER BY signal_id;
 
 -- name: plan_limits

@@ -14,6 +14,7 @@ from tidewell.commands import (
     backtest,
     demo,
     devices,
+    doctor,
     evaluate,
     people,
     score,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (small_site, stages, demo, people, devices, score, backtest, evaluate):
+for module in (small_site, doctor, stages, demo, people, devices, score, backtest, evaluate):
     module.register(app)
 
 

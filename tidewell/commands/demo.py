@@ -29,6 +29,7 @@ from tidewell.demo_people import (
     DemoSignIn,
     Story,
 )
+from tidewell.device_credentials import give_secrets
 from tidewell.enrolment import (
     add_sign_in,
     add_staff,
@@ -89,11 +90,11 @@ async def _play(
     console.print("Starting the database and the broker")
     async with running_site(settings, folder) as site:
         servers_up_s = monotonic_s()
-        shards = await _enrol_everybody(site.addresses.database_url)
+        shards, secrets = await _enrol_everybody(site.addresses.database_url)
         console.print("Starting ingest, alerts and the pages")
         await site.start_stages()
         _introduce(site)
-        plans = _plans(shards, live=not until_alert)
+        plans = _plans(shards, secrets, live=not until_alert)
         streaming = asyncio.create_task(
             _stream(plans, site.addresses, stop, until_alert=until_alert)
         )
@@ -169,7 +170,7 @@ async def _stream(
 ) -> FleetReport:
     epochs = len(plans) * DEMO_DAYS * MINUTES_A_DAY
     patience_s = ALERT_WITHIN_S if until_alert else None
-    return await run_with_progress(plans, addresses.device_broker_url, stop, epochs, patience_s)
+    return await run_with_progress(plans, addresses, stop, epochs, patience_s)
 
 
 async def _one(connection: Connection, name: str) -> tuple[int, ...]:
@@ -178,15 +179,17 @@ async def _one(connection: Connection, name: str) -> tuple[int, ...]:
     return tuple(row)
 
 
-async def _enrol_everybody(database_url: str) -> list[int]:
-    """Enrol the demo's people and staff; return the shards of the young people."""
+async def _enrol_everybody(database_url: str) -> tuple[list[int], dict[str, str]]:
+    """Enrol the demo's people and staff; return the people's shards and their devices' secrets."""
     now = now_utc()
     async with await connect(database_url, Role.ENROL, "tidewell demo") as connection:
         team_id = await add_team(connection, "Harbour team", now)
         people = [await _enrol_story(connection, place) for place in range(len(STORIES))]
         for one in DEMO_SIGN_INS:
             await _enrol_sign_in(connection, one, team_id, [person_id for person_id, _ in people])
-    return [shard for _, shard in people]
+        names = [device_name_of(_label(place)) for place in range(len(STORIES))]
+        secrets = await give_secrets(connection, names, now)
+    return [shard for _, shard in people], secrets
 
 
 async def _enrol_story(connection: Connection, place: int) -> tuple[int, int]:
@@ -221,7 +224,7 @@ async def _enrol_sign_in(
             await assign(connection, staff_id, person_id, kind, now)
 
 
-def _plans(shards: list[int], *, live: bool) -> list[DevicePlan]:
+def _plans(shards: list[int], secrets: dict[str, str], *, live: bool) -> list[DevicePlan]:
     from firmware_sim.intentions import FullPolicy  # noqa: PLC0415 -- other commands start without it
     from firmware_sim.people import build_virtual_people  # noqa: PLC0415
     from firmware_sim.service import DevicePlan  # noqa: PLC0415
@@ -235,7 +238,14 @@ def _plans(shards: list[int], *, live: bool) -> list[DevicePlan]:
         source = HistoryThenLiveSource(life, started_ms - DEMO_DAYS * DAY_MS, started_ms, live=live)
         name = device_name_of(_label(place))
         plans.append(
-            DevicePlan(name, shards[place], started_ms // 1000, source, FullPolicy.HOLD_SOURCE)
+            DevicePlan(
+                name,
+                shards[place],
+                started_ms // 1000,
+                source,
+                FullPolicy.HOLD_SOURCE,
+                secret=secrets[name],
+            )
         )
     return plans
 

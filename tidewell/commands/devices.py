@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,9 +12,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tidewell.clock import now_ms, now_utc
+from tidewell.commands.credentials import until_let_in
 from tidewell.commands.refusals import Refused, refusals_of, sentence
 from tidewell.commands.shared import DataDir, console, run_until_stopped, say, start_command
 from tidewell.database import Connection, Role, connect
+from tidewell.device_credentials import give_secrets
 from tidewell.enrolment import (
     StaffMember,
     assign,
@@ -81,8 +84,8 @@ def simulate(
     labels = [f"V{seed}-{one.number}" for one in traits]
 
     async def work(stop: asyncio.Event) -> tuple[FleetReport, int, list[Refused]]:
-        shards = await _enrol(site.database_url, labels, timezone, key_worker)
-        plans = _plans(labels, shards, sources)
+        enrolled = await _enrol(site, labels, timezone, key_worker)
+        plans = _plans(labels, enrolled, sources)
         return await _run_and_ask(plans, site, stop, people * days * 1440)
 
     _end_with(*run_until_stopped(work), may_be_stopped=live)
@@ -126,9 +129,9 @@ def replay(
     site = find_site(settings)
 
     async def work(stop: asyncio.Event) -> tuple[FleetReport, int, list[Refused]]:
-        shards = await _enrol(site.database_url, labels, timezone, key_worker)
+        enrolled = await _enrol(site, labels, timezone, key_worker)
         sources = [RecordingSource(one, factor) for one in recordings]
-        plans = _plans(labels, shards, sources)
+        plans = _plans(labels, enrolled, sources)
         epochs = sum(len(one.time_ms) for one in recordings)
         return await _run_and_ask(plans, site, stop, epochs)
 
@@ -137,7 +140,7 @@ def replay(
 
 async def run_with_progress(
     plans: Sequence[DevicePlan],
-    broker_url: str,
+    site: Addresses,
     stop: asyncio.Event,
     epochs: int,
     give_up_after_s: float | None = GIVE_UP_AFTER_S,
@@ -160,7 +163,12 @@ async def run_with_progress(
             bar.update(task, completed=progress.readings, frames=progress.frames_acknowledged)
 
         return await run_devices(
-            plans, broker_url, stop=stop, on_progress=show, give_up_after_s=give_up_after_s
+            plans,
+            site.device_broker_url,
+            stop=stop,
+            on_progress=show,
+            give_up_after_s=give_up_after_s,
+            authority=site.broker_authority,
         )
 
 
@@ -168,7 +176,7 @@ async def _run_and_ask(
     plans: Sequence[DevicePlan], site: Addresses, stop: asyncio.Event, epochs: int
 ) -> tuple[FleetReport, int, list[Refused]]:
     """Run devices and say what they sent; return the report, for how many, and what was refused."""
-    report = await run_with_progress(plans, site.device_broker_url, stop, epochs)
+    report = await run_with_progress(plans, site, stop, epochs)
     totals = report.totals
     say(
         f"{totals.readings:,} readings in {totals.frames_published:,} frames; "
@@ -179,13 +187,31 @@ async def _run_and_ask(
         return report, len(plans), await refusals_of(connection, boots)
 
 
+@dataclass(frozen=True, slots=True)
+class _Enrolled:
+    """What a virtual device has to know of itself."""
+
+    shard: int
+    secret: str | None
+
+
 async def _enrol(
-    database_url: str, labels: Sequence[str], timezone: str | None, key_worker: str | None
-) -> list[int]:
-    """Enrol people who are not known yet, with a device and their staff; return the shards."""
-    async with await connect(database_url, Role.ENROL, "tidewell enrol") as connection:
+    site: Addresses, labels: Sequence[str], timezone: str | None, key_worker: str | None
+) -> list[_Enrolled]:
+    """Enrol people who are not known yet, with a device and their staff.
+
+    Their devices get new secrets each time: nobody kept the ones before.
+    """
+    async with await connect(site.database_url, Role.ENROL, "tidewell enrol") as connection:
         team = _team_for(await staff_members(connection), key_worker)
-        return [await _enrol_one(connection, label, timezone, team) for label in labels]
+        shards = [await _enrol_one(connection, label, timezone, team) for label in labels]
+        names = [device_name_of(label) for label in labels]
+        secrets: dict[str, str] = {}
+        if site.devices_sign_in_as_themselves:
+            secrets = await give_secrets(connection, names, now_utc())
+    if secrets:
+        await until_let_in(site, names[-1], secrets[names[-1]])
+    return [_Enrolled(shard, secrets.get(name)) for shard, name in zip(shards, names, strict=True)]
 
 
 async def _enrol_one(
@@ -224,15 +250,22 @@ def _team_for(staff: Sequence[StaffMember], key_worker: str | None) -> list[Staf
 
 
 def _plans(
-    labels: Sequence[str], shards: Sequence[int], sources: Sequence[Source]
+    labels: Sequence[str], enrolled: Sequence[_Enrolled], sources: Sequence[Source]
 ) -> list[DevicePlan]:
     from firmware_sim.intentions import FullPolicy  # noqa: PLC0415 -- other commands start without it
     from firmware_sim.service import DevicePlan  # noqa: PLC0415
 
     boot = now_ms() // 1000
     return [
-        DevicePlan(device_name_of(label), shard, boot, source, FullPolicy.HOLD_SOURCE)
-        for label, shard, source in zip(labels, shards, sources, strict=True)
+        DevicePlan(
+            device_name_of(label),
+            one.shard,
+            boot,
+            source,
+            FullPolicy.HOLD_SOURCE,
+            secret=one.secret,
+        )
+        for label, one, source in zip(labels, enrolled, sources, strict=True)
     ]
 
 

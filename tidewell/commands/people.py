@@ -17,9 +17,11 @@ import typer
 from psycopg.errors import CheckViolation, UniqueViolation
 
 from tidewell.clock import now_utc
-from tidewell.commands import plan
+from tidewell.commands import credentials, plan
+from tidewell.commands.credentials import shown_once
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Role, connect
+from tidewell.device_credentials import give_secrets
 from tidewell.embedded.files import write_private
 from tidewell.enrolment import (
     add_sign_in,
@@ -52,6 +54,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("staff")(staff)
     app.command("enrol")(enrol)
+    credentials.register(app)
     plan.register(app)
 
 
@@ -89,7 +92,7 @@ def enrol(
         raise UsageError(f"unknown reading level {reading_level!r}; choose 8-11, 12-15 or 16-18")
     device_name = device or device_name_of(label)
 
-    async def work() -> int:
+    async def work() -> tuple[int, str]:
         now = now_utc()
         async with await connect(
             find_site(settings).database_url, Role.ENROL, "tidewell enrol"
@@ -111,15 +114,17 @@ def enrol(
             await assign(
                 connection, known[key_worker].staff_id, person.person_id, "key_worker", now
             )
-            return person.shard
+            secrets_given = await give_secrets(connection, [device_name], now)
+            return person.shard, secrets_given[device_name]
 
     try:
-        shard = asyncio.run(work())
+        shard, device_secret = asyncio.run(work())
     except CheckViolation:
         raise UsageError(
             f"{device_name!r} cannot be a device's name; use up to 63 of a-z, 0-9 and -"
         ) from None
     say(f"{label} is enrolled. Their device publishes to tidewell/v1/{shard}/{device_name}/frame")
+    say(shown_once(device_name, device_secret))
 
 
 async def first_sign_ins(database_url: str, folder: Path) -> Path | None:

@@ -143,10 +143,11 @@ def tell(detector: Detector, signal: StoredSignal) -> None:
     """Tell a detector what ingest had told it; what ingest wrote down can be read."""
     content = signal.content
     match signal.kind:
-        case "note":
+        case "note" | "note_taken_back":
             first, last = (date.fromisoformat(content[key]) for key in ("first_day", "last_day"))
             days = day_number(first), day_number(last)
-            detector.note(signal.person_id, NoteKind(content["note"]), *days)
+            say = detector.note if signal.kind == "note" else detector.unnote
+            say(signal.person_id, NoteKind(content["note"]), *days)
         case "outcome":
             useful = WAS_USEFUL[content["outcome"]]
             detector.hear_outcome(signal.person_id, Family(content["family"]), was_useful=useful)

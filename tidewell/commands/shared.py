@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
+from tidewell import crashpoints
 from tidewell.logs import configure_logs
 from tidewell.process import stop_requested
 from tidewell.settings import Settings, load_settings
@@ -31,6 +32,7 @@ def start_command(part: str, data_dir: Path | None = None) -> Settings:
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir})
     configure_logs(settings.log_level, settings.log_format, part)
+    crashpoints.arm(settings)
     return settings
 
 

@@ -1,4 +1,4 @@
-"""`tidewell up` and `tidewell doctor`: a small site on one machine, and what is wrong with it."""
+"""`tidewell up`: a small site on one machine."""
 
 from __future__ import annotations
 
@@ -7,22 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from psycopg import OperationalError
-from pydantic import SecretStr
 
 from tidewell.commands.people import first_sign_ins
 from tidewell.commands.shared import DataDir, run_until_stopped, say, start_command
-from tidewell.database import connect
-from tidewell.errors import TidewellError
-from tidewell.schema import storage_mode
-from tidewell.settings import PREFIX, Settings
-from tidewell.small_site import RunningSite, default_data_dir, find_site, running_site
+from tidewell.small_site import RunningSite, default_data_dir, running_site
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("up")(up)
-    app.command("doctor")(doctor)
 
 
 def up(
@@ -45,45 +38,9 @@ def up(
     run_until_stopped(work)
 
 
-def doctor(
-    data_dir: DataDir = None,
-    settings_only: Annotated[
-        bool, typer.Option("--settings", help="Only list the settings.")
-    ] = False,
-) -> None:
-    """Say how this site is set up and whether its parts answer."""
-    settings = start_command("doctor", data_dir)
-    for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        shown = (
-            "(set, secret)"
-            if isinstance(value, SecretStr)
-            else "(not set)"
-            if value is None
-            else value
-        )
-        say(f"{PREFIX}{name.upper()} = {shown}\n    {field.description}")
-    if not settings_only:
-        asyncio.run(_examine(settings))
-
-
 def _introduce(site: RunningSite, folder: Path, new_sign_ins: Path | None) -> None:
     say(f"Tidewell is up: {site.addresses.portal_url}")
     say(f"Data folder: {folder}")
     if new_sign_ins:
         say(f"First sign-ins (worker, clinician, admin) are in {new_sign_ins}")
     say("Ctrl-C stops it. Tidewell is not an emergency service and not a medical device.")
-
-
-async def _examine(settings: Settings) -> None:
-    try:
-        site = find_site(settings)
-        async with await connect(site.database_url, None, "tidewell doctor") as connection:
-            mode = await storage_mode(connection)
-        say(
-            "The database answers; "
-            f"readings are kept as {mode.value if mode else '(no schema yet)'}."
-        )
-    except (TidewellError, OperationalError) as error:
-        say(f"No database: {error}")
-        raise typer.Exit(1) from None

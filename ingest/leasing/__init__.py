@@ -1,0 +1,1 @@
+"""Which worker serves which shards: shares, leases, and shards that move from one to another."""

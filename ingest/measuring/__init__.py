@@ -1,0 +1,1 @@
+"""What ingest says about itself in numbers."""

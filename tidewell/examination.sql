@@ -1,0 +1,40 @@
+-- What `tidewell doctor` asks. `now` is always a parameter.
+
+-- The clock of the server, as it was when this connection began.
+-- name: server
+SELECT current_setting('server_version'), backend_start,
+       coalesce((SELECT ssl FROM pg_stat_ssl WHERE pg_stat_ssl.pid = pg_stat_activity.pid), false),
+       client_addr IS NULL OR client_addr <<= '127.0.0.0/8' OR client_addr = '::1',
+       pg_database_size(current_database()), current_setting('synchronous_commit'), current_setting('fsync')
+FROM pg_stat_activity WHERE pid = pg_backend_pid();
+
+-- name: schema
+SELECT max(number) FROM schema_migration;
+
+-- name: shards
+SELECT count(*) FILTER (WHERE owner IS NULL OR lease_until < %(now)s),
+       count(*) FILTER (WHERE lease_until >= %(now)s AND listening_since IS NULL)
+FROM shard;
+
+-- name: workers
+SELECT count(*) FROM ingest_worker WHERE has_session AND owner IS NOT NULL AND seen_until >= %(now)s;
+
+-- name: intake
+SELECT max(last_received_at), coalesce(sum(upto - scored_upto), 0)::bigint FROM device_cursor;
+
+-- name: gaps
+SELECT count(*), count(DISTINCT device_id), min(noticed_at), coalesce(sum(last_seq - first_seq + 1), 0)::bigint
+FROM frame_gap WHERE state = 'waiting';
+
+-- name: lost
+SELECT coalesce(sum(last_seq - first_seq + 1), 0)::bigint FROM frame_gap
+WHERE state = 'lost_on_device' AND noticed_at > %(since)s;
+
+-- name: refusals
+SELECT reason, count(*) FROM dead_letter WHERE received_at > %(since)s GROUP BY reason ORDER BY 2 DESC, 1;
+
+-- name: auditor
+SELECT max(at) FROM auditor_run;
+
+-- name: snapshots
+SELECT count(*) FILTER (WHERE taken_at < %(since)s) FROM detector_snapshot;
