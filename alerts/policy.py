@@ -1,317 +1,286 @@
-"""The policy: who is told of an alert, when, and how often.
+"""The policy: what a site decided about who is told of an alert, when, and how often.
 
-Rule 1: an alert that nobody has accepted always has an action or a next wake-up.
-Rule 2: an alert that somebody accepted or closed tells nobody.
-Rule 3: the policy is stamped on an alert when it is raised; later changes do not reach that alert.
+Rule 1: it is stamped on an alert when that is raised; later changes do not reach that alert.
+Rule 2: a key that is not known, or a value out of bounds, refuses the whole policy.
+Rule 3: a chain never loops and, once a site saves it, never ends in nobody.
 
-Nothing here reads a clock or a database: facts in, decisions out, each with its reason.
+As shipped, a policy has no working hours, because nobody can guess those of a team: it tells at
+once by day and night. `docs/examples/alert-policy.toml` is where a service begins.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from alerts.reasons import (
-    AlertEventKind,
-    AlertState,
-    DecisionReason,
-    EpisodeEventKind,
-    IntakeReason,
-)
+from alerts.bank_holidays import Division
+from alerts.working_time import OpenHours, WorkingTime
+from tidewell.errors import UsageError
+from tidewell.local_time import zone_table
 from tidewell.vocabulary import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 MINUTE_S: Final = 60
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 
+WEEKDAYS: Final = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
+OPEN_MINUTES_LEAST: Final = 60
+"""A day of less than an hour would let a deadline of hours run for weeks."""
+
+OVERDUE_FACTOR: Final = 4
+"""An overdue alert comes back after so many times what it may wait; see `overdue_after`."""
+
 Seconds = Annotated[int, Field(ge=MINUTE_S, le=30 * DAY_S)]
 """Shorter than a minute is a race with the person's own hands; longer than a month is forgotten."""
 
+StaffId = Annotated[int, Field(ge=1)]
 
-class AcceptWithin(BaseModel):
-    """How long a level may wait until somebody says "I'm on it"."""
 
+class Step(StrEnum):
+    """Who is asked, in the order of the chain; the last one is never written into a chain."""
+
+    KEY_WORKER = "key_worker"
+    COVER = "cover"
+    ASSIGNED = "assigned"
+    TEAM = "team"
+    DUTY_LINE = "duty_line"
+    SERVICE_MANAGER = "service_manager"
+    EVERYBODY = "everybody"
+
+
+SHIPPED_CHAIN: Final = tuple(step for step in Step if step is not Step.EVERYBODY)
+
+
+class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _OfEachLevel(_Document):
+    check_now: Seconds
+    check_today: Seconds
+    for_review: Seconds
+
+    def spans(self) -> dict[Level, timedelta]:
+        """Return the spans by level."""
+        return {
+            Level.CHECK_NOW: timedelta(seconds=self.check_now),
+            Level.CHECK_TODAY: timedelta(seconds=self.check_today),
+            Level.FOR_REVIEW: timedelta(seconds=self.for_review),
+        }
+
+
+class AcceptWithin(_OfEachLevel):
+    """How long a level may wait until somebody says "I'm on it"."""
 
     check_now: Seconds = 15 * MINUTE_S
     check_today: Seconds = 4 * HOUR_S
     for_review: Seconds = 3 * DAY_S
 
 
-class PolicyDocument(BaseModel):
-    """The policy as a site writes it and as it is stamped on an alert."""
+class CloseWithin(_OfEachLevel):
+    """How long an accepted alert may stay open until its owner is asked how it went."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    check_now: Seconds = 30 * MINUTE_S
+    check_today: Seconds = 8 * HOUR_S
+    for_review: Seconds = 5 * DAY_S
+
+
+class SnoozeMost(_OfEachLevel):
+    """How long an alert may be put off at once."""
+
+    check_now: Seconds = HOUR_S
+    check_today: Seconds = DAY_S
+    for_review: Seconds = 7 * DAY_S
+
+
+class PushBudget(_Document):
+    """How many messages one person gets before further ones are bundled; never for check now."""
+
+    in_15_minutes: Annotated[int, Field(ge=1, le=100)] = 3
+    in_1_hour: Annotated[int, Field(ge=1, le=400)] = 7
+    in_3_hours: Annotated[int, Field(ge=1, le=1_000)] = 15
+
+    def windows(self) -> tuple[tuple[timedelta, int], ...]:
+        """Return each stretch of time with how many messages fit in it."""
+        return (
+            (timedelta(minutes=15), self.in_15_minutes),
+            (timedelta(hours=1), self.in_1_hour),
+            (timedelta(hours=3), self.in_3_hours),
+        )
+
+
+class WorkingDay(_Document):
+    """From when to when a team is at work."""
+
+    opens: time
+    closes: time
+
+    @model_validator(mode="after")
+    def _is_long_enough(self) -> Self:
+        if self.hours().closes_minute - self.hours().opens_minute < OPEN_MINUTES_LEAST:
+            raise ValueError("a working day closes an hour or more after it opens")
+        return self
+
+    def hours(self) -> OpenHours:
+        """Return it in minutes after midnight."""
+        return OpenHours(_minute_of(self.opens), _minute_of(self.closes))
+
+
+def _minute_of(moment: time) -> int:
+    return moment.hour * 60 + moment.minute
+
+
+class WorkingHours(_Document):
+    """When a team is at work."""
+
+    timezone: str = "Europe/London"
+    days: Annotated[dict[str, WorkingDay], Field(min_length=1)]
+    bank_holidays: Division | None = None
+    closed_days: Annotated[frozenset[date], Field(max_length=100)] = frozenset()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            zone_table(name)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return name
+
+    @field_validator("days")
+    @classmethod
+    def _are_weekdays(cls, days: dict[str, WorkingDay]) -> dict[str, WorkingDay]:
+        if unknown := sorted(set(days) - set(WEEKDAYS)):
+            raise ValueError(f"not a weekday: {', '.join(unknown)}; use {', '.join(WEEKDAYS)}")
+        return days
+
+    def as_working_time(self) -> WorkingTime:
+        """Return the form that decisions are made with."""
+        hours = {WEEKDAYS.index(name): day.hours() for name, day in self.days.items()}
+        return WorkingTime(self.timezone, hours, self.bank_holidays, self.closed_days)
+
+
+class PolicyDocument(_Document):
+    """The policy as it is stored and as it is stamped on an alert; staff are numbers here."""
 
     name: Annotated[str, Field(min_length=1, max_length=60)] = "default"
     fresh_within_h: Annotated[int, Field(ge=1, le=14 * 24)] = 36
     accept_within_s: AcceptWithin = AcceptWithin()
+    close_within_s: CloseWithin = CloseWithin()
+    snooze_most_s: SnoozeMost = SnoozeMost()
     escalations_most: Annotated[int, Field(ge=1, le=20)] = 3
     unreached_retry_s: Seconds = 15 * MINUTE_S
     overdue_check_s: Seconds = DAY_S
+    merge_within_h: Annotated[int, Field(ge=0, le=14 * 24)] = 72
+    raise_again_after_days: Annotated[int, Field(ge=1, le=30)] = 3
+    push_budget: PushBudget = PushBudget()
+    chain: Annotated[tuple[Step, ...], Field(min_length=1, max_length=6)] = SHIPPED_CHAIN
+    duty_line: Annotated[tuple[StaffId, ...], Field(max_length=50)] = ()
+    service_managers: Annotated[tuple[StaffId, ...], Field(max_length=50)] = ()
+    working_hours: WorkingHours | None = None
+
+    @model_validator(mode="after")
+    def _chain_is_a_line(self) -> Self:
+        if Step.EVERYBODY in self.chain:
+            raise ValueError("everybody is asked after the chain by itself; leave it out")
+        if len(set(self.chain)) != len(self.chain):
+            raise ValueError("a chain that comes back to a step would loop; name each step once")
+        return self
+
+    def people_at(self, step: Step) -> tuple[int, ...]:
+        """Return the staff whom the policy itself names for a step."""
+        named = {Step.DUTY_LINE: self.duty_line, Step.SERVICE_MANAGER: self.service_managers}
+        return named.get(step, ())
 
     def as_policy(self) -> Policy:
         """Return the form that decisions are made with."""
-        within = self.accept_within_s
         return Policy(
             name=self.name,
             fresh_within=timedelta(hours=self.fresh_within_h),
-            accept_within={
-                Level.CHECK_NOW: timedelta(seconds=within.check_now),
-                Level.CHECK_TODAY: timedelta(seconds=within.check_today),
-                Level.FOR_REVIEW: timedelta(seconds=within.for_review),
-            },
+            accept_within=self.accept_within_s.spans(),
+            close_within=self.close_within_s.spans(),
+            snooze_most=self.snooze_most_s.spans(),
             escalations_most=self.escalations_most,
             unreached_retry=timedelta(seconds=self.unreached_retry_s),
             overdue_check=timedelta(seconds=self.overdue_check_s),
+            merge_within=timedelta(hours=self.merge_within_h),
+            raise_again_after=timedelta(days=self.raise_again_after_days),
+            push_windows=self.push_budget.windows(),
+            chain=self.chain,
+            working_time=self.working_hours.as_working_time() if self.working_hours else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a site decided about being told."""
+    """What a site decided about being told; without `working_time` somebody is always at work."""
 
     name: str
     fresh_within: timedelta
     accept_within: Mapping[Level, timedelta]
+    close_within: Mapping[Level, timedelta]
+    snooze_most: Mapping[Level, timedelta]
     escalations_most: int
     unreached_retry: timedelta
     overdue_check: timedelta
+    merge_within: timedelta
+    raise_again_after: timedelta
+    push_windows: tuple[tuple[timedelta, int], ...]
+    chain: tuple[Step, ...]
+    working_time: WorkingTime | None
+
+    def is_open(self, moment: datetime) -> bool:
+        """Return whether the team is at work."""
+        return self.working_time is None or self.working_time.is_open(moment)
+
+    def held_until(self, level: Level, moment: datetime) -> datetime | None:
+        """Return until when a level waits for the team to come to work; check now never waits."""
+        if level is Level.CHECK_NOW or self.working_time is None or self.is_open(moment):
+            return None
+        until = self.working_time.next_start(moment)
+        return until if until > moment else None
+
+    def deadline(self, level: Level, start: datetime, span: timedelta) -> datetime:
+        """Return the end of a span: by the clock for check now, else in working time."""
+        if level is Level.CHECK_NOW or self.working_time is None:
+            return start + span
+        return self.working_time.after(start, span)
+
+    def overdue_after(self, level: Level) -> timedelta:
+        """Return how long after the end of the chain everybody is asked once more."""
+        return min(self.overdue_check, OVERDUE_FACTOR * self.accept_within[level])
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeEvent:
-    """What ingest wrote about an episode, as far as a decision depends on it."""
-
-    kind: EpisodeEventKind
-    level: Level
-    at: datetime
-    is_moot: bool = False
-    """The device was silent or off, and is not any more: nobody has to do anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExistingAlert:
-    """The alert that an episode already has."""
-
-    state: AlertState
-    level: Level
-
-
-def decide_intake(
-    event: EpisodeEvent, existing_alert: ExistingAlert | None, now: datetime, policy: Policy
-) -> IntakeReason:
-    """Say what an episode event means for people.
-
-    The order in which the events of an episode come makes no difference to whether it has an
-    alert, nor to the level of that alert.
-
-    Example:
-        >>> from datetime import UTC
-        >>> now = datetime(2026, 11, 22, tzinfo=UTC)
-        >>> event = EpisodeEvent(EpisodeEventKind.OPENED, Level.CHECK_TODAY, now)
-        >>> decide_intake(event, None, now, PolicyDocument().as_policy()).value
-        'raised'
-    """
-    is_fresh = event.at >= now - policy.fresh_within
-    if existing_alert is None:
-        return _decide_raising(event, is_fresh=is_fresh)
-    if existing_alert.state is AlertState.CLOSED:
-        return IntakeReason.ALERT_CLOSED
-    if event.kind is EpisodeEventKind.CLOSED:
-        return IntakeReason.BACK_TO_USUAL
-    if event.level.rank <= existing_alert.level.rank:
-        return IntakeReason.ALREADY_RAISED
-    return IntakeReason.WORSENED if is_fresh else IntakeReason.OLD_NEWS
-
-
-def _decide_raising(event: EpisodeEvent, *, is_fresh: bool) -> IntakeReason:
-    if event.kind is EpisodeEventKind.CLOSED or event.is_moot:
-        return IntakeReason.EPISODE_CLOSED
-    if event.level is Level.USUAL:
-        return IntakeReason.LEVEL_TOO_LOW
-    return IntakeReason.RAISED if is_fresh else IntakeReason.OLD_NEWS
-
-
-@dataclass(frozen=True, slots=True)
-class PastEvent:
-    """One line of an alert's history."""
-
-    kind: AlertEventKind
-    reason: str
-    at: datetime
-    staff_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the telling has come since the alert was raised, or last became more urgent.
-
-    `demand` counts how often telling was called for: once when raised, and once for each rise.
-    `asked_at` is when somebody was last asked; until then it is when telling was called for.
-    """
-
-    demand: int
-    asked_at: datetime
-    somebody_was_asked: bool
-    escalations: int
-    former_accepter: int | None
-    noted: frozenset[str]
-
-
-def read_progress(raised_at: datetime, history: Sequence[PastEvent]) -> Progress:
-    """Read from an alert's history, oldest first, how far the telling has come."""
-    calls = [
-        index
-        for index, event in enumerate(history)
-        if event.kind in (AlertEventKind.CREATED, AlertEventKind.WORSENED)
-    ]
-    call = history[calls[-1]] if calls else None
-    since = history[calls[-1] + 1 :] if calls else history
-    asked = [event.at for event in since if event.kind is AlertEventKind.NOTIFICATION_QUEUED]
-    return Progress(
-        demand=max(1, len(calls)),
-        asked_at=asked[-1] if asked else (call.at if call else raised_at),
-        somebody_was_asked=bool(asked),
-        escalations=sum(event.kind is AlertEventKind.ESCALATED for event in since),
-        former_accepter=call.staff_id if call else None,
-        noted=frozenset(event.reason for event in since),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFacts:
-    """An alert as a decision sees it.
-
-    `is_reached` says that a message about it is on its way or was handed over.
-    """
-
-    state: AlertState
-    level: Level
-    progress: Progress
-    is_reached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Recipients:
-    """Who knows the person at this moment: the key worker, and everybody assigned."""
-
-    key_worker: int | None
-    assigned: frozenset[int]
-
-    @property
-    def everybody(self) -> tuple[int, ...]:
-        """Return the key worker first, then the others in a fixed order."""
-        first = () if self.key_worker is None else (self.key_worker,)
-        return (*first, *sorted(self.assigned - {self.key_worker}))
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Write a message for each of these people; `step` makes a repeat of this decision harmless."""
-
-    step: str
-    staff_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Write a line in the alert's history."""
-
-    kind: AlertEventKind
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to do about an alert now, why, and when to ask again; `None` is never by itself."""
-
-    reason: DecisionReason
-    actions: tuple[Note | Tell, ...]
-    wake_at: datetime | None
-
-
-_ANSWERED: Final = {
-    AlertState.ACCEPTED: DecisionReason.ACCEPTED,
-    AlertState.CLOSED: DecisionReason.CLOSED,
-}
-
-
-def decide(alert: AlertFacts, recipients: Recipients, policy: Policy, now: datetime) -> Decision:
-    """Say what to do about an alert now."""
-    if (answered := _ANSWERED.get(alert.state)) is not None:
-        return Decision(answered, (), None)
-    due_at = alert.progress.asked_at + policy.accept_within[alert.level]
-    if not alert.progress.somebody_was_asked and now < due_at:
-        return _ask_first(alert, recipients, policy, now, due_at)
-    if alert.progress.somebody_was_asked and not alert.is_reached:
-        return _ask_the_unreached(alert, recipients, policy, now)
-    if now < due_at:
-        return Decision(DecisionReason.WAITING_TO_BE_ACCEPTED, (), due_at)
-    if alert.progress.escalations >= policy.escalations_most:
-        return _stay_overdue(alert, policy, now)
-    return _escalate(DecisionReason.NOT_ACCEPTED_IN_TIME, alert, recipients, policy, now)
-
-
-def _ask_first(
-    alert: AlertFacts, recipients: Recipients, policy: Policy, now: datetime, due_at: datetime
-) -> Decision:
-    """Ask the key worker, and after a rise whoever had accepted the alert at its lower level."""
-    former = recipients.assigned & {alert.progress.former_accepter}
-    staff_ids = Recipients(recipients.key_worker, former).everybody
-    if not staff_ids:
-        return _withhold(
-            DecisionReason.NO_KEY_WORKER, alert, min(due_at, now + policy.unreached_retry)
+def chain_problems(document: PolicyDocument, at_work: frozenset[int]) -> list[str]:
+    """Say what keeps a policy from being saved: whom it names, and where its chain ends."""
+    problems = []
+    for step in (Step.DUTY_LINE, Step.SERVICE_MANAGER):
+        named = document.people_at(step)
+        problems += [
+            f"{step.value}: staff {staff_id} left or was never here; name another"
+            for staff_id in sorted(set(named) - at_work)
+        ]
+        if named and step not in document.chain:
+            problems.append(f"{step.value}: people are named but the chain leaves them out")
+    last = document.chain[-1]
+    if not set(document.people_at(last)) & at_work:
+        problems.append(
+            f"chain: it ends with {last.value}, where there may be nobody;"
+            " end it with duty_line or service_manager and name somebody there"
         )
-    is_rise = alert.progress.demand > 1
-    return Decision(
-        DecisionReason.LEVEL_ROSE if is_rise else DecisionReason.FIRST_NOTIFICATION,
-        (Tell(f"{alert.progress.demand}.0", staff_ids),),
-        now + policy.accept_within[alert.level],
-    )
-
-
-def _ask_the_unreached(
-    alert: AlertFacts, recipients: Recipients, policy: Policy, now: datetime
-) -> Decision:
-    """Go on to everybody when every message was given up, however often that takes."""
-    retry_at = alert.progress.asked_at + policy.unreached_retry
-    if now < retry_at:
-        return Decision(DecisionReason.NOBODY_REACHED, (), retry_at)
-    return _escalate(DecisionReason.NOBODY_REACHED, alert, recipients, policy, now)
-
-
-def _escalate(
-    reason: DecisionReason,
-    alert: AlertFacts,
-    recipients: Recipients,
-    policy: Policy,
-    now: datetime,
-) -> Decision:
-    if not recipients.everybody:
-        return _withhold(DecisionReason.NOBODY_ASSIGNED, alert, now + policy.unreached_retry)
-    step = f"{alert.progress.demand}.{alert.progress.escalations + 1}"
-    return Decision(
-        reason,
-        (Note(AlertEventKind.ESCALATED), Tell(step, recipients.everybody)),
-        now + policy.accept_within[alert.level],
-    )
-
-
-def _stay_overdue(alert: AlertFacts, policy: Policy, now: datetime) -> Decision:
-    reason = DecisionReason.ESCALATIONS_USED_UP
-    actions = () if reason in alert.progress.noted else (Note(AlertEventKind.OVERDUE),)
-    return Decision(reason, actions, now + policy.overdue_check)
-
-
-def _withhold(reason: DecisionReason, alert: AlertFacts, wake_at: datetime) -> Decision:
-    """Say once in the history that nobody could be told, and come back."""
-    is_noted = reason in alert.progress.noted
-    actions = () if is_noted else (Note(AlertEventKind.NO_NOTIFICATION_SENT),)
-    return Decision(reason, actions, wake_at)
+    return problems

@@ -42,6 +42,17 @@ class ActionKind(StrEnum):
 
     ACCEPT = "accept"
     CLOSE = "close"
+    HAND_OVER = "hand_over"
+    SNOOZE = "snooze"
+
+
+class SnoozeReason(StrEnum):
+    """Why somebody puts an alert off; one that is put off needs one of these."""
+
+    VISIT_PLANNED = "visit_planned"
+    AT_SCHOOL = "at_school"
+    WAITING_FOR_OTHERS = "waiting_for_others"
+    SPOKE_ALREADY = "spoke_already"
 
 
 class AlertEventKind(StrEnum):
@@ -53,7 +64,15 @@ class AlertEventKind(StrEnum):
     NO_NOTIFICATION_SENT = "no_notification_sent"
     ESCALATED = "escalated"
     OVERDUE = "overdue"
+    HELD = "held"
+    STEP_SKIPPED = "step_skipped"
+    NOBODY_WATCHING = "nobody_watching"
     ACCEPTED = "accepted"
+    SNOOZED = "snoozed"
+    PASSED_ON = "passed_on"
+    REMINDED = "reminded"
+    RE_OPENED = "re_opened"
+    RE_RAISED = "re_raised"
     DUPLICATE_SUPPRESSED = "duplicate_suppressed"
     WORSENED = "worsened"
     BACK_TO_USUAL = "back_to_usual"
@@ -68,6 +87,9 @@ class IntakeReason(StrEnum):
     WORSENED = "worsened"
     BACK_TO_USUAL = "back_to_usual"
     ALREADY_RAISED = "already_raised"
+    MERGED = "merged"
+    RE_RAISED = "re_raised"
+    REPEAT_HELD = "repeat_held"
     ALERT_CLOSED = "alert_closed"
     OLD_NEWS = "old_news"
     LEVEL_TOO_LOW = "level_too_low"
@@ -82,10 +104,20 @@ class DecisionReason(StrEnum):
     NOT_ACCEPTED_IN_TIME = "not_accepted_in_time"
     NOBODY_REACHED = "nobody_reached"
     NO_KEY_WORKER = "no_key_worker"
+    KEY_WORKER_AWAY = "key_worker_away"
+    NO_DUTY_LINE = "no_duty_line"
     NOBODY_ASSIGNED = "nobody_assigned"
     WAITING_TO_BE_ACCEPTED = "waiting_to_be_accepted"
     ESCALATIONS_USED_UP = "escalations_used_up"
+    HELD_OUT_OF_HOURS = "held_out_of_hours"
     ACCEPTED = "accepted"
+    SNOOZED = "snoozed"
+    SNOOZE_ENDED = "snooze_ended"
+    ACCEPTED_NOT_CLOSED = "accepted_not_closed"
+    WAITING_TO_BE_CLOSED = "waiting_to_be_closed"
+    OWNER_IS_NOT_THERE = "owner_is_not_there"
+    PASSED_ON = "passed_on"
+    SEEN_AT_LOWER_LEVEL = "seen_at_lower_level"
     CLOSED = "closed"
 
 
@@ -111,18 +143,31 @@ class ActionReason(StrEnum):
     ACCEPTED_BY_YOU = "accepted_by_you"
     ACCEPTED_BY_ANOTHER = "accepted_by_another"
     UNKNOWN_OUTCOME = "unknown_outcome"
+    LEVEL_ROSE_SINCE = "level_rose_since"
+    STILL_ON_IT = "still_on_it"
+    TAKEN_OVER = "taken_over"
+    OFFERED = "offered"
+    RECEIVER_CANNOT = "receiver_cannot"
+    SNOOZED = "snoozed"
+    SNOOZE_WITHOUT_REASON = "snooze_without_reason"
+    SNOOZE_TOO_LONG = "snooze_too_long"
 
 
 class AuditReason(StrEnum):
-    """What the auditor found about an alert; the last two are violations."""
+    """What the auditor found about an alert or a message; the last three are violations."""
 
     CLOSED = "closed"
     ACCEPTED = "accepted"
     NEXT_STEP_IS_SET = "next_step_is_set"
     NO_NEXT_STEP = "no_next_step"
     NEXT_STEP_IS_LATE = "next_step_is_late"
+    MESSAGE_PUT_OFF = "message_put_off"
 
     @property
     def is_violation(self) -> bool:
         """Return whether the alert could be forgotten as it stands."""
-        return self in (AuditReason.NO_NEXT_STEP, AuditReason.NEXT_STEP_IS_LATE)
+        return self in (
+            AuditReason.NO_NEXT_STEP,
+            AuditReason.NEXT_STEP_IS_LATE,
+            AuditReason.MESSAGE_PUT_OFF,
+        )

@@ -1,4 +1,6 @@
-"""The process of alerts: a decider, and a sender for each channel, each on its own connection.
+"""The process of alerts: a decider, a sender for each channel, and who tells operations of outages.
+
+Each works on its own connection.
 
 The decider folds in what people did, takes in what changed, asks policies that are due, and audits.
 A hint from the database makes it prompt; looking each second makes it certain. A slow channel
@@ -21,6 +23,7 @@ from alerts.answers import store as answers
 from alerts.auditing.store import audit_alerts
 from alerts.channels import open_channels
 from alerts.intake import store as intake
+from alerts.operations.service import Operations
 from alerts.sending.service import Sender
 from alerts.set_aside import SetAside
 from alerts.store import (
@@ -87,6 +90,8 @@ async def run_alerts(
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_connected("decider", database_url, stop, decider.work))
+            operations = Operations(channels, site, rng)
+            group.create_task(_keep_connected("operations", database_url, stop, operations.work))
             for name, sender in senders.items():
                 group.create_task(_keep_connected(name, database_url, stop, sender.work))
     finally:

@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg.rows import kwargs_row, scalar_row
 from pydantic import ValidationError
 
-from alerts.deliveries import Address, addresses_of, idempotency_key
-from alerts.policy import (
-    AlertFacts,
-    Decision,
-    Note,
-    PastEvent,
-    PolicyDocument,
-    Recipients,
-    Tell,
-    decide,
-    read_progress,
-)
+from alerts.burden import LOOK_BACK, Push, Slot, place
+from alerts.decisions import AlertFacts, Decision, Note, Reopen, Tell, decide
+from alerts.deliveries import CONSOLE, Address, addresses_of, idempotency_key
+from alerts.policy import PolicyDocument, Step
+from alerts.progress import PastEvent, Progress, read_progress
 from alerts.reasons import AlertEventKind, AlertState, DecisionReason, DeliveryReason
+from alerts.routing import Recipients
 from tidewell.database import Connection, Queries
 from tidewell.logs import get_logger
 from tidewell.vocabulary import Level
@@ -72,10 +66,16 @@ class AlertRow:
     alert_id: int
     public_id: str
     person_id: int
+    cause: str
     state: AlertState
     level: Level
     raised_at: datetime
     accepted_by: int | None
+    accepted_at: datetime | None
+    snoozed_until: datetime | None
+    offered_to: int | None
+    closed_at: datetime | None
+    outcome: str | None
     policy: dict[str, Any]
     wake_at: datetime | None
 
@@ -123,14 +123,24 @@ async def wake(desk: Desk, alert_id: int) -> DecisionReason | None:
 
 async def advance(desk: Desk, alert: AlertRow) -> Decision:
     """Ask the policy of an alert that this transaction holds, and store what it decides."""
-    recipients = await _recipients(desk, alert.person_id)
+    document = readable_policy(alert.policy)
+    recipients = await recipients_of(desk, alert.person_id, document)
     facts = await _facts(desk, alert)
-    decision = decide(facts, recipients, readable_policy(alert.policy).as_policy(), desk.now)
+    decision = decide(facts, recipients, document.as_policy(), desk.now)
     for action in decision.actions:
         if isinstance(action, Note):
-            await record(desk, alert.alert_id, action.kind, decision.reason)
+            await record(
+                desk,
+                alert.alert_id,
+                action.kind,
+                action.reason,
+                staff_id=action.staff_id,
+                detail=action.detail,
+            )
+        elif isinstance(action, Reopen):
+            await desk.connection.execute(_SQL["reopen"], {"alert_id": alert.alert_id})
         else:
-            await _queue(desk, alert, action, decision.reason)
+            await queue(desk, alert, action, decision.reason)
     await desk.connection.execute(
         _SQL["set_next_step"],
         {
@@ -144,35 +154,61 @@ async def advance(desk: Desk, alert: AlertRow) -> Decision:
 
 
 async def _facts(desk: Desk, alert: AlertRow) -> AlertFacts:
-    parameters = {"alert_id": alert.alert_id}
-    async with desk.connection.cursor(row_factory=kwargs_row(_past_event)) as cursor:
-        await cursor.execute(_SQL["history"], parameters)
-        history = await cursor.fetchall()
     async with desk.connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_SQL["is_reached"], parameters)
+        await cursor.execute(_SQL["is_reached"], {"alert_id": alert.alert_id})
         is_reached = bool(await cursor.fetchone())
-    progress = read_progress(alert.raised_at, history)
-    return AlertFacts(alert.state, alert.level, progress, is_reached)
-
-
-def _past_event(*, kind: str, reason: str, at: datetime, staff_id: int | None) -> PastEvent:
-    return PastEvent(AlertEventKind(kind), reason, at, staff_id)
-
-
-async def _recipients(desk: Desk, person_id: int) -> Recipients:
-    parameters = {"person_id": person_id, "now": desk.now}
-    rows = await (await desk.connection.execute(_SQL["assigned"], parameters)).fetchall()
-    return Recipients(
-        key_worker=next((staff_id for staff_id, is_key_worker in rows if is_key_worker), None),
-        assigned=frozenset(staff_id for staff_id, _ in rows),
+    return AlertFacts(
+        alert.state,
+        alert.level,
+        await progress_of(desk, alert),
+        is_reached,
+        alert.accepted_by,
+        alert.accepted_at,
+        alert.snoozed_until,
     )
 
 
-async def _queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason) -> None:
+async def progress_of(desk: Desk, alert: AlertRow) -> Progress:
+    """Return how far the telling of an alert has come."""
+    async with desk.connection.cursor(row_factory=kwargs_row(_past_event)) as cursor:
+        await cursor.execute(_SQL["history"], {"alert_id": alert.alert_id})
+        return read_progress(alert.raised_at, await cursor.fetchall())
+
+
+def _past_event(
+    *, kind: str, reason: str, at: datetime, staff_id: int | None, detail: str
+) -> PastEvent:
+    return PastEvent(AlertEventKind(kind), reason, at, staff_id, detail)
+
+
+async def recipients_of(desk: Desk, person_id: int, document: PolicyDocument) -> Recipients:
+    """Return who could be asked about a person now, by step of the chain."""
+    parameters = {
+        "person_id": person_id,
+        "now": desk.now,
+        "duty_line": list(document.duty_line),
+        "service_managers": list(document.service_managers),
+    }
+    rows = await (await desk.connection.execute(_SQL["recipients"], parameters)).fetchall()
+    at: dict[Step, set[int]] = {}
+    for staff_id, step, _ in rows:
+        at.setdefault(Step(step), set()).add(staff_id)
+    return Recipients(
+        {step: frozenset(staff_ids) for step, staff_ids in at.items()},
+        frozenset(staff_id for staff_id, _, is_away in rows if is_away),
+    )
+
+
+async def queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason) -> None:
     """Write the messages down, one for each person and address, before any of them leaves."""
+    async with desk.connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_SQL["is_first_of_person"], {"alert_id": alert.alert_id})
+        is_first = bool(await cursor.fetchone())
     for address in addresses_of(
         tell.staff_ids, await _own_addresses(desk, alert, tell), desk.site.webhook_url
     ):
+        key = idempotency_key(alert.public_id, tell.number, address)
+        slot = await _slot(desk, alert, address, key)
         await desk.connection.execute(
             _SQL["queue_delivery"],
             {
@@ -180,13 +216,34 @@ async def _queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason
                 "staff_id": address.staff_id,
                 "channel": address.channel,
                 "address": address.address,
-                "idempotency_key": idempotency_key(alert.public_id, tell.step, address),
-                "now": desk.now,
+                "idempotency_key": key,
+                "attempt_at": slot.attempt_at,
+                "ask": tell.number,
+                "is_first": is_first,
+                "bundle": slot.bundle,
             },
         )
     for staff_id in tell.staff_ids:
         kind = AlertEventKind.NOTIFICATION_QUEUED
-        await record(desk, alert.alert_id, kind, reason, staff_id=staff_id)
+        step = tell.step.value if tell.step else ""
+        await record(desk, alert.alert_id, kind, reason, staff_id=staff_id, detail=step)
+
+
+async def _slot(desk: Desk, alert: AlertRow, address: Address, key: str) -> Slot:
+    """Return when a message to an address may leave; the console rings nobody and has no budget."""
+    if address.channel == CONSOLE:
+        return Slot(desk.now, None)
+    which = {
+        "staff_id": address.staff_id,
+        "channel": address.channel,
+        "address": address.address,
+        "since": desk.now - LOOK_BACK,
+    }
+    async with desk.connection.cursor(row_factory=kwargs_row(Push)) as cursor:
+        await cursor.execute(_SQL["recent_pushes"], which)
+        pushes = await cursor.fetchall()
+    windows = readable_policy(alert.policy).as_policy().push_windows
+    return place(pushes, windows, alert.level, desk.now, f"bundle-{key}")
 
 
 async def _own_addresses(desk: Desk, alert: AlertRow, tell: Tell) -> list[Address]:

@@ -1,7 +1,8 @@
 """What leaves the building: a short text that names nobody and says nothing about health.
 
-It may light up on a phone that lies on a table. So it is one of three fixed sentences with a link
-in it; everything else is behind the sign-in. Never add a name, a cause, a number or a time.
+It may light up on a phone that lies on a table. So it is one of four fixed sentences with a link
+in it; everything else is behind the sign-in. Never add a name, a cause or a time, and no number but
+that of the people in a bundle.
 """
 
 from __future__ import annotations
@@ -37,6 +38,22 @@ def text_for(level: Level, link: str) -> str:
         'Wellbeing: 1 person to check today. Open: https://pages.example/a/7K2Q'
     """
     return _SENTENCES[level].format(link=link)
+
+
+def bundle_text(people: int, link: str) -> str:
+    """Return the text that tells somebody of several people at once.
+
+    Example:
+        >>> bundle_text(4, "https://pages.example/alerts")
+        'Wellbeing: 4 people to check. Open: https://pages.example/alerts'
+    """
+    who = "1 person" if people == 1 else f"{people} people"
+    return f"Wellbeing: {who} to check. Open: {link}"
+
+
+def link_to_list(link_base: str) -> str:
+    """Return the address of the list of alerts."""
+    return f"{link_base.rstrip('/')}/alerts"
 
 
 def link_to(link_base: str, public_id: str) -> str:

@@ -29,6 +29,10 @@ SELECT reason AS name, count(*) AS number FROM dead_letter GROUP BY reason ORDER
 SELECT state AS name, sum(last_seq - first_seq + 1)::bigint AS number
 FROM frame_gap GROUP BY state ORDER BY state;
 
+-- name: open_silences_by_reason
+SELECT reason AS name, count(*) AS number FROM silence WHERE ended_at IS NULL
+GROUP BY reason ORDER BY number DESC, name;
+
 -- name: open_alerts_by_level
 SELECT level || ' / ' || state AS name, count(*) AS number
 FROM alert WHERE state <> 'closed'
@@ -43,6 +47,17 @@ FROM delivery GROUP BY channel, state ORDER BY channel, state;
 SELECT CASE WHEN owner IS NOT NULL AND lease_until > %(now)s THEN owner ELSE 'nobody' END AS name,
     count(*) AS number
 FROM shard GROUP BY 1 ORDER BY 1;
+
+-- name: outages
+SELECT reason, cardinality(shards) AS shards, began_at, ended_at FROM outage
+ORDER BY ended_at DESC NULLS FIRST, began_at DESC LIMIT %(limit)s;
+
+-- name: last_notice
+SELECT began_at, noticed_at, ended_at,
+    (SELECT count(*) FROM operations_delivery
+     WHERE operations_delivery.operations_notice_id = operations_notice.operations_notice_id
+       AND operations_delivery.state = 'handed_over') AS handed_over
+FROM operations_notice ORDER BY operations_notice_id DESC LIMIT 1;
 
 -- name: last_audit
 SELECT at, alerts_checked, violations, repaired FROM auditor_run ORDER BY auditor_run_id DESC LIMIT 1;

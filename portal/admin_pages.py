@@ -10,18 +10,31 @@ from aiohttp import web
 
 from portal.context import SETTINGS, first_row, now_of, rows, transaction
 from portal.rendering import page
-from portal.words import age_words
+from portal.words import age_words, counted, minutes_words
 from tidewell.database import Queries
+from tidewell.vocabulary import SHARD_COUNT
 
 _QUERIES: Final = Queries("portal", "admin.sql")
 
 TABLES: Final[tuple[tuple[str, str], ...]] = (
     ("refused_by_reason", "Frames or readings kept aside, by reason"),
     ("gaps_by_state", "Frames that have not come"),
+    ("open_silences_by_reason", "People of whom nothing comes, by reason"),
     ("open_alerts_by_level", "Open alerts, by level and state"),
     ("deliveries_by_state", "Messages, by channel and state"),
     ("shards_by_owner", "Shards, by the worker that holds them"),
 )
+
+
+OUTAGE_WORDS: Final = {
+    "broker_away": "no connection to the broker",
+    "database_away": "the database was away",
+    "lease_lost": "a worker stood still",
+    "not_running": "ingest was not running",
+    "nobody_heard": "no device was heard though the broker was there",
+}
+OUTAGES_MAX: Final = 10
+"""The latest; all of them are in the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,36 @@ class AuditRow:
     repaired: int
 
 
+@dataclass(frozen=True, slots=True)
+class OutageRow:
+    """A time in which frames were not heard."""
+
+    reason: str
+    shards: int
+    began_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def words(self) -> str:
+        """Return how long it lasted and what was the matter."""
+        what = OUTAGE_WORDS.get(self.reason, "frames were not heard")
+        whole = "all shards" if self.shards == SHARD_COUNT else counted(self.shards, "shard")
+        if self.ended_at is None:
+            return f"{what}, {whole}, and still is so"
+        minutes = max(1, round((self.ended_at - self.began_at).total_seconds() / 60))
+        return f"{what}, {whole}, for {minutes_words(minutes)}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """What the administrators were told last about our own outages."""
+
+    began_at: datetime
+    noticed_at: datetime
+    ended_at: datetime | None
+    handed_over: int
+
+
 async def show_service(request: web.Request) -> web.Response:
     """Show the numbers of the service."""
     now = now_of(request)
@@ -70,9 +113,18 @@ async def show_service(request: web.Request) -> web.Response:
             (title, await rows(connection, NumberRow, _QUERIES[query], {"now": now}))
             for query, title in TABLES
         ]
+        outages = await rows(connection, OutageRow, _QUERIES["outages"], {"limit": OUTAGES_MAX})
+        notice = await first_row(connection, NoticeRow, _QUERIES["last_notice"], {})
         audit = await first_row(connection, AuditRow, _QUERIES["last_audit"], {})
     return page(
         request,
         "service.jinja",
-        {"counts": counts, "tables": tables, "audit": audit, "age": age_words},
+        {
+            "counts": counts,
+            "tables": tables,
+            "outages": outages,
+            "notice": notice,
+            "audit": audit,
+            "age": age_words,
+        },
     )

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from portal.alert_words import AlertState, action_words, event_words, level_shape
+from portal.alert_words import (
+    AlertState,
+    action_words,
+    event_words,
+    level_shape,
+    snooze_words,
+)
 from portal.explanation import Explanation, first_changed_day, read_explanation
+from portal.no_data import because_words
 
 SLOW_AFTER: Final = timedelta(seconds=60)
 """The alerts process looks every few seconds; after a minute the page says that it is slow."""
@@ -60,10 +67,31 @@ class OpenAlertRow(AlertFacts):
 class AlertRow(AlertFacts):
     """One alert with everything that its page says."""
 
+    snoozed_until: datetime | None
+    snooze_reason: str | None
+    offered_to: int | None
+    offered_to_name: str | None
+    is_reminded: bool
+    nobody_watches: bool
+    former_public_id: str | None
+    later_public_id: str | None
     closed_at: datetime | None
     outcome: str | None
     note: str | None
     closed_by_name: str | None
+    no_data_reason: str | None
+    battery_percent: int | None
+
+    @property
+    def no_data_words(self) -> str:
+        """Return why nothing came, where the alert is about that and a reason is known."""
+        why = because_words(self.no_data_reason, self.battery_percent).removeprefix(": ")
+        return f"{why[:1].upper()}{why[1:]}." if why else ""
+
+    @property
+    def snooze_said(self) -> str:
+        """Return why it was put off."""
+        return snooze_words(self.snooze_reason)
 
     @property
     def is_closed(self) -> bool:
@@ -74,6 +102,14 @@ class AlertRow(AlertFacts):
     def is_accepted(self) -> bool:
         """Return whether somebody is on it."""
         return self.state == AlertState.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody to whom an alert can be passed on."""
+
+    staff_id: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,43 @@ _OUTCOME_WORDS: Final[dict[Outcome, str]] = {
     Outcome.COULD_NOT_REACH: "Could not reach",
 }
 
+
+class SnoozeReason(StrEnum):
+    """Why somebody puts an alert off."""
+
+    VISIT_PLANNED = "visit_planned"
+    AT_SCHOOL = "at_school"
+    WAITING_FOR_OTHERS = "waiting_for_others"
+    SPOKE_ALREADY = "spoke_already"
+
+    @property
+    def words(self) -> str:
+        """Return the reason as people read it."""
+        return _SNOOZE_WORDS[self]
+
+
+_SNOOZE_WORDS: Final[dict[SnoozeReason, str]] = {
+    SnoozeReason.VISIT_PLANNED: "A visit or call is planned",
+    SnoozeReason.AT_SCHOOL: "They are at school or with somebody now",
+    SnoozeReason.WAITING_FOR_OTHERS: "Waiting to hear from a colleague or the family",
+    SnoozeReason.SPOKE_ALREADY: "We spoke already and will speak again",
+}
+
 _EVENT_WORDS: Final[dict[str, str]] = {
     "created": "Alert raised",
     "notification_queued": "A message to {who} is on its way",
     "notification_sent": "Message sent to {who}",
     "no_notification_sent": "No message could be sent",
-    "escalated": "Nobody had accepted, so {who} was asked as well",
-    "overdue": "Still waiting for somebody to accept",
+    "escalated": "Nobody had accepted, so more people were asked",
+    "overdue": "Still waiting for somebody to accept; everybody was asked again",
+    "held": "Out of hours: it waits until work begins",
+    "step_skipped": "The key worker is not there, so others were asked at once",
+    "nobody_watching": "Out of hours, and there is no duty line: nobody is watching",
+    "snoozed": "{who} put it off",
+    "passed_on": "{who} offered it to a colleague; until they take it, it stays where it is",
+    "reminded": "{who} was asked how it went",
+    "re_opened": "It was not closed in time, so somebody else was asked",
+    "re_raised": "The change went on or grew, so another alert was raised",
     "accepted": "{who} is on it",
     "duplicate_suppressed": "{who} said “I'm on it” again",
     "worsened": "The change became larger",
@@ -59,11 +89,21 @@ _EVENT_WORDS: Final[dict[str, str]] = {
     "closed": "Closed by {who}",
 }
 
+_ACTION_WORDS: Final[dict[str, str]] = {
+    "accept": "I'm on it",
+    "hand_over": "Pass on",
+    "snooze": "Put off",
+}
+
 _REFUSED_WORDS: Final[dict[str, str]] = {
     "not_assigned": "{who} tried to act, but is not assigned to this person",
     "already_closed": "{who} tried to act, but it was already closed",
     "accepted_by_another": "{who} said “I'm on it”, but somebody else already was",
     "unknown_outcome": "{who} tried to close it with an outcome that does not exist",
+    "level_rose_since": "{who} answered before it became more urgent, so it was asked again",
+    "receiver_cannot": "{who} wanted to pass it on to somebody who cannot take it",
+    "snooze_without_reason": "{who} wanted to put it off without a reason",
+    "snooze_too_long": "{who} wanted to put it off for longer than is agreed",
 }
 
 _SUGGESTIONS: Final[dict[str, str]] = {
@@ -97,7 +137,16 @@ def event_words(kind: str, reason: str, who: str | None) -> str:
 
 def action_words(kind: str, outcome: str | None) -> str:
     """Return what somebody asked of an alert."""
-    return "I'm on it" if kind == "accept" else f"Close: {outcome_words(outcome)}"
+    if kind == "close":
+        return f"Close: {outcome_words(outcome)}"
+    return _ACTION_WORDS.get(kind, sentence_case(kind))
+
+
+def snooze_words(reason: str | None) -> str:
+    """Return why an alert was put off; a reason that we do not know is still shown."""
+    if reason is None:
+        return ""
+    return SnoozeReason(reason).words if reason in list(SnoozeReason) else sentence_case(reason)
 
 
 def suggestion_words(level: str, cause: str) -> str:

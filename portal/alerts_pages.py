@@ -10,13 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 
 from aiohttp import web
-from pydantic import BaseModel, StringConstraints
 
-from portal.alert_rows import AlertRow, OpenAlertRow, StoryRow, WaitingAction
-from portal.alert_words import Outcome, outcome_words, suggestion_words
+from portal.alert_forms import (
+    NOTE_CHARACTERS_MAX,
+    AlertForm,
+    CloseForm,
+    HandOverForm,
+    SnoozeForm,
+    snooze_choices,
+    snooze_end,
+)
+from portal.alert_rows import AlertRow, Colleague, OpenAlertRow, StoryRow, WaitingAction
+from portal.alert_words import Outcome, SnoozeReason, outcome_words, suggestion_words
 from portal.context import (
     SETTINGS,
     Audience,
@@ -42,9 +50,6 @@ OPEN_ALERTS_MAX: Final = 200
 STORY_MAX: Final = 200
 """An alert that escalates every hour for a week stays below this."""
 
-NOTE_CHARACTERS_MAX: Final = 500
-"""Enough for what the next colleague needs; the record of the visit belongs elsewhere."""
-
 SPARKLINE_DAYS: Final = 21
 """Three weeks show a usual stretch before the change on a phone's width."""
 
@@ -56,6 +61,8 @@ class ActionKind(StrEnum):
 
     ACCEPT = "accept"
     CLOSE = "close"
+    HAND_OVER = "hand_over"
+    SNOOZE = "snooze"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +71,19 @@ class _AlertView:
     explanation: Explanation
     waiting: list[WaitingAction]
     story: list[StoryRow]
+    colleagues: list[Colleague]
     trend: FeatureTrend | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     kind: ActionKind
+    seen_level: str | None
     outcome: Outcome | None = None
     note: str = ""
-
-
-class CloseForm(BaseModel):
-    """How somebody closes an alert; kept as typed, so that a mistake does not cost the note."""
-
-    outcome: str = ""
-    note: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
-
-    def errors(self) -> dict[str, str]:
-        """Return what is wrong with it, by field."""
-        found: dict[str, str] = {}
-        if self.outcome not in list(Outcome):
-            found["outcome"] = "Choose what you found"
-        if len(self.note) > NOTE_CHARACTERS_MAX:
-            found["note"] = f"Shorten the note to {NOTE_CHARACTERS_MAX} characters"
-        return found
+    to_staff_id: int | None = None
+    snooze_reason: SnoozeReason | None = None
+    snooze_until: datetime | None = None
 
 
 async def show_list(request: web.Request) -> web.Response:
@@ -123,7 +119,37 @@ async def show_alert(request: web.Request) -> web.Response:
 
 async def accept_alert(request: web.Request) -> web.Response:
     """Write down that somebody says "I'm on it"."""
-    await _ask(request, _Asked(ActionKind.ACCEPT))
+    form = await read_form(request, AlertForm) if request.can_read_body else AlertForm()
+    if form is None:
+        raise web.HTTPBadRequest
+    await _ask(request, _Asked(ActionKind.ACCEPT, form.seen_level))
+    raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
+
+
+async def pass_alert_on(request: web.Request) -> web.Response:
+    """Write down to whom somebody passes an alert on; it stays with them until it is taken."""
+    form = await read_form(request, HandOverForm)
+    if form is None:
+        raise web.HTTPBadRequest
+    await _ask(request, _Asked(ActionKind.HAND_OVER, form.seen_level, to_staff_id=form.to))
+    raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
+
+
+async def snooze_alert(request: web.Request) -> web.Response:
+    """Write down why somebody puts an alert off, and until when."""
+    form = await read_form(request, SnoozeForm)
+    if form is None:
+        raise web.HTTPBadRequest
+    viewer, now = viewer_of(request), now_of(request)
+    async with transaction(request) as connection:
+        alert = await _find_alert(connection, request, viewer, now)
+    asked = _Asked(
+        ActionKind.SNOOZE,
+        form.seen_level,
+        snooze_reason=form.reason,
+        snooze_until=snooze_end(form.until, now, alert.timezone),
+    )
+    await _ask(request, asked)
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
@@ -134,7 +160,8 @@ async def close_alert(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if errors := form.errors():
         return await _alert_page(request, errors=errors, form=form, status=422)
-    await _ask(request, _Asked(ActionKind.CLOSE, Outcome(form.outcome), form.note))
+    closing = _Asked(ActionKind.CLOSE, form.seen_level, Outcome(form.outcome), form.note)
+    await _ask(request, closing)
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
@@ -159,6 +186,8 @@ async def _alert_page(
             "suggestion": suggestion_words(alert.level, alert.cause),
             "outcome": outcome_words(alert.outcome),
             "outcomes": list(Outcome),
+            "snooze_reasons": list(SnoozeReason),
+            "snooze_choices": snooze_choices(alert.level, now, alert.timezone),
             "may_act": viewer.audience is Audience.PRACTITIONER and not waiting_kinds,
             "mine": alert.accepted_by == staff_id,
             "note_characters_max": NOTE_CHARACTERS_MAX,
@@ -194,6 +223,12 @@ async def _read_view(
         explanation=explanation,
         waiting=await rows(connection, WaitingAction, _QUERIES["waiting_actions"], values),
         story=await rows(connection, StoryRow, _QUERIES["story"], values),
+        colleagues=await rows(
+            connection,
+            Colleague,
+            _QUERIES["colleagues"],
+            {"person_id": alert.person_id, "staff_id": staff_id, "now": now},
+        ),
         trend=await _sparkline(connection, alert, explanation, staff_id, now),
     )
 
@@ -239,6 +274,10 @@ async def _ask(request: web.Request, asked: _Asked) -> None:
             "kind": asked.kind,
             "outcome": asked.outcome,
             "note": asked.note,
+            "seen_level": asked.seen_level,
+            "to_staff_id": asked.to_staff_id,
+            "snooze_reason": asked.snooze_reason,
+            "snooze_until": asked.snooze_until,
             "now": now,
         }
         cursor = await connection.execute(_QUERIES["ask_of_alert"], values)

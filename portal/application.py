@@ -107,6 +107,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _ALERT, alerts_pages.show_alert, _STAFF),
     Route("POST", _ALERT + "/accept", alerts_pages.accept_alert, _PRACTITIONER),
     Route("POST", _ALERT + "/close", alerts_pages.close_alert, _PRACTITIONER),
+    Route("POST", _ALERT + "/pass-on", alerts_pages.pass_alert_on, _PRACTITIONER),
+    Route("POST", _ALERT + "/snooze", alerts_pages.snooze_alert, _PRACTITIONER),
     Route("GET", "/people", clinician_pages.show_people, _CLINICIAN),
     Route("GET", _PERSON, person_page.show_person, _STAFF),
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),

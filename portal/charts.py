@@ -35,6 +35,9 @@ SPAN: Final = 1000.0
 TICKS_ACROSS: Final = 4
 """Four dates fit side by side on a screen of 320 pixels."""
 
+WORD_PERCENT: Final = 20
+"""Two short words fit into a fifth of the narrowest chart, that of a screen of 320 pixels."""
+
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 """A step of 2.5 would put "58" at 57.5 where a measure has no decimals."""
 
@@ -68,6 +71,21 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Shade:
+    """A time without data: a shade over the whole height, with a word where there is room."""
+
+    first_percent: float
+    width_percent: float
+    text: str
+
+    @classmethod
+    def of(cls, start: float, end: float) -> Shade:
+        """Return the shade between two parts of the width, 0 to 1."""
+        width = round((end - start) * 100, 2)
+        return cls(round(start * 100, 2), width, "no data" if width >= WORD_PERCENT else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Everything that the template draws."""
 
@@ -79,6 +97,7 @@ class Chart:
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     marks: tuple[Mark, ...]
+    shades: tuple[Shade, ...] = ()
 
 
 def daily_chart(
@@ -124,6 +143,7 @@ def hourly_chart(
     highest: Floats,
     zone: str,
     write: Callable[[float], str],
+    shades: Sequence[Shade] = (),
 ) -> Chart | None:
     """Return the chart of lowest, middle and highest an hour, or None when there is nothing."""
     if not np.isfinite(middle).any():
@@ -140,6 +160,7 @@ def hourly_chart(
         across=_hour_ticks(first_hour, len(middle), zone),
         up=tuple(Tick(float(down(np.array([tick]))[0]), write(tick)) for tick in ticks),
         marks=(),
+        shades=tuple(shades),
     )
 
 

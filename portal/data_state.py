@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from portal.explanation import read_explanation
+from portal.no_data import because_words
 from portal.words import (
     counted,
     day_words,
@@ -57,6 +58,9 @@ class DataFacts:
     off_noticed_at: datetime | None = None
     """When the device was noticed to be off the body, where that asks for nothing."""
     off_explanation: object = None
+    no_data_reason: str | None = None
+    """Why nothing comes now, as ingest classified it; None where it did not have to."""
+    battery_percent: int | None = None
 
 
 def data_state(facts: DataFacts, now: datetime, silence_after: timedelta) -> DataState:
@@ -97,9 +101,11 @@ def data_state_words(facts: DataFacts, state: DataState, now: datetime) -> str:
     if state is DataState.PAUSED:
         return _paused_words(facts, now)
     if state is DataState.NEVER:
-        return "No data yet: the device has not sent anything."
+        why = because_words(facts.no_data_reason, facts.battery_percent)
+        return f"No data yet{why or ': the device has not sent anything'}."
     if state is DataState.SILENT and facts.heard_at is not None:
-        return f"No data since {moment_words(facts.heard_at, facts.timezone, now)}."
+        why = because_words(facts.no_data_reason, facts.battery_percent)
+        return f"No data since {moment_words(facts.heard_at, facts.timezone, now)}{why}."
     if state is DataState.NO_RECENT_DAY:
         return f"The last day that we have is {day}."
     if state is DataState.HARDLY_WORN:

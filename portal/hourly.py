@@ -5,12 +5,14 @@ Each hour shows the lowest, the middle and the highest minute. An hour without d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from portal.charts import Chart, hourly_chart
+from portal.charts import Chart, Shade, hourly_chart
+from portal.no_data import NoDataRow, joined
 from portal.words import clock_words, counted, day_words, local_day, moment_words, number_words
 
 
@@ -45,7 +47,13 @@ class HourlyTrend:
     table: tuple[HourLine, ...]
 
 
-def hourly_trend(hours: list[HourRow], end: datetime, count: int, zone: str) -> HourlyTrend:
+def hourly_trend(
+    hours: list[HourRow],
+    end: datetime,
+    count: int,
+    zone: str,
+    missing: Sequence[NoDataRow] = (),
+) -> HourlyTrend:
     """Return the trend of the `count` hours before `end`, which is a whole hour."""
     first = end - timedelta(hours=count)
     columns = np.full((3, count), np.nan)
@@ -53,8 +61,25 @@ def hourly_trend(hours: list[HourRow], end: datetime, count: int, zone: str) -> 
         index = round((row.hour - first) / timedelta(hours=1))
         if 0 <= index < count:
             columns[:, index] = (row.lowest, row.middle, row.highest)
-    chart = hourly_chart(first, columns[0], columns[1], columns[2], zone, number_words)
+    chart = hourly_chart(
+        first,
+        columns[0],
+        columns[1],
+        columns[2],
+        zone,
+        number_words,
+        _shades(missing, first, count),
+    )
     return HourlyTrend(chart, _sentence(hours, count, zone, end), _table(hours, zone))
+
+
+def _shades(missing: Sequence[NoDataRow], first: datetime, count: int) -> list[Shade]:
+    """Return where the chart says "no data": whatever the reason, in one shape."""
+    shades = []
+    for row in joined(missing):
+        start, end = ((one - first) / timedelta(hours=count) for one in row)
+        shades.append(Shade.of(max(0.0, start), min(1.0, end)))
+    return shades
 
 
 def _sentence(hours: list[HourRow], count: int, zone: str, end: datetime) -> str:

@@ -60,6 +60,8 @@ class PersonRow:
     open_families: list[str]
     off_noticed_at: datetime | None
     off_explanation: object
+    no_data_reason: str | None
+    battery_percent: int | None
 
     @property
     def facts(self) -> DataFacts:
@@ -76,6 +78,8 @@ class PersonRow:
             open_families=tuple(self.open_families),
             off_noticed_at=self.off_noticed_at,
             off_explanation=self.off_explanation,
+            no_data_reason=self.no_data_reason,
+            battery_percent=self.battery_percent,
         )
 
 

@@ -13,7 +13,14 @@ SELECT person.person_id, person.timezone,
          WHERE episode.person_id = person.person_id AND episode.closed_at IS NULL
            AND episode.level <> 'usual'), '{}'
     ) AS open_families,
-    device_off.opened_at AS off_noticed_at, device_off.explanation AS off_explanation
+    device_off.opened_at AS off_noticed_at, device_off.explanation AS off_explanation,
+    CASE
+        WHEN device_now.in_use THEN
+            CASE WHEN outage.is_open THEN 'our_outage' ELSE silence.reason END
+        WHEN device_now.is_revoked THEN 'device_revoked'
+        ELSE 'not_assigned'
+    END AS no_data_reason,
+    silence.battery_percent
 FROM (
     SELECT DISTINCT assignment.person_id FROM assignment
     WHERE assignment.staff_id = %(staff_id)s AND assignment.valid_from <= %(now)s
@@ -47,6 +54,22 @@ LEFT JOIN LATERAL (
       AND episode.family = 'device' AND episode.level = 'usual'
     ORDER BY opened_at DESC LIMIT 1
 ) AS device_off ON true
+LEFT JOIN LATERAL (
+    SELECT silence.reason, silence.battery_percent FROM silence
+    WHERE silence.person_id = person.person_id AND silence.ended_at IS NULL
+    ORDER BY silence.silent_from DESC LIMIT 1
+) AS silence ON true
+LEFT JOIN LATERAL (
+    SELECT bool_or(device.revoked_at IS NULL OR device.revoked_at > %(now)s) AS in_use,
+        bool_or(device.revoked_at <= %(now)s) AS is_revoked
+    FROM device_assignment JOIN device USING (device_id)
+    WHERE device_assignment.person_id = person.person_id AND device_assignment.valid_from <= %(now)s
+      AND (device_assignment.valid_until IS NULL OR device_assignment.valid_until > %(now)s)
+) AS device_now ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) > 0 AS is_open FROM outage
+    WHERE outage.ended_at IS NULL AND person.shard = ANY (outage.shards)
+) AS outage ON true
 WHERE %(person_id)s::integer IS NULL OR person.person_id = %(person_id)s
 ORDER BY name, person.person_id
 LIMIT %(limit)s;

@@ -19,6 +19,7 @@ from portal.context_notes import NoteRow, Reader
 from portal.daily import DayRow, all_trends
 from portal.explanation import first_changed_day, read_explanation
 from portal.hourly import HourlyTrend, HourRow, hourly_trend
+from portal.no_data import NoDataLine, NoDataRow, no_data_lines, no_data_sentence
 from portal.note_pages import notes_for_staff
 from portal.people import LookedAt, PersonRow, find_person, log_look, person_card
 from portal.rendering import page
@@ -122,6 +123,8 @@ class _PersonView:
     notes: list[NoteRow]
     last_worn_day: date | None
     has_days: bool
+    no_data: list[NoDataLine]
+    no_data_sentence: str
 
 
 async def show_person(request: web.Request) -> web.Response:
@@ -181,12 +184,13 @@ async def _read_view(
         connection, EpisodeRow, _QUERIES["episodes"], {**values, "limit": EPISODES_MAX}
     )
     hours = await rows(connection, HourRow, _QUERIES["heart_rate_by_hour"], values)
+    missing = await rows(connection, NoDataRow, _QUERIES["no_data"], values)
     last_worn = await first_row(connection, LastDayRow, _QUERIES["last_worn_day"], values)
     changed = changed_days(episodes, window, person.timezone, now)
     trends = all_trends(days, window.first_day, window.last_day, changed, person.name)
     return _PersonView(
         trends=grouped_trends(trends),
-        hourly=hourly_trend(hours, end, HOURS, person.timezone),
+        hourly=hourly_trend(hours, end, HOURS, person.timezone, missing),
         episodes=episodes,
         alerts=await rows(
             connection, PersonAlertRow, _QUERIES["alerts"], {**values, "limit": ALERTS_MAX}
@@ -196,6 +200,8 @@ async def _read_view(
         ),
         last_worn_day=last_worn.day if last_worn else None,
         has_days=bool(days),
+        no_data=no_data_lines(missing, person.timezone, now),
+        no_data_sentence=no_data_sentence(missing),
     )
 
 

@@ -32,6 +32,10 @@ WHERE alert.person_id = %(person_id)s
 ORDER BY alert.state = 'closed', alert.raised_at DESC
 LIMIT %(limit)s;
 
+-- name: no_data
+SELECT starts_at, ends_at, kind
+FROM no_data_for_staff(%(staff_id)s, %(person_id)s, %(now)s, %(first_time)s, %(end_time)s);
+
 -- name: heart_rate_by_hour
 SELECT date_bin('1 hour', time, TIMESTAMPTZ '2000-01-01 00:00Z') AS hour,
     min(heart_rate)::float8 AS lowest,

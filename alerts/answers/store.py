@@ -10,22 +10,37 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.rows import kwargs_row
 
-from alerts.actions import Action, decide_action
-from alerts.reasons import ActionKind, ActionReason, AlertEventKind, DeliveryReason
+from alerts.actions import Action, Target, decide_action
+from alerts.decisions import Tell
+from alerts.reasons import (
+    ActionKind,
+    ActionReason,
+    AlertEventKind,
+    DecisionReason,
+    DeliveryReason,
+)
 from alerts.store import (
     BATCH_MOST,
     LOOK_BACK_USUAL,
+    AlertRow,
     Desk,
+    advance,
     lock_alert,
+    progress_of,
+    queue,
+    readable_policy,
     record,
     tell_portal,
     withhold,
 )
 from tidewell.database import Connection, Queries
+from tidewell.vocabulary import Level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from alerts.progress import Progress
 
 _SQL: Final = Queries("alerts.answers", "store.sql")
 
@@ -39,13 +54,31 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Action:
+class _Row:
     staff_id: int
     kind: str
     outcome: str | None
     note: str
     at: datetime
-    is_assigned: bool
+    seen_level: str | None
+    to_staff_id: int | None
+    snooze_reason: str | None
+    snooze_until: datetime | None
+    may_act: bool
+    may_receiver_act: bool
+
+    def as_action(self) -> Action:
+        return Action(
+            kind=ActionKind(self.kind),
+            staff_id=self.staff_id,
+            at=self.at,
+            outcome=self.outcome,
+            seen_level=Level(self.seen_level) if self.seen_level else None,
+            to_staff_id=self.to_staff_id,
+            may_receiver_act=self.may_receiver_act,
+            snooze_reason=self.snooze_reason,
+            until=self.snooze_until,
+        )
 
 
 async def listen(connection: Connection) -> None:
@@ -69,39 +102,68 @@ async def fold(desk: Desk, pending: Pending) -> ActionReason | None:
     """Do, or refuse, what somebody asked of an alert; `None` when another process has."""
     async with desk.connection.transaction():
         alert = await lock_alert(desk, pending.alert_id)
-        action = await _fetch_action(desk, pending.alert_action_id)
-        if alert is None or action is None:
+        row = await _fetch_action(desk, pending.alert_action_id)
+        if alert is None or row is None:
             return None
-        verdict = decide_action(
-            Action(ActionKind(action.kind), action.staff_id, action.outcome),
-            alert.state,
-            alert.accepted_by,
-            is_assigned=action.is_assigned,
-        )
+        progress = await progress_of(desk, alert)
+        target = _as_target(alert, progress)
+        verdict = decide_action(row.as_action(), target, may_act=row.may_act)
         await record(
             desk,
             alert.alert_id,
             verdict.kind,
             verdict.reason,
-            at=action.at,
-            staff_id=action.staff_id,
+            at=row.at,
+            staff_id=row.staff_id,
             alert_action_id=pending.alert_action_id,
+            detail=row.snooze_reason or "",
         )
-        await _apply(desk, alert.alert_id, action, verdict.kind)
+        await _apply(desk, alert, row, verdict.kind)
+        if verdict.reason is ActionReason.LEVEL_ROSE_SINCE and row.staff_id not in progress.asked:
+            number = f"{progress.demand}.seen.{pending.alert_action_id}"
+            asking = Tell(number, (row.staff_id,), None)
+            await queue(desk, alert, asking, DecisionReason.SEEN_AT_LOWER_LEVEL)
         await tell_portal(desk, alert.alert_id)
     return verdict.reason
 
 
-async def _apply(desk: Desk, alert_id: int, action: _Action, kind: AlertEventKind) -> None:
-    """Store an answer and take back what was still to be sent."""
-    answer = {"alert_id": alert_id, "staff_id": action.staff_id, "at": action.at}
-    if kind is AlertEventKind.ACCEPTED:
-        await desk.connection.execute(_SQL["accept"], answer)
-        await _take_back(desk, alert_id, DeliveryReason.ALREADY_ACCEPTED)
+def _as_target(alert: AlertRow, progress: Progress) -> Target:
+    policy = readable_policy(alert.policy).as_policy()
+    return Target(
+        state=alert.state,
+        level=alert.level,
+        accepted_by=alert.accepted_by,
+        offered_to=alert.offered_to,
+        is_owner_reminded=progress.reminded_at is not None,
+        snooze_most=policy.snooze_most[alert.level],
+    )
+
+
+async def _apply(desk: Desk, alert: AlertRow, row: _Row, kind: AlertEventKind) -> None:
+    """Store an answer, take back what was still to be sent, and set the owner's timer."""
+    answer = {"alert_id": alert.alert_id, "staff_id": row.staff_id, "at": row.at}
+    if kind in (AlertEventKind.ACCEPTED, AlertEventKind.SNOOZED):
+        snooze = {"snoozed_until": row.snooze_until, "snooze_reason": row.snooze_reason}
+        await desk.connection.execute(_SQL["accept"], {**answer, **snooze})
+        await _take_back(desk, alert.alert_id, DeliveryReason.ALREADY_ACCEPTED)
+        await _set_timer(desk, alert.alert_id)
     elif kind is AlertEventKind.CLOSED:
-        closing = {**answer, "outcome": action.outcome, "note": action.note}
+        closing = {**answer, "outcome": row.outcome, "note": row.note}
         await desk.connection.execute(_SQL["close"], closing)
-        await _take_back(desk, alert_id, DeliveryReason.ALREADY_CLOSED)
+        await _take_back(desk, alert.alert_id, DeliveryReason.ALREADY_CLOSED)
+    elif kind is AlertEventKind.PASSED_ON and row.to_staff_id is not None:
+        offer = {"alert_id": alert.alert_id, "to_staff_id": row.to_staff_id}
+        await desk.connection.execute(_SQL["offer"], offer)
+        asking = Tell(f"passed on {row.at.isoformat()}", (row.to_staff_id,), None)
+        await queue(desk, alert, asking, DecisionReason.PASSED_ON)
+
+
+async def _set_timer(desk: Desk, alert_id: int) -> None:
+    """Ask the policy about an alert that has an owner now: it says when to come back."""
+    owned = await lock_alert(desk, alert_id)
+    if owned is None:
+        raise AssertionError("an alert vanished while its row was held")
+    await advance(desk, owned)
 
 
 async def _take_back(desk: Desk, alert_id: int, reason: DeliveryReason) -> None:
@@ -111,7 +173,7 @@ async def _take_back(desk: Desk, alert_id: int, reason: DeliveryReason) -> None:
         await withhold(desk, alert_id, reason, staff_id=staff_id, channel=channel)
 
 
-async def _fetch_action(desk: Desk, alert_action_id: int) -> _Action | None:
-    async with desk.connection.cursor(row_factory=kwargs_row(_Action)) as cursor:
+async def _fetch_action(desk: Desk, alert_action_id: int) -> _Row | None:
+    async with desk.connection.cursor(row_factory=kwargs_row(_Row)) as cursor:
         await cursor.execute(_SQL["action"], {"alert_action_id": alert_action_id})
         return await cursor.fetchone()

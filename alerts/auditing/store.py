@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.rows import kwargs_row
 
-from alerts.auditor import LATE_AFTER, audit
-from alerts.reasons import AlertState, DeliveryReason
+from alerts.auditor import LATE_AFTER, PUT_OFF_MOST, PUT_OFF_MOST_IN_BUNDLE, audit
+from alerts.reasons import AlertState, AuditReason, DeliveryReason
 from alerts.store import BATCH_MOST, Desk, lock_alert, withhold
 from tidewell.database import Queries
 from tidewell.logs import get_logger
@@ -41,7 +41,7 @@ async def audit_alerts(desk: Desk) -> Summary:
     async with desk.connection.cursor(row_factory=kwargs_row(_Row)) as cursor:
         await cursor.execute(_SQL["unclosed_alerts"])
         rows = await cursor.fetchall()
-    violations = repaired = 0
+    violations = repaired = await _pull_in_put_off(desk)
     for row in rows:
         reason = audit(AlertState(row.state), row.wake_at, desk.now)
         if reason.is_violation:
@@ -58,6 +58,24 @@ async def audit_alerts(desk: Desk) -> Summary:
 async def _repair(desk: Desk, row: _Row) -> int:
     parameters = {"alert_id": row.alert_id, "wake_at": row.wake_at, "now": desk.now}
     return (await desk.connection.execute(_SQL["repair"], parameters)).rowcount
+
+
+async def _pull_in_put_off(desk: Desk) -> int:
+    """Let messages leave now that wait for a time which only a clock that was ahead can mean."""
+    far = {
+        "now": desk.now,
+        "far": desk.now + PUT_OFF_MOST,
+        "far_in_bundle": desk.now + PUT_OFF_MOST_IN_BUNDLE,
+    }
+    rows = await (await desk.connection.execute(_SQL["pull_in_put_off"], far)).fetchall()
+    for delivery_id, alert_id in rows:
+        get_logger().error(
+            "a message was put off by a clock that was ahead",
+            delivery_id=delivery_id,
+            alert_id=alert_id,
+            reason=AuditReason.MESSAGE_PUT_OFF.value,
+        )
+    return len(rows)
 
 
 async def _give_up_unserved(desk: Desk) -> None:

@@ -17,7 +17,15 @@ RETURNING staff_id, channel;
 -- name: wake_now
 UPDATE alert
 SET wake_at = least(wake_at, %(now)s)
-WHERE alert_id = %(alert_id)s AND state IN ('raised', 'notified');
+WHERE alert_id = %(alert_id)s AND state <> 'closed';
+
+-- A lease that ends so late was taken by the same clock; a receiver who sees a message twice shows one.
+-- name: pull_in_put_off
+UPDATE delivery
+SET attempt_at = least(attempt_at, %(now)s), lease_owner = NULL, lease_until = NULL
+WHERE state = 'waiting'
+  AND (lease_until > %(far)s OR attempt_at > CASE WHEN bundle IS NULL THEN %(far)s ELSE %(far_in_bundle)s END)
+RETURNING delivery_id, alert_id;
 
 -- name: unclosed_alerts
 SELECT alert_id, state, wake_at FROM alert WHERE state <> 'closed' ORDER BY alert_id;
@@ -25,7 +33,7 @@ SELECT alert_id, state, wake_at FROM alert WHERE state <> 'closed' ORDER BY aler
 -- name: repair
 UPDATE alert
 SET wake_at = %(now)s
-WHERE alert_id = %(alert_id)s AND state IN ('raised', 'notified')
+WHERE alert_id = %(alert_id)s AND state <> 'closed'
   AND wake_at IS NOT DISTINCT FROM %(wake_at)s
 RETURNING alert_id;
 

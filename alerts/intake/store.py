@@ -1,7 +1,7 @@
 """Intake in PostgreSQL: one transaction holds the decision on an event and all that follows.
 
 Every event gets a row in `alert_intake` with its reason: the proof that none was overlooked.
-Whatever follows from an episode holds the episode's lock, so its events are taken in one by one.
+Whatever follows for a person and a cause holds one lock, so its events are taken in one by one.
 """
 
 from __future__ import annotations
@@ -9,11 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from psycopg.rows import kwargs_row
+from psycopg.rows import kwargs_row, scalar_row
 from psycopg.types.json import Jsonb
 
-from alerts.policy import EpisodeEvent, ExistingAlert, PolicyDocument, decide_intake
-from alerts.reasons import AlertEventKind, DecisionReason, EpisodeEventKind, IntakeReason
+from alerts.policy import PolicyDocument
+from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
+from alerts.reasons import (
+    AlertEventKind,
+    AlertState,
+    DecisionReason,
+    EpisodeEventKind,
+    IntakeReason,
+)
 from alerts.store import (
     BATCH_MOST,
     LOOK_BACK_USUAL,
@@ -43,6 +50,8 @@ class Pending:
 
     episode_event_id: int
     episode_id: int
+    person_id: int
+    family: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class _Event:
     explanation: dict[str, Any]
     person_id: int
     family: str
+    strand: str
     opened_at: datetime
     closed_at: datetime | None
 
@@ -79,20 +89,19 @@ async def unhandled_events(
 async def take_in(desk: Desk, pending: Pending, rng: random.Random) -> IntakeReason | None:
     """Decide on one episode event and store what follows; `None` when another process has."""
     async with desk.connection.transaction():
-        await desk.connection.execute(_SQL["lock_episode"], {"episode_id": pending.episode_id})
+        cause = {"person_id": pending.person_id, "family": pending.family}
+        await desk.connection.execute(_SQL["lock_cause"], cause)
         event = await _fetch_event(desk, pending.episode_event_id)
         if event is None:
             return None
-        alert = await _fetch_alert(desk, "alert_of_episode", {"episode_id": event.episode_id})
-        document = readable_policy(alert.policy) if alert else await site_policy(desk)
-        reason = decide_intake(
-            _as_decided_on(event),
-            ExistingAlert(alert.state, alert.level) if alert else None,
-            desk.now,
-            document.as_policy(),
-        )
-        if reason is IntakeReason.RAISED:
-            alert = await _raise(desk, event, document, rng)
+        alert = await _fetch_alert(desk, "alert_of_cause", {**cause, "strand": event.strand})
+        is_open = alert is not None and alert.state is not AlertState.CLOSED
+        document = readable_policy(alert.policy) if alert and is_open else await site_policy(desk)
+        policy = document.as_policy()
+        former = await _as_existing(desk, event, alert) if alert else None
+        reason = decide_intake(_as_decided_on(event), former, desk.now, policy)
+        if reason in (IntakeReason.RAISED, IntakeReason.RE_RAISED):
+            alert = await _raise(desk, event, document, rng, former=alert)
         elif alert is not None:
             await _apply(desk, event, alert, reason)
         await _record_intake(desk, event, reason, alert)
@@ -104,6 +113,14 @@ def _as_decided_on(event: _Event) -> EpisodeEvent:
     return EpisodeEvent(EpisodeEventKind(event.kind), Level(event.level), event.at, is_moot)
 
 
+async def _as_existing(desk: Desk, event: _Event, alert: AlertRow) -> ExistingAlert:
+    async with desk.connection.cursor(row_factory=scalar_row) as cursor:
+        which = {"alert_id": alert.alert_id, "episode_id": event.episode_id}
+        await cursor.execute(_SQL["is_of_episode"], which)
+        is_same = bool(await cursor.fetchone())
+    return ExistingAlert(alert.state, alert.level, is_same, alert.closed_at, alert.outcome)
+
+
 async def site_policy(desk: Desk) -> PolicyDocument:
     """Return the policy of the site at this time: what it wrote, or what we ship."""
     row = await (await desk.connection.execute(_SQL["site_policy"], {"now": desk.now})).fetchone()
@@ -113,8 +130,14 @@ async def site_policy(desk: Desk) -> PolicyDocument:
 
 
 async def _raise(
-    desk: Desk, event: _Event, document: PolicyDocument, rng: random.Random
+    desk: Desk,
+    event: _Event,
+    document: PolicyDocument,
+    rng: random.Random,
+    *,
+    former: AlertRow | None,
 ) -> AlertRow:
+    """Raise an alert; one that follows a closed one is linked to it, in both histories."""
     alert = await _fetch_alert(
         desk,
         "raise_alert",
@@ -128,13 +151,20 @@ async def _raise(
             "now": desk.now,
             "explanation": Jsonb(event.explanation),
             "policy": Jsonb(document.model_dump(mode="json")),
+            "former_alert_id": former.alert_id if former else None,
         },
     )
     if alert is None:
         raise AssertionError("an INSERT … RETURNING without a row")
-    await record(desk, alert.alert_id, AlertEventKind.CREATED, IntakeReason.RAISED)
+    reason = IntakeReason.RE_RAISED if former else IntakeReason.RAISED
+    before = former.public_id if former else ""
+    await record(desk, alert.alert_id, AlertEventKind.CREATED, reason, detail=before)
+    if former is not None:
+        kind = AlertEventKind.RE_RAISED
+        await record(desk, former.alert_id, kind, reason, detail=alert.public_id)
+        await tell_portal(desk, former.alert_id)
     if event.closed_at is not None:
-        await _mark_back_to_usual(desk, alert.alert_id, event.closed_at)
+        await _mark_back_to_usual(desk, alert.alert_id, event, event.closed_at)
     await advance(desk, alert)
     return alert
 
@@ -144,10 +174,13 @@ async def _apply(desk: Desk, event: _Event, alert: AlertRow, reason: IntakeReaso
     if reason is IntakeReason.WORSENED:
         await _worsen(desk, event, alert)
     elif reason is IntakeReason.BACK_TO_USUAL:
-        await _mark_back_to_usual(desk, alert.alert_id, event.at)
+        await _mark_back_to_usual(desk, alert.alert_id, event, event.at)
         await tell_portal(desk, alert.alert_id)
     else:
         await record(desk, alert.alert_id, AlertEventKind.DUPLICATE_SUPPRESSED, reason)
+        if reason is IntakeReason.MERGED and event.closed_at is None:
+            parameters = {"alert_id": alert.alert_id}
+            await desk.connection.execute(_SQL["mark_changed_again"], parameters)
 
 
 async def _worsen(desk: Desk, event: _Event, alert: AlertRow) -> None:
@@ -175,8 +208,8 @@ async def _worsen(desk: Desk, event: _Event, alert: AlertRow) -> None:
     await advance(desk, raised)
 
 
-async def _mark_back_to_usual(desk: Desk, alert_id: int, at: datetime) -> None:
-    parameters = {"alert_id": alert_id, "at": at}
+async def _mark_back_to_usual(desk: Desk, alert_id: int, event: _Event, at: datetime) -> None:
+    parameters = {"alert_id": alert_id, "episode_id": event.episode_id, "at": at}
     marked = await desk.connection.execute(_SQL["mark_back_to_usual"], parameters)
     if marked.rowcount:
         kind = AlertEventKind.BACK_TO_USUAL

@@ -15,7 +15,7 @@ from psycopg.rows import kwargs_row
 from alerts.deliveries import Message
 from alerts.reasons import AlertEventKind, DeliveryReason
 from alerts.store import Desk, lock_alert, record, tell_portal, withhold
-from alerts.texts import link_to, text_for
+from alerts.texts import bundle_text, link_to, link_to_list, text_for
 from tidewell.database import Queries
 from tidewell.vocabulary import Level
 
@@ -42,6 +42,14 @@ class Claimed:
     channel: str
     attempts: int
     message: Message
+    bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    delivery_id: int
+    alert_id: int
+    staff_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,8 @@ class _Row:
     public_id: str
     level: str
     raised_at: datetime
+    bundle: str | None
+    bundle_people: int | None
 
 
 async def claim(desk: Desk, channel: str, owner: str) -> list[Claimed]:
@@ -77,38 +87,60 @@ async def claim(desk: Desk, channel: str, owner: str) -> list[Claimed]:
 def _claimed(row: _Row, link_base: str) -> Claimed:
     link = link_to(link_base, row.public_id)
     level = Level(row.level)
+    text = text_for(level, link)
+    if row.bundle is not None and (row.bundle_people or 0) > 1:
+        link = link_to_list(link_base)
+        text = bundle_text(row.bundle_people or 0, link)
     message = Message(
-        idempotency_key=row.idempotency_key,
+        idempotency_key=row.bundle or row.idempotency_key,
         public_id=row.public_id,
         staff_id=row.staff_id,
         address=row.address,
         level=level,
-        text=text_for(level, link),
+        text=text,
         link=link,
         raised_at=row.raised_at,
     )
-    return Claimed(row.delivery_id, row.alert_id, row.channel, row.attempts, message)
+    return Claimed(row.delivery_id, row.alert_id, row.channel, row.attempts, message, row.bundle)
 
 
 async def mark_handed_over(desk: Desk, claimed: Claimed) -> bool:
-    """Store that a message left; False when that was stored before."""
+    """Store that a message left, for all that it carried; False when that was stored before."""
+    staff_id = claimed.message.staff_id
+    own = _Member(claimed.delivery_id, claimed.alert_id, staff_id)
+    for member in await _others(desk, claimed):
+        await _mark_one(desk, member, claimed.channel)
+    return await _mark_one(desk, own, claimed.channel)
+
+
+async def _mark_one(desk: Desk, member: _Member, channel: str) -> bool:
     async with desk.connection.transaction():
-        await lock_alert(desk, claimed.alert_id)
-        parameters = {"delivery_id": claimed.delivery_id, "now": desk.now}
+        await lock_alert(desk, member.alert_id)
+        parameters = {"delivery_id": member.delivery_id, "now": desk.now}
         marked = await desk.connection.execute(_SQL["mark_handed_over"], parameters)
         if not marked.rowcount:
             return False
-        await desk.connection.execute(_SQL["mark_notified"], {"alert_id": claimed.alert_id})
+        await desk.connection.execute(_SQL["mark_notified"], {"alert_id": member.alert_id})
         await record(
             desk,
-            claimed.alert_id,
+            member.alert_id,
             AlertEventKind.NOTIFICATION_SENT,
             DeliveryReason.HANDED_OVER,
-            staff_id=claimed.message.staff_id,
-            detail=claimed.channel,
+            staff_id=member.staff_id,
+            detail=channel,
         )
-        await tell_portal(desk, claimed.alert_id)
+        await tell_portal(desk, member.alert_id)
     return True
+
+
+async def _others(desk: Desk, claimed: Claimed) -> list[_Member]:
+    """Return the other messages of a bundle; each belongs to an alert of its own."""
+    if claimed.bundle is None:
+        return []
+    async with desk.connection.cursor(row_factory=kwargs_row(_Member)) as cursor:
+        which = {"bundle": claimed.bundle, "delivery_id": claimed.delivery_id}
+        await cursor.execute(_SQL["bundle_members"], which)
+        return await cursor.fetchall()
 
 
 async def mark_failed(desk: Desk, claimed: Claimed, owner: str, failure: Failure) -> None:

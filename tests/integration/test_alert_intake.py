@@ -64,12 +64,14 @@ class World:
     async def do(self, query: str, *parameters: object) -> None:
         await self.owner.execute(query.encode(), parameters)
 
-    async def open_episode(self, at: datetime, family: str = "illness") -> int:
+    async def open_episode(
+        self, at: datetime, family: str = "illness", person: int | None = None
+    ) -> int:
         episode_id: int = await self.value(
             "INSERT INTO episode (person_id, family, opened_at, level, score, explanation,"
             " detector_version) VALUES (%s, %s, %s, 'check_today', 4, %s, '1')"
             " RETURNING episode_id",
-            self.people.person,
+            person or self.people.person,
             family,
             at,
             Jsonb(EXPLANATION),
@@ -95,18 +97,32 @@ class World:
         return event_id
 
     async def act(
-        self, kind: str, staff_id: int, at: datetime, *, outcome: str | None = None, note: str = ""
+        self,
+        kind: str,
+        staff_id: int,
+        at: datetime,
+        *,
+        outcome: str | None = None,
+        note: str = "",
+        seen_level: str | None = None,
+        to_staff_id: int | None = None,
+        snooze: tuple[str, datetime] | None = None,
     ) -> int:
-        """Ask something of the only alert, as the pages do."""
+        """Ask something of the newest alert, as the pages do."""
         async with self.owner.transaction():
             action_id: int = await self.value(
-                "INSERT INTO alert_action (alert_id, staff_id, kind, outcome, note, at)"
-                " SELECT alert_id, %s, %s, %s, %s, %s FROM alert RETURNING alert_action_id",
+                "INSERT INTO alert_action (alert_id, staff_id, kind, outcome, note, at,"
+                " seen_level, to_staff_id, snooze_reason, snooze_until)"
+                " SELECT max(alert_id), %s, %s, %s, %s, %s, %s, %s, %s, %s FROM alert"
+                " RETURNING alert_action_id",
                 staff_id,
                 kind,
                 outcome,
                 note,
                 at,
+                seen_level,
+                to_staff_id,
+                *(snooze or (None, None)),
             )
             await self.do("SELECT pg_notify('tidewell_alert_action', '')")
         return action_id
@@ -320,7 +336,7 @@ async def test_events_of_one_episode_are_taken_in_one_by_one(
         assert (first, await second) == (IntakeReason.RAISED, IntakeReason.WORSENED)
 
 
-async def test_without_a_key_worker_the_alert_stays_visible_and_comes_back(
+async def test_without_a_key_worker_others_who_are_assigned_are_asked_at_once(
     world: World, alerts: Connection
 ) -> None:
     await world.do("UPDATE assignment SET valid_until = %s WHERE kind = 'key_worker'", NOW)
@@ -328,15 +344,27 @@ async def test_without_a_key_worker_the_alert_stays_visible_and_comes_back(
 
     assert await take_in_all(alerts) == [IntakeReason.RAISED]
 
-    assert await world.history() == ["created:raised", "no_notification_sent:no_key_worker"]
-    later = NOW + timedelta(minutes=15)
-    desk = Desk(alerts, SITE, later)
-    [alert_id] = await due_alerts(desk, [])
-    assert await wake(desk, alert_id) is DecisionReason.NO_KEY_WORKER
-    assert len(await world.history()) == 2
-    overdue = Desk(alerts, SITE, NOW + timedelta(hours=5))
-    assert await wake(overdue, alert_id) is DecisionReason.NOT_ACCEPTED_IN_TIME
+    assert await world.history() == [
+        "created:raised",
+        "step_skipped:no_key_worker",
+        "notification_queued:first_notification",
+    ]
     assert await world.values("SELECT staff_id FROM delivery") == [world.people.clinician]
+
+
+async def test_an_alert_of_a_person_without_anybody_stays_visible_and_comes_back(
+    world: World, alerts: Connection
+) -> None:
+    await world.do("UPDATE assignment SET valid_until = %s", NOW)
+    await world.say(await world.open_episode(NOW), "opened", NOW)
+
+    assert await take_in_all(alerts) == [IntakeReason.RAISED]
+
+    assert await world.history() == ["created:raised", "no_notification_sent:nobody_assigned"]
+    desk = Desk(alerts, SITE, NOW + timedelta(minutes=15))
+    [alert_id] = await due_alerts(desk, [])
+    assert await wake(desk, alert_id) is DecisionReason.NOBODY_ASSIGNED
+    assert len(await world.history()) == 2
 
 
 async def test_the_policy_of_the_day_is_stamped_and_a_broken_one_does_not_stop_alerts(
@@ -359,7 +387,7 @@ async def test_the_policy_of_the_day_is_stamped_and_a_broken_one_does_not_stop_a
 # ---- Escalation ----------------------------------------------------------------
 
 
-async def test_what_nobody_accepts_goes_on_to_everybody_and_then_stays_overdue(
+async def test_what_nobody_accepts_goes_on_to_everybody_and_is_never_left_alone(
     world: World, alerts: Connection
 ) -> None:
     await world.say(await world.open_episode(NOW), "opened", NOW)
@@ -375,9 +403,9 @@ async def test_what_nobody_accepts_goes_on_to_everybody_and_then_stays_overdue(
         reasons
         == [DecisionReason.NOT_ACCEPTED_IN_TIME] * 3 + [DecisionReason.ESCALATIONS_USED_UP] * 2
     )
-    assert await world.value("SELECT count(*) FROM delivery") == 1 + 3 * 2
-    assert (await world.history())[-1] == "overdue:escalations_used_up"
-    assert await world.value("SELECT wake_at FROM alert") == now + timedelta(days=1)
+    assert await world.value("SELECT count(*) FROM delivery") == 1 + 5 * 2
+    assert "overdue:escalations_used_up" in await world.history()
+    assert await world.value("SELECT wake_at FROM alert") == now + timedelta(hours=16)
 
 
 async def test_when_every_message_is_given_up_others_are_asked_before_the_time_is_over(
@@ -391,8 +419,6 @@ async def test_when_every_message_is_given_up_others_are_asked_before_the_time_i
     await messages.mark_failed(desk, claimed, "test", refusal)
 
     assert await wake(desk, claimed.alert_id) is DecisionReason.NOBODY_REACHED
-    later = Desk(alerts, SITE, NOW + timedelta(minutes=15))
-    assert await wake(later, claimed.alert_id) is DecisionReason.NOBODY_REACHED
     assert await world.value("SELECT count(*) FROM delivery WHERE state = 'waiting'") == 2
     assert "no_notification_sent:refused_by_channel" in await world.history()
 

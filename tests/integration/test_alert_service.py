@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from aiohttp import web
+from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from alerts.auditing.store import Summary, audit_alerts
 from alerts.channels.webhook import signature_of
+from alerts.intake import store as intake
 from alerts.sending import store as messages
 from alerts.service import run_alerts
-from alerts.store import Desk
+from alerts.store import Desk, Site
 from tests.integration.test_alert_intake import (
     GIVE_UP_S,
     NOW,
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
 
 
 SECRET = "a secret of this test"
-BOTH_CONNECTED = (
-    "SELECT count(*) = 2 FROM pg_stat_activity"
+ALL_CONNECTED = (
+    "SELECT count(*) = 3 FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name LIKE 'tidewell alerts%%'"
 )
 
@@ -218,6 +221,10 @@ async def test_an_event_is_handed_over_on_the_console_and_the_webhook(
 async def test_two_services_at_once_raise_once_and_hand_over_once(
     world: World, receiver: Receiver
 ) -> None:
+    roomy = {"push_budget": {"in_15_minutes": 100, "in_1_hour": 100, "in_3_hours": 100}}
+    await world.do(
+        "INSERT INTO policy (name, body, valid_from) VALUES ('alerts', %s, %s)", Jsonb(roomy), NOW
+    )
     async with served(world, receiver.settings, services=2) as handed_over:
         for family in ("illness", "sleep", "withdrawal", "drift", "acute_load"):
             now = datetime.now(UTC)
@@ -232,6 +239,52 @@ async def test_two_services_at_once_raise_once_and_hand_over_once(
     assert await world.value("SELECT count(*) FROM alert") == 5
     assert len(handed_over) == await world.value("SELECT count(*) FROM delivery") == 20
     assert len(receiver.keys) == len(set(receiver.keys)) == 10
+
+
+async def test_beyond_the_budget_messages_leave_as_one_that_names_nobody(
+    world: World, alerts: Connection
+) -> None:
+    site = Site("https://pages.example", "https://hook.example", frozenset({"webhook"}), 36)
+    for number in range(6):
+        person = await another_person(world, number)
+        await world.say(await world.open_episode(NOW, person=person), "opened", NOW)
+    desk = Desk(alerts, site, NOW)
+    for pending in await intake.unhandled_events(alerts, []):
+        await intake.take_in(desk, pending, random.SystemRandom())
+    at_once = await messages.claim(desk, "webhook", "test")
+    for claimed in at_once:
+        assert await messages.mark_handed_over(desk, claimed)
+    assert len(at_once) == 3
+    assert await messages.claim(desk, "webhook", "test") == []
+
+    later = Desk(alerts, site, NOW + timedelta(minutes=15))
+    [bundle] = await messages.claim(later, "webhook", "test")
+    assert bundle.message.text == (
+        "Wellbeing: 3 people to check. Open: https://pages.example/alerts"
+    )
+    again = Desk(alerts, site, later.now + messages.LEASE)
+    [repeat] = await messages.claim(again, "webhook", "test")
+    assert repeat.message == bundle.message
+    assert await messages.mark_handed_over(again, repeat)
+    assert await messages.claim(again, "webhook", "test") == []
+    assert await world.values("SELECT DISTINCT state FROM alert") == ["notified"]
+
+
+async def another_person(world: World, number: int) -> int:
+    person: int = await world.value(
+        "INSERT INTO person (label, shard, timezone, reading_level, created_at)"
+        " VALUES (%s, 3, 'Europe/London', '12-15', %s) RETURNING person_id",
+        f"another-{number}",
+        NOW - timedelta(days=90),
+    )
+    await world.do(
+        "INSERT INTO assignment (staff_id, person_id, kind, valid_from)"
+        " VALUES (%s, %s, 'key_worker', %s)",
+        world.people.key_worker,
+        person,
+        NOW - timedelta(days=90),
+    )
+    return person
 
 
 async def test_a_webhook_that_fails_for_a_while_gets_the_same_message_again(
@@ -299,7 +352,7 @@ async def test_a_service_killed_between_send_and_mark_sends_again_under_the_same
 
 async def test_a_lost_hint_delays_and_loses_nothing(world: World) -> None:
     async with served(world) as handed_over:
-        await until(lambda: world.value(BOTH_CONNECTED))
+        await until(lambda: world.value(ALL_CONNECTED))
         now = datetime.now(UTC)
         episode = await world.open_episode(now)
         await world.do(
@@ -314,7 +367,7 @@ async def test_a_lost_hint_delays_and_loses_nothing(world: World) -> None:
 
 async def test_a_lost_database_connection_is_replaced(world: World) -> None:
     async with served(world) as handed_over:
-        await until(lambda: world.value(BOTH_CONNECTED))
+        await until(lambda: world.value(ALL_CONNECTED))
         await world.do(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name LIKE 'tidewell alerts%%'"

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import (
-    AlertFacts,
-    EpisodeEvent,
-    ExistingAlert,
-    PastEvent,
-    PolicyDocument,
-    Recipients,
-    Tell,
-    decide,
-    decide_intake,
-    read_progress,
-)
+from alerts.decisions import AlertFacts, Decision, Note, Reopen, Tell, decide
+from alerts.policy import Policy, PolicyDocument, Step, WorkingHours
+from alerts.progress import PastEvent, read_progress
+from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
 from alerts.reasons import AlertEventKind, AlertState, EpisodeEventKind, IntakeReason
+from alerts.routing import Recipients
 from alerts.texts import PUBLIC_ID_ALPHABET, PUBLIC_ID_LENGTH, link_to, text_for
 from tidewell.vocabulary import Level
 
@@ -31,7 +24,14 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LEVELS = [level for level in Level if level is not Level.USUAL]
-ANSWERED = (AlertState.ACCEPTED, AlertState.CLOSED)
+OFFICE = {
+    "days": {
+        day: {"opens": "09:00", "closes": "17:00"}
+        for day in ("monday", "tuesday", "wednesday", "thursday", "friday")
+    },
+    "bank_holidays": "england-and-wales",
+}
+CHAIN_STEPS = [step for step in Step if step is not Step.EVERYBODY]
 
 times = st.integers(-20 * 86_400, 60).map(lambda second: NOW + timedelta(seconds=second))
 staff_ids = st.integers(1, 5)
@@ -40,6 +40,11 @@ policies = st.builds(
     fresh_within_h=st.integers(1, 100),
     escalations_most=st.integers(1, 5),
     unreached_retry_s=st.integers(60, 7_200),
+    chain=st.lists(st.sampled_from(CHAIN_STEPS), min_size=1, max_size=6, unique=True).map(tuple),
+    working_hours=st.sampled_from([None, WorkingHours.model_validate(OFFICE)]),
+)
+moments = st.integers(0, 40 * 24 * 60).map(
+    lambda minute: datetime(2026, 12, 1, tzinfo=UTC) + timedelta(minutes=minute)
 )
 episode_events = st.builds(
     EpisodeEvent,
@@ -51,62 +56,194 @@ episode_events = st.builds(
 
 @st.composite
 def recipients(draw: st.DrawFn) -> Recipients:
-    assigned = draw(st.frozensets(staff_ids, max_size=4))
-    key_worker = draw(st.sampled_from([None, *sorted(assigned)]))
-    return Recipients(key_worker, assigned)
+    steps: st.SearchStrategy[Step] = st.sampled_from(CHAIN_STEPS)
+    at = draw(st.dictionaries(steps, st.frozensets(staff_ids, max_size=3)))
+    return Recipients(at, draw(st.frozensets(staff_ids, max_size=2)))
 
 
-@st.composite
-def alerts(draw: st.DrawFn) -> AlertFacts:
-    history = draw(
-        st.lists(
-            st.builds(
-                PastEvent,
-                kind=st.sampled_from(AlertEventKind),
-                reason=st.sampled_from(["no_key_worker", "nobody_assigned", "raised"]),
-                at=times,
-                staff_id=st.none() | staff_ids,
-            ),
-            max_size=8,
+@dataclass
+class LivedAlert:
+    """An alert as the store would keep it: decisions are stored and read back as history."""
+
+    level: Level
+    raised_at: datetime
+    state: AlertState = AlertState.RAISED
+    accepted_by: int | None = None
+    accepted_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    is_reached: bool = True
+
+    def __post_init__(self) -> None:
+        self.history = [PastEvent(AlertEventKind.CREATED, "raised", self.raised_at, None)]
+        self.told: list[tuple[str, int]] = []
+
+    def facts(self) -> AlertFacts:
+        return AlertFacts(
+            self.state,
+            self.level,
+            read_progress(self.raised_at, self.history),
+            self.is_reached,
+            self.accepted_by,
+            self.accepted_at,
+            self.snoozed_until,
         )
-    )
-    return AlertFacts(
-        draw(st.sampled_from(AlertState)),
-        draw(st.sampled_from(LEVELS)),
-        read_progress(draw(times), sorted(history, key=lambda event: event.at)),
-        is_reached=draw(st.booleans()),
-    )
+
+    def look(self, people: Recipients, policy: Policy, now: datetime) -> Decision:
+        """Ask the policy and store what it decides."""
+        decision = decide(self.facts(), people, policy, now)
+        for action in decision.actions:
+            if isinstance(action, Reopen):
+                self.state, self.accepted_by, self.snoozed_until = AlertState.RAISED, None, None
+            elif isinstance(action, Note):
+                line = PastEvent(action.kind, action.reason, now, action.staff_id, action.detail)
+                self.history.append(line)
+            else:
+                step = action.step.value if action.step else ""
+                kind, reason = AlertEventKind.NOTIFICATION_QUEUED, decision.reason.value
+                for staff_id in action.staff_ids:
+                    self.told.append((action.number, staff_id))
+                    self.history.append(PastEvent(kind, reason, now, staff_id, step))
+        return decision
+
+    def accept(self, staff_id: int, now: datetime, snoozed_until: datetime | None) -> None:
+        self.state, self.accepted_by, self.accepted_at = AlertState.ACCEPTED, staff_id, now
+        self.snoozed_until = snoozed_until
+        self.history.append(PastEvent(AlertEventKind.ACCEPTED, "accepted", now, staff_id))
+
+    def rise(self, now: datetime) -> None:
+        line = PastEvent(AlertEventKind.WORSENED, "level_rose", now, self.accepted_by)
+        self.history.append(line)
+        self.state, self.level = AlertState.RAISED, Level.CHECK_NOW
+        self.accepted_by = self.snoozed_until = None
 
 
-@given(alerts(), recipients(), policies)
-def test_an_alert_that_nobody_answered_always_has_a_next_wake_up(
-    alert: AlertFacts, people: Recipients, document: PolicyDocument
+Happening = tuple[str, int, int]
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from(["wake", "wake", "wake", "accept", "snooze", "rise", "unreached"]),
+        staff_ids,
+        st.integers(0, 600),
+    ),
+    max_size=12,
+)
+
+
+def live(
+    alert: LivedAlert, policy: Policy, people: list[Recipients], happened: list[Happening]
+) -> list[tuple[datetime, Decision, AlertFacts]]:
+    """Let things happen to an alert, look after each, and look twice each time."""
+    now = alert.raised_at
+    looks: list[tuple[datetime, Decision, AlertFacts]] = []
+    for number, (what, staff_id, minutes) in enumerate([("wake", 1, 0), *happened]):
+        there = people[number % len(people)]
+        if what == "wake" and looks:
+            assert looks[-1][1].wake_at is not None
+            now = max(now, looks[-1][1].wake_at)
+        now += timedelta(minutes=minutes)
+        alert.is_reached = what != "unreached"
+        if what in ("accept", "snooze") and alert.state is not AlertState.ACCEPTED:
+            until = now + timedelta(hours=2) if what == "snooze" else None
+            alert.accept(staff_id, now, until)
+        if what == "rise":
+            alert.rise(now)
+        before = alert.facts()
+        looks.append((now, alert.look(there, policy, now), before))
+        # Only a message that was written down just now can reach somebody.
+        alert.is_reached |= any(isinstance(one, Tell) for one in looks[-1][1].actions)
+        again = decide(alert.facts(), there, policy, now)
+        assert again.actions == (), (looks[-1], again)
+    return looks
+
+
+lives = given(
+    st.builds(LivedAlert, st.sampled_from(LEVELS), moments),
+    policies,
+    st.lists(recipients(), min_size=1, max_size=3),
+    happenings,
+)
+
+
+@lives
+def test_an_alert_that_is_not_closed_always_has_a_next_wake_up_and_looking_twice_does_nothing(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
 ) -> None:
-    decision = decide(alert, people, document.as_policy(), NOW)
-    if alert.state not in ANSWERED:
+    for now, decision, _ in live(alert, document.as_policy(), people, happened):
         assert decision.wake_at is not None
-        assert decision.wake_at > NOW
+        assert decision.wake_at > now
 
 
-@given(alerts(), recipients(), policies)
-def test_an_alert_that_somebody_answered_tells_nobody_and_asks_for_nothing(
-    alert: AlertFacts, people: Recipients, document: PolicyDocument
+@lives
+def test_nobody_is_told_twice_for_one_step(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
 ) -> None:
-    decision = decide(alert, people, document.as_policy(), NOW)
-    if alert.state in ANSWERED:
-        assert decision.actions == ()
-        assert decision.wake_at is None
+    live(alert, document.as_policy(), people, happened)
+    assert len(set(alert.told)) == len(alert.told)
 
 
-@given(alerts(), recipients(), policies)
-def test_only_people_who_are_assigned_are_told_and_each_of_them_once(
-    alert: AlertFacts, people: Recipients, document: PolicyDocument
+@lives
+def test_the_walk_along_the_chain_only_goes_on(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
 ) -> None:
-    for action in decide(alert, people, document.as_policy(), NOW).actions:
-        if isinstance(action, Tell):
-            assert action.staff_ids
-            assert set(action.staff_ids) <= people.assigned
-            assert len(set(action.staff_ids)) == len(action.staff_ids)
+    live(alert, document.as_policy(), people, happened)
+    order = [*document.chain, Step.EVERYBODY]
+    place = -1
+    for line in alert.history:
+        if line.kind in (AlertEventKind.WORSENED, AlertEventKind.RE_OPENED):
+            place = -1
+        if line.kind is AlertEventKind.NOTIFICATION_QUEUED and line.detail:
+            assert order.index(Step(line.detail)) >= place
+            place = order.index(Step(line.detail))
+
+
+@lives
+def test_an_accepted_alert_tells_its_owner_only_until_it_is_open_again(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+) -> None:
+    for _, decision, before in live(alert, document.as_policy(), people, happened):
+        if before.state is AlertState.ACCEPTED:
+            reopens = any(isinstance(action, Reopen) for action in decision.actions)
+            told = {
+                staff_id
+                for action in decision.actions
+                if isinstance(action, Tell)
+                for staff_id in action.staff_ids
+            }
+            assert reopens or told <= {before.accepted_by}
+
+
+@lives
+def test_out_of_hours_never_delays_what_is_to_be_checked_now_and_holds_the_rest(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+) -> None:
+    policy = document.as_policy()
+    always = replace(policy, working_time=None)
+    for now, decision, before in live(alert, policy, people, happened):
+        tells = any(isinstance(action, Tell) for action in decision.actions)
+        if before.level is not Level.CHECK_NOW:
+            assert not tells or policy.is_open(now)
+        elif before.state is not AlertState.ACCEPTED:
+            there = Recipients({Step.KEY_WORKER: frozenset({1})})
+            by_day = decide(before, there, always, now)
+            by_night = decide(before, there, policy, now)
+            assert by_night.wake_at == by_day.wake_at
+
+
+@given(recipients(), policies, moments)
+def test_a_closed_alert_tells_nobody_and_asks_for_nothing(
+    people: Recipients, document: PolicyDocument, now: datetime
+) -> None:
+    closed = replace(LivedAlert(Level.CHECK_NOW, now).facts(), state=AlertState.CLOSED)
+    decision = decide(closed, people, document.as_policy(), now)
+    assert (decision.actions, decision.wake_at) == ((), None)
+
+
+@lives
+def test_only_people_who_are_there_are_told(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+) -> None:
+    everybody = frozenset[int]().union(*(there.present for there in people))
+    live(alert, document.as_policy(), people, happened)
+    assert {staff_id for _, staff_id in alert.told} <= everybody
 
 
 @dataclass

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.actions import Action, decide_action
+from alerts.actions import Action, Target, decide_action
 from alerts.auditor import LATE_AFTER, audit
 from alerts.deliveries import (
     ATTEMPTS_MOST,
@@ -27,6 +28,7 @@ from alerts.reasons import (
     AuditReason,
     DeliveryReason,
     Outcome,
+    SnoozeReason,
 )
 from alerts.set_aside import COMES_BACK_AFTER, MOST, SetAside
 from alerts.texts import (
@@ -80,8 +82,25 @@ def test_public_ids_differ_and_hold_no_letter_that_is_misheard() -> None:
     assert not set("".join(ids)) & set("ILOU")
 
 
-ACCEPT = Action(ActionKind.ACCEPT, 1, None)
-CLOSE = Action(ActionKind.CLOSE, 1, Outcome.ALL_FINE.value)
+ACCEPT = Action(ActionKind.ACCEPT, 1, NOW)
+CLOSE = Action(ActionKind.CLOSE, 1, NOW, Outcome.ALL_FINE.value)
+OPEN = Target(
+    AlertState.NOTIFIED,
+    Level.CHECK_TODAY,
+    accepted_by=None,
+    offered_to=None,
+    is_owner_reminded=False,
+    snooze_most=timedelta(days=1),
+)
+OWNED = replace(OPEN, state=AlertState.ACCEPTED, accepted_by=1)
+HAND_OVER = Action(ActionKind.HAND_OVER, 1, NOW, to_staff_id=2, may_receiver_act=True)
+SNOOZE = Action(
+    ActionKind.SNOOZE,
+    1,
+    NOW,
+    snooze_reason=SnoozeReason.VISIT_PLANNED.value,
+    until=NOW + timedelta(hours=20),
+)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +117,7 @@ CLOSE = Action(ActionKind.CLOSE, 1, Outcome.ALL_FINE.value)
         (CLOSE, "raised", None, False, "action_refused", "not_assigned", "raised"),
         (CLOSE, "closed", 1, True, "action_refused", "already_closed", "closed"),
         (
-            Action(ActionKind.CLOSE, 1, "whatever"),
+            Action(ActionKind.CLOSE, 1, NOW, "whatever"),
             "accepted",
             1,
             True,
@@ -107,7 +126,7 @@ CLOSE = Action(ActionKind.CLOSE, 1, Outcome.ALL_FINE.value)
             "accepted",
         ),
         (
-            Action(ActionKind.CLOSE, 1, None),
+            Action(ActionKind.CLOSE, 1, NOW),
             "accepted",
             1,
             True,
@@ -126,12 +145,59 @@ def test_what_people_ask_is_done_or_refused_with_a_reason(
     reason: str,
     then: str,
 ) -> None:
-    verdict = decide_action(action, AlertState(state), accepted_by, is_assigned=is_assigned)
+    target = replace(OPEN, state=AlertState(state), accepted_by=accepted_by)
+    verdict = decide_action(action, target, may_act=is_assigned)
     assert (verdict.kind, verdict.reason, verdict.state) == (
         AlertEventKind(kind),
         ActionReason(reason),
         AlertState(then),
     )
+
+
+@pytest.mark.parametrize(
+    ("action", "target", "kind", "reason"),
+    [
+        # An answer counts for the level that was seen.
+        (replace(ACCEPT, seen_level=Level.CHECK_TODAY), OPEN, "accepted", "accepted"),
+        (replace(ACCEPT, seen_level=Level.CHECK_NOW), OPEN, "accepted", "accepted"),
+        (replace(ACCEPT, seen_level=Level.FOR_REVIEW), OPEN, "action_refused", "level_rose_since"),
+        (replace(CLOSE, seen_level=Level.FOR_REVIEW), OPEN, "action_refused", "level_rose_since"),
+        # Who was reminded says that they are still on it.
+        (ACCEPT, replace(OWNED, is_owner_reminded=True), "accepted", "still_on_it"),
+        # Passing on: it stays with its owner until the receiver takes it.
+        (HAND_OVER, OWNED, "passed_on", "offered"),
+        (HAND_OVER, OPEN, "passed_on", "offered"),
+        (replace(HAND_OVER, staff_id=3), OWNED, "action_refused", "accepted_by_another"),
+        (replace(HAND_OVER, to_staff_id=1), OWNED, "action_refused", "receiver_cannot"),
+        (replace(HAND_OVER, may_receiver_act=False), OWNED, "action_refused", "receiver_cannot"),
+        (replace(ACCEPT, staff_id=2), replace(OWNED, offered_to=2), "accepted", "taken_over"),
+        (
+            replace(ACCEPT, staff_id=3),
+            replace(OWNED, offered_to=2),
+            "action_refused",
+            "accepted_by_another",
+        ),
+        # A snooze has a reason and an end.
+        (SNOOZE, OPEN, "snoozed", "snoozed"),
+        (SNOOZE, OWNED, "snoozed", "snoozed"),
+        (replace(SNOOZE, staff_id=3), OWNED, "action_refused", "accepted_by_another"),
+        (replace(SNOOZE, snooze_reason=None), OPEN, "action_refused", "snooze_without_reason"),
+        (replace(SNOOZE, snooze_reason="tired"), OPEN, "action_refused", "snooze_without_reason"),
+        (replace(SNOOZE, until=None), OPEN, "action_refused", "snooze_too_long"),
+        (replace(SNOOZE, until=NOW), OPEN, "action_refused", "snooze_too_long"),
+        (
+            replace(SNOOZE, until=NOW + timedelta(hours=25)),
+            OPEN,
+            "action_refused",
+            "snooze_too_long",
+        ),
+    ],
+)
+def test_passing_on_putting_off_and_answers_that_came_too_late(
+    action: Action, target: Target, kind: str, reason: str
+) -> None:
+    verdict = decide_action(action, target, may_act=True)
+    assert (verdict.kind.value, verdict.reason.value) == (kind, reason)
 
 
 def test_everybody_is_written_to_on_the_console_the_webhook_and_their_own_addresses() -> None:
@@ -183,7 +249,9 @@ def test_a_refused_message_is_given_up_at_once() -> None:
     ("state", "wake_at", "reason"),
     [
         (AlertState.CLOSED, None, AuditReason.CLOSED),
-        (AlertState.ACCEPTED, None, AuditReason.ACCEPTED),
+        (AlertState.ACCEPTED, NOW, AuditReason.ACCEPTED),
+        (AlertState.ACCEPTED, None, AuditReason.NO_NEXT_STEP),
+        (AlertState.ACCEPTED, NOW - timedelta(hours=1), AuditReason.NEXT_STEP_IS_LATE),
         (AlertState.RAISED, None, AuditReason.NO_NEXT_STEP),
         (AlertState.NOTIFIED, None, AuditReason.NO_NEXT_STEP),
         (AlertState.NOTIFIED, NOW + timedelta(days=1), AuditReason.NEXT_STEP_IS_SET),
@@ -202,6 +270,7 @@ def test_the_auditor_says_what_could_be_forgotten(
     assert reason.is_violation == (
         reason in (AuditReason.NO_NEXT_STEP, AuditReason.NEXT_STEP_IS_LATE)
     )
+    assert AuditReason.MESSAGE_PUT_OFF.is_violation
 
 
 def test_what_is_set_aside_comes_back_and_never_piles_up() -> None:

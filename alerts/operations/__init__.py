@@ -1,0 +1,1 @@
+"""Outages of ours to the people who run the service: once each, through the same channels."""

@@ -1,0 +1,163 @@
+"""Notices to the people who run the service, in PostgreSQL: recorded before sent, marked after.
+
+One transaction holds the decision and the messages; several processes of alerts take turns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from psycopg.rows import kwargs_row
+
+from alerts.deliveries import Address, Failure, Message, addresses_of, idempotency_key
+from alerts.operations.notices import (
+    LEVEL,
+    NOTICE_AFTER,
+    LastNotice,
+    NoticeDecision,
+    Trouble,
+    decide_notice,
+    text_of,
+)
+from alerts.reasons import DeliveryReason
+from tidewell.database import Queries
+
+if TYPE_CHECKING:
+    from alerts.store import Desk
+
+CLAIM_MOST: Final = 20
+"""A site has a handful of administrators."""
+LEASE: Final = timedelta(minutes=10)
+"""Longer than twenty messages at the longest time-out of a channel, one after the other."""
+NOBODY: Final = 0
+"""A site without an administrator is told by its console and its webhook."""
+SERVICE_PAGE: Final = "/service"
+
+_SQL: Final = Queries("alerts.operations", "store.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedNotice:
+    """A message that this process sends next."""
+
+    delivery_id: int
+    channel: str
+    attempts: int
+    message: Message
+
+
+async def look(desk: Desk) -> NoticeDecision:
+    """Decide about our own outages and write down what follows."""
+    async with desk.connection.transaction():
+        await desk.connection.execute(_SQL["lock_notices"])
+        found = {"stale": desk.now - NOTICE_AFTER, "lasting": NOTICE_AFTER}
+        row = await (await desk.connection.execute(_SQL["trouble"], found)).fetchone()
+        assert row is not None  # the query always answers
+        trouble = Trouble(*row)
+        row = await (await desk.connection.execute(_SQL["last_notice"])).fetchone()
+        last = None if row is None else LastNotice(*row[1:])
+        decision = decide_notice(trouble, last, desk.now)
+        if decision is NoticeDecision.RAISED:
+            await _raise(desk, trouble.unheard_since, None)
+        elif decision is NoticeDecision.RAISED_AFTERWARDS:
+            await _raise(desk, trouble.missed_from, trouble.missed_until)
+        elif row is not None:
+            await _change(desk, decision, int(row[0]))
+    return decision
+
+
+async def _change(desk: Desk, decision: NoticeDecision, notice: int) -> None:
+    queries = {
+        NoticeDecision.ENDED: "end_notice",
+        NoticeDecision.SAME_TROUBLE: "open_notice_again",
+    }
+    if decision in queries:
+        parameters = {"notice": notice, "now": desk.now}
+        await desk.connection.execute(_SQL[queries[decision]], parameters)
+
+
+async def _raise(desk: Desk, began_at: datetime | None, ended_at: datetime | None) -> None:
+    values = {
+        "began_at": began_at,
+        "ended_at": ended_at,
+        "is_afterwards": ended_at is not None,
+        "now": desk.now,
+    }
+    row = await (await desk.connection.execute(_SQL["raise_notice"], values)).fetchone()
+    assert row is not None  # INSERT … RETURNING always answers
+    for address in await _addresses(desk):
+        message = {
+            "notice": row[0],
+            "staff_id": address.staff_id,
+            "channel": address.channel,
+            "address": address.address,
+            "idempotency_key": idempotency_key(f"operations {row[0]}", "1", address),
+            "now": desk.now,
+        }
+        await desk.connection.execute(_SQL["queue_notice"], message)
+
+
+async def _addresses(desk: Desk) -> list[Address]:
+    rows = await (await desk.connection.execute(_SQL["admins"])).fetchall()
+    staff_ids = [int(staff_id) for (staff_id,) in rows] or [NOBODY]
+    async with desk.connection.cursor(row_factory=kwargs_row(Address)) as cursor:
+        parameters = {"staff_ids": staff_ids, "now": desk.now}
+        await cursor.execute(_SQL["addresses_of_admins"], parameters)
+        own = [one for one in await cursor.fetchall() if one.channel in desk.site.channels]
+    return addresses_of(staff_ids, own, desk.site.webhook_url)
+
+
+async def claim(desk: Desk) -> list[ClaimedNotice]:
+    """Take messages that are due, for as long as the lease lasts."""
+    parameters = {"now": desk.now, "lease_until": desk.now + LEASE, "most": CLAIM_MOST}
+    rows = await (await desk.connection.execute(_SQL["claim_notices"], parameters)).fetchall()
+    link = desk.site.link_base.rstrip("/") + SERVICE_PAGE
+    return [
+        ClaimedNotice(
+            delivery_id,
+            channel,
+            attempts,
+            Message(
+                idempotency_key=key,
+                public_id=f"operations-{notice}",
+                staff_id=staff_id,
+                address=address,
+                level=LEVEL,
+                text=text_of(link, is_over=is_afterwards),
+                link=link,
+                raised_at=noticed_at,
+            ),
+        )
+        for (
+            delivery_id,
+            notice,
+            staff_id,
+            channel,
+            address,
+            key,
+            attempts,
+            noticed_at,
+            is_afterwards,
+        ) in rows
+    ]
+
+
+async def mark(desk: Desk, claimed: ClaimedNotice, failure: Failure | None) -> None:
+    """Store that a message left, or when it is tried again, if it is."""
+    state = "waiting"
+    if failure is None:
+        state = DeliveryReason.HANDED_OVER.value
+    elif failure.attempt_at is None:
+        state = "given_up"
+    await desk.connection.execute(
+        _SQL["mark_notice"],
+        {
+            "delivery": claimed.delivery_id,
+            "state": state,
+            "attempt_at": (failure.attempt_at if failure else None) or desk.now,
+            "error": failure.error if failure else None,
+            "now": desk.now,
+        },
+    )

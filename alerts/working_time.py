@@ -1,0 +1,115 @@
+"""Working time: when a team is at work, by its own clock, and where a deadline falls.
+
+Rule 1: a span of a day or more counts working days, a shorter one counts working hours.
+Rule 2: a moment that a clock change skips or repeats is read as `tidewell.local_time` reads it, so
+that no deadline is lost in a night when clocks change.
+Rule 3: a calendar that would not open for two months holds nothing back: better told than held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from alerts.bank_holidays import Division, bank_holidays
+from tidewell.local_time import utc_moment, zone_table
+
+DAY: Final = timedelta(days=1)
+LOOK_AHEAD_DAYS: Final = 62
+"""Longer than any closing of a service; see rule 3."""
+
+_EPOCH: Final = date(1970, 1, 1)
+_DAY_MS: Final = 86_400_000
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHours:
+    """From when to when a team is at work on one weekday, in minutes after midnight."""
+
+    opens_minute: int
+    closes_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTime:
+    """When a team is at work; `hours` goes by weekday, Monday is 0, and a missing one is closed."""
+
+    timezone: str
+    hours: Mapping[int, OpenHours]
+    division: Division | None = None
+    closed_days: frozenset[date] = frozenset()
+
+    def is_open(self, moment: datetime) -> bool:
+        """Return whether somebody is at work."""
+        opened = self._open_on(self._local_day(moment))
+        return opened is not None and opened[0] <= moment < opened[1]
+
+    def next_start(self, moment: datetime) -> datetime:
+        """Return when work begins next after a moment; the moment itself where it never would."""
+        day = self._local_day(moment)
+        for ahead in range(LOOK_AHEAD_DAYS):
+            opened = self._open_on(day + timedelta(days=ahead))
+            if opened is not None and opened[0] > moment:
+                return opened[0]
+        return moment
+
+    def after(self, moment: datetime, span: timedelta) -> datetime:
+        """Return the end of a span that only runs while somebody is at work."""
+        start = moment if self.is_open(moment) else self.next_start(moment)
+        days, rest = divmod(span, DAY)
+        return self._after_hours(self._after_days(start, days), rest)
+
+    def _after_days(self, start: datetime, days: int) -> datetime:
+        day = self._local_day(start)
+        passed_ms = self._local_ms(start) % _DAY_MS
+        for _ in range(days):
+            day = self._next_working_day(day)
+        return start if days == 0 else self._moment(day, passed_ms)
+
+    def _after_hours(self, start: datetime, rest: timedelta) -> datetime:
+        while rest:
+            opened = self._open_on(self._local_day(start))
+            if opened is None or not opened[0] <= start < opened[1]:
+                later = self.next_start(start)
+                if later == start:
+                    return start + rest
+                start = later
+                continue
+            if start + rest <= opened[1]:
+                return start + rest
+            rest -= opened[1] - start
+            start = opened[1]
+        return start
+
+    def _next_working_day(self, day: date) -> date:
+        for ahead in range(1, LOOK_AHEAD_DAYS):
+            if self._open_on(day + timedelta(days=ahead)) is not None:
+                return day + timedelta(days=ahead)
+        return day + DAY
+
+    def _open_on(self, day: date) -> tuple[datetime, datetime] | None:
+        hours = self.hours.get(day.weekday())
+        if hours is None or day in self.closed_days:
+            return None
+        if self.division is not None and day in bank_holidays(self.division, day.year):
+            return None
+        return (
+            self._moment(day, hours.opens_minute * _MINUTE_MS),
+            self._moment(day, hours.closes_minute * _MINUTE_MS),
+        )
+
+    def _local_ms(self, moment: datetime) -> int:
+        time_ms = np.array([round(moment.timestamp() * 1_000)], dtype=np.int64)
+        return int(zone_table(self.timezone).local_ms(time_ms)[0])
+
+    def _local_day(self, moment: datetime) -> date:
+        return _EPOCH + timedelta(days=self._local_ms(moment) // _DAY_MS)
+
+    def _moment(self, day: date, passed_ms: int) -> datetime:
+        local_ms = (day - _EPOCH).days * _DAY_MS + passed_ms
+        return utc_moment(zone_table(self.timezone).utc_ms(local_ms))

@@ -1,0 +1,34 @@
+-- Alerts from the command line: what the pages ask, asked here. `now` is a parameter.
+
+-- name: staff_of
+SELECT staff_id FROM sign_in
+WHERE username = %(username)s AND staff_id IS NOT NULL
+  AND (disabled_at IS NULL OR disabled_at > %(now)s);
+
+-- name: find_alert
+SELECT alert_id, level, state FROM alert WHERE public_id = %(public_id)s;
+
+-- name: ask
+INSERT INTO alert_action (alert_id, staff_id, kind, outcome, note, at, seen_level)
+VALUES (%(alert_id)s, %(staff_id)s, %(kind)s, %(outcome)s, %(note)s, %(now)s, %(seen_level)s)
+RETURNING alert_action_id;
+
+-- name: tell_alerts
+SELECT pg_notify('tidewell_alert_action', %(alert_action_id)s::text);
+
+-- name: story
+SELECT alert_event.at, alert_event.kind, alert_event.reason, alert_event.staff_id, alert_event.detail
+FROM alert_event
+WHERE alert_event.alert_id = %(alert_id)s
+ORDER BY alert_event.alert_event_id
+LIMIT %(most)s;
+
+-- name: add_cover
+INSERT INTO cover (away_staff_id, cover_staff_id, valid_from, valid_until)
+VALUES (%(away)s, %(by)s, %(first)s, %(end)s);
+
+-- name: accept_cover
+UPDATE cover SET accepted_at = %(now)s
+WHERE away_staff_id = %(away)s AND cover_staff_id = %(by)s AND accepted_at IS NULL
+  AND valid_until > %(now)s
+RETURNING cover_id;

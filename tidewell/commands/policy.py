@@ -1,0 +1,183 @@
+"""`tidewell policy check|save|simulate`: who is told of alerts, as a file that a service keeps.
+
+The file names people by what they sign in with. It is read strictly: an unknown key, a chain that
+ends in nobody, or somebody who left refuses the whole file, and nothing is saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
+
+from tidewell.clock import now_utc
+from tidewell.commands.shared import DataDir, say, start_command
+from tidewell.database import Connection, Queries, Role, connect
+from tidewell.errors import UsageError
+from tidewell.small_site import find_site
+from tidewell.vocabulary import Level
+
+if TYPE_CHECKING:
+    from alerts.policy import PolicyDocument
+
+PROBLEMS_MOST: Final = 8
+"""More than fit on a screen are found again with the next run."""
+
+FILE_BYTES_MOST: Final = 65_536
+"""A hundred times what a policy needs."""
+
+_NAMED: Final = ("duty_line", "service_managers")
+_QUERIES: Final = Queries("tidewell.commands", "policy.sql")
+
+File = Annotated[Path, typer.Argument(help="The policy, a TOML file.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    person_id: int
+    level: str
+    raised_at: datetime
+    answered_at: datetime | None
+    told_at: datetime | None
+    people_asked: int
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    policy = typer.Typer(help="Who is told of alerts, when, and how often.", no_args_is_help=True)
+    policy.command("check")(check)
+    policy.command("save")(save)
+    policy.command("simulate")(simulate)
+    app.add_typer(policy, name="policy")
+
+
+def check(file: File, data_dir: DataDir = None) -> None:
+    """Say whether a policy can be saved, and change nothing."""
+    settings = start_command("policy", data_dir)
+    document = asyncio.run(_checked(find_site(settings).database_url, file))
+    say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
+    if document.working_hours is None:
+        say("It has no working hours, so that nothing is held at night.")
+    if not document.duty_line:
+        say("It has no duty line: out of hours nobody is watching, and the pages say so.")
+
+
+def save(file: File, data_dir: DataDir = None) -> None:
+    """Check a policy and let it hold for alerts that are raised from now on."""
+    settings = start_command("policy", data_dir)
+    url = find_site(settings).database_url
+
+    async def work() -> str:
+        document = await _checked(url, file)
+        async with await connect(url, Role.ENROL, "tidewell policy") as connection:
+            body = Jsonb(document.model_dump(mode="json"))
+            await connection.execute(_QUERIES["save"], {"body": body, "now": now_utc()})
+        return document.name
+
+    say(f"{asyncio.run(work())} holds for alerts that are raised from now on.")
+
+
+def simulate(
+    file: File,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How far to look back.")] = 28,
+    data_dir: DataDir = None,
+) -> None:
+    """Try a policy on the alerts of the last days, and say what would have been different."""
+    settings = start_command("policy", data_dir)
+    for line in asyncio.run(_simulated(find_site(settings).database_url, file, days)):
+        say(line)
+
+
+async def _checked(url: str, file: Path) -> PolicyDocument:
+    """Return the policy of a file with every name in it looked up.
+
+    Raises:
+        UsageError: it cannot be saved; the message says all that is wrong.
+    """
+    from alerts.policy import chain_problems  # noqa: PLC0415 -- only these commands need it
+
+    async with await connect(url, Role.ENROL, "tidewell policy") as connection:
+        cursor = await connection.execute(_QUERIES["staff_at_work"], {"now": now_utc()})
+        staff = {str(name): int(number) for name, number in await cursor.fetchall()}
+    document = read_policy(file, staff)
+    if problems := chain_problems(document, frozenset(staff.values())):
+        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+    return document
+
+
+def read_policy(file: Path, staff: dict[str, int]) -> PolicyDocument:
+    """Return the policy of a file; `staff` are those at work, by what they sign in with.
+
+    Raises:
+        UsageError: it is not a policy; the message says where and why.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 -- as above
+
+    from alerts.policy import PolicyDocument  # noqa: PLC0415 -- as above
+
+    body = _read_toml(file)
+    for key in _NAMED:
+        names = body.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            raise UsageError(f"{file.name}: {key} is a list of names that people sign in with")
+        if unknown := [one for one in names if one not in staff]:
+            raise UsageError(f"{file.name}: {key}: nobody here signs in as {unknown[0][:60]!r}")
+        body[key] = [staff[one] for one in names]
+    try:
+        return PolicyDocument.model_validate(body)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, one['loc'])) or 'chain'}: {one['msg']}" for one in error.errors()
+        ]
+        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}") from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > FILE_BYTES_MOST:
+            raise UsageError(f"{file.name} is larger than {FILE_BYTES_MOST} bytes; is it a policy?")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file.name} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file.name} is not TOML: {error}") from None
+
+
+async def _simulated(url: str, file: Path, days: int) -> list[str]:
+    from alerts.replaying import PastAlert, replay  # noqa: PLC0415 -- as above
+    from alerts.store import Desk, Site, recipients_of  # noqa: PLC0415 -- as above
+
+    document, now = await _checked(url, file), now_utc()
+    site = Site("", None, frozenset(), document.fresh_within_h)
+    asked = later = held = escalations = 0
+    async with await connect(url, Role.ALERTS, "tidewell policy", autocommit=True) as connection:
+        past = await _past_alerts(connection, now - timedelta(days=days))
+        for one in past:
+            desk = Desk(connection, site, one.raised_at)
+            people = await recipients_of(desk, one.person_id, document)
+            was = PastAlert(Level(one.level), one.raised_at, one.answered_at)
+            would = replay(was, people, document.as_policy(), now)
+            asked += would.people_asked
+            held += would.was_held
+            escalations += would.escalations
+            later += would.told_at is None or would.told_at > (one.told_at or would.told_at)
+    before = sum(one.people_asked for one in past)
+    return [
+        f"{len(past)} alerts in {days} days, until somebody answered:",
+        f"  messages to people  {before} as it was, {asked} with {document.name}",
+        f"  told later          {later}, of them held until work began {held}",
+        f"  asked further       {escalations} times along the chain",
+    ]
+
+
+async def _past_alerts(connection: Connection, since: datetime) -> list[_Past]:
+    async with connection.cursor(row_factory=kwargs_row(_Past)) as cursor:
+        await cursor.execute(_QUERIES["past_alerts"], {"since": since})
+        return await cursor.fetchall()
