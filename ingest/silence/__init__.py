@@ -1,0 +1,1 @@
+"""Why nothing comes: silences and their reasons, our outages, what devices say of themselves."""
