@@ -1,0 +1,26 @@
+-- Holes that scoring does not wait for any more. `now` is always a parameter.
+
+-- The boots of the worker's people in which scoring waits for a hole for too long, each with the last frame of
+-- its last such hole.
+-- name: holes_due
+SELECT frame_gap.device_id, frame_gap.boot, max(frame_gap.last_seq)
+FROM frame_gap
+WHERE state = 'waiting' AND passed_at IS NULL AND noticed_at <= %(noticed_before)s
+  AND EXISTS (
+      SELECT FROM device_assignment JOIN person USING (person_id)
+      WHERE device_assignment.device_id = frame_gap.device_id AND person.shard = ANY (%(shards)s)
+  )
+GROUP BY frame_gap.device_id, frame_gap.boot
+ORDER BY min(noticed_at), frame_gap.device_id, frame_gap.boot
+LIMIT %(most)s;
+
+-- name: pass_holes
+UPDATE frame_gap SET passed_at = %(now)s
+WHERE device_id = %(device_id)s AND boot = %(boot)s AND state = 'waiting' AND passed_at IS NULL
+  AND last_seq <= %(passed_upto)s;
+
+-- Stretches of a boot that are scored now, though they came before.
+-- name: save_scored_later
+INSERT INTO scored_later (device_id, boot, first_seq, last_seq, kind, scored_at)
+VALUES (%(device_id)s, %(boot)s, %(first)s, %(last)s, %(kind)s, %(now)s)
+ON CONFLICT DO NOTHING;
