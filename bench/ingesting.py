@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from bench import writing
 from bench.measuring import Figures
-from bench.streaming.servers import Site, Talker, a_site, cpu_s, percentile, stage
+from bench.streaming.servers import Site, Talker, a_site, cpu_s, memory_of_mb, percentile, stage
 from tidewell.clock import monotonic_s, now_ms
 from tidewell.errors import ServerError
 
 PEOPLE: Final = 10_000
-QUICK_PEOPLE: Final = 200
+QUICK_PEOPLE: Final = 2_000
 BROKERS: Final = ("nats", "mosquitto")
 READINGS_PER_FRAME: Final = (1, 5)
 CHANNELS: Final = 8
@@ -42,16 +42,28 @@ BEGIN_AGO_MS: Final = 12 * 60_000
 CROSSING_EVERY_S: Final = 0.15
 SETTLE_S: Final = 8.0
 START_WITHIN_S: Final = 60.0
+GROWING_PEOPLE: Final = (1_000, 10_000, 100_000)
+GROWING_S: Final = 10.0
+BACK_MS: Final = 6 * 3_600_000
+"""Where no alert is timed: few people send so often that their readings would lie ahead of us."""
+OVERLOAD_S: Final = 120.0
+OVERLOAD_PARTS: Final = 6
+OVERLOAD_WINDOW: Final = 200_000
+"""Ten times what is committed in a second; most of it waits at the broker."""
+BACKFILL_PEOPLE: Final = 10
+QUICK_BACKFILL_PEOPLE: Final = 1
+BACKFILL_DAYS: Final = 90
+BACKFILL_WINDOW: Final = 4_000
+BACKFILL_WITHIN_S: Final = 120.0
 
 
 def run(*, quick: bool = False) -> Figures:
     """Measure every broker and size of frame."""
     people = QUICK_PEOPLE if quick else PEOPLE
     seconds = 3.0 if quick else MAXIMUM_S
-    brokers = os.environ.get("BENCH_BROKERS", " ".join(BROKERS)).split()
     runs = [
         _measure(broker, readings, people, seconds)
-        for broker in brokers
+        for broker in (BROKERS[:1] if quick else BROKERS)
         for readings in ((5,) if quick else READINGS_PER_FRAME)
     ]
     return {
@@ -59,6 +71,66 @@ def run(*, quick: bool = False) -> Figures:
         "people": people,
         "bare_copy": writing.run(quick=quick),
         "runs": runs,
+        "growth": [] if quick else _growth(),
+        "overload": {} if quick else _overload(OVERLOAD_S),
+        "backfill": _backfill(QUICK_BACKFILL_PEOPLE if quick else BACKFILL_PEOPLE),
+    }
+
+
+def _growth() -> list[Figures]:
+    """Return the maximum for more and more people, each of whom sends as often as the others."""
+    figures = []
+    for people in GROWING_PEOPLE:
+        with a_site("nats", people) as site:
+            ours = _ours(site, max(READINGS_PER_FRAME), GROWING_S, shares=())
+        figures.append({"people": people, **_chosen(ours)})
+    return figures
+
+
+def _chosen(ours: Figures) -> Figures:
+    return {name: ours[name] for name in ("frames_per_second", "cpu_us_a_frame")}
+
+
+def _overload(seconds: float) -> Figures:
+    """Offer more than can be stored for a while; say how the memory of ingest moved meanwhile."""
+    memory_mb = []
+    with a_site("nats", PEOPLE) as site, stage(site, "ingest") as ingest:
+        _wait_until_heard(site)
+        with _load(site, max(READINGS_PER_FRAME), start_ms=now_ms() - BACK_MS) as load:
+            for _ in range(OVERLOAD_PARTS):
+                load.ask(
+                    {"seconds": seconds / OVERLOAD_PARTS, "window": OVERLOAD_WINDOW, "go_on": 1}
+                )
+                memory_mb.append(memory_of_mb(ingest.pid))
+            answer = load.ask({"seconds": 0, "window": 0})
+        frames = _committed(site)
+    return {
+        "seconds": seconds,
+        "frames_outstanding": OVERLOAD_WINDOW,
+        "frames_committed": frames,
+        "never_acknowledged": answer["outstanding"],
+        "ingest_memory_mb": memory_mb,
+    }
+
+
+def _backfill(people: int) -> Figures:
+    """Return how long it takes until ninety days of minutes of each person are committed."""
+    frames = people * BACKFILL_DAYS * 24
+    with a_site("nats", people) as site, stage(site, "ingest"):
+        _wait_until_heard(site)
+        begin_ms = now_ms() - BACKFILL_DAYS * 86_400_000
+        with _load(site, 60, period_s=60, start_ms=begin_ms // 60_000 * 60_000) as load:
+            asked = {"seconds": BACKFILL_WITHIN_S, "window": BACKFILL_WINDOW, "frames": frames}
+            answer = load.ask(asked)
+        stored = site.ask("readings")[0][0]
+    seconds = answer["seconds_until_committed"]
+    return {
+        "people": people,
+        "days": BACKFILL_DAYS,
+        "readings": stored,
+        "seconds": round(seconds, 1),
+        "readings_per_second": round(stored / seconds),
+        "never_acknowledged": answer["outstanding"],
     }
 
 
@@ -79,14 +151,16 @@ def _measure(broker: str, readings: int, people: int, seconds: float) -> Figures
     }
 
 
-def _ours(site: Site, readings: int, seconds: float) -> Figures:
+def _ours(
+    site: Site, readings: int, seconds: float, *, shares: Sequence[float] = SHARES
+) -> Figures:
     with (
         stage(site, "ingest") as ingest,
         stage(site, "alerts") as alerts,
-        _load(site, readings) as load,
+        _load(site, readings, start_ms=None if shares else now_ms() - BACK_MS) as load,
     ):
         _wait_until_heard(site)
-        load.ask({"seconds": WARM_S, "window": WINDOW})
+        load.ask({"seconds": min(WARM_S, seconds), "window": WINDOW})
         pids = {**site.pids, "ingest": ingest.pid, "alerts": alerts.pid}
         before, cpu_before, started_s = _committed(site), _cpu(pids), monotonic_s()
         answer = load.ask({"seconds": seconds, "window": WINDOW})
@@ -94,21 +168,21 @@ def _ours(site: Site, readings: int, seconds: float) -> Figures:
         frames = _committed(site) - before
         cpu = {name: used - cpu_before[name] for name, used in _cpu(pids).items()}
         per_second = frames / took_s
-        loads = [_loaded(site, load, per_second, share, seconds) for share in SHARES]
+        loads = {share: _loaded(site, load, per_second, share, seconds) for share in shares}
         lost = answer["outstanding"]
-    half = loads[SHARES.index(0.5)]
+    half = loads.get(0.5, {})
     cpu["load"] = answer["load_cpu_s"]
     return {
         "frames_per_second": round(per_second),
         "readings_per_second": round(per_second * readings),
         "values_per_second": round(per_second * readings * CHANNELS),
-        "p50_commit_ms": half["p50_commit_ms"],
-        "p99_commit_ms": half["p99_commit_ms"],
-        "p99_handed_ms": half["p99_handed_ms"],
+        "p50_commit_ms": half.get("p50_commit_ms"),
+        "p99_commit_ms": half.get("p99_commit_ms"),
+        "p99_handed_ms": half.get("p99_handed_ms"),
         "cpu_us_a_frame": {
             name: round(used / max(frames, 1) * 1e6, 1) for name, used in sorted(cpu.items())
         },
-        "loads": loads,
+        "loads": list(loads.values()),
         "never_acknowledged": lost,
     }
 
@@ -179,7 +253,9 @@ def _rate_of(subscriber: Talker, site: Site, readings: int, seconds: float) -> f
 
 
 @contextmanager
-def _load(site: Site, readings: int) -> Iterator[Talker]:
+def _load(
+    site: Site, readings: int, *, period_s: int = 1, start_ms: int | None = None
+) -> Iterator[Talker]:
     address = urlsplit(site.broker_url)
     devices = site.ask("devices")
     load = Talker("bench.streaming.load")
@@ -195,7 +271,8 @@ def _load(site: Site, readings: int) -> Iterator[Talker]:
                 "watched": list(range(len(devices) - 1, max(-1, len(devices) - 601), -1)),
                 "connections": CONNECTIONS,
                 "epochs": readings,
-                "start_ms": now_ms() // 1_000 * 1_000 - BEGIN_AGO_MS,
+                "period_s": period_s,
+                "start_ms": start_ms or now_ms() // 1_000 * 1_000 - BEGIN_AGO_MS,
             }
         )
         yield load

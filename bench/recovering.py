@@ -120,12 +120,12 @@ async def _remember(url: str, devices: dict[int, tuple[int, int]]) -> None:
         features = (usual * rng.normal(1, 0.05, usual.shape)).astype(np.float32)
         detector.score_days(people, np.full(len(people), day, np.int64), features)
     store = await Store.open(url, "bench", 600)
-    await store.leases.take(now_utc())
+    await store.leases.take()
     for shard in range(SHARD_COUNT):
         chosen = [person for person, (_, of) in devices.items() if of == shard]
         async with store.transaction(now_utc()) as transaction:
             await transaction.save_snapshot(shard, chosen, scoring.snapshot(chosen), VERSION)
-    await store.leases.leave(now_utc())
+    await store.leases.leave()
     await store.close()
 
 

@@ -60,6 +60,7 @@ class _Gathered:
     events: list[device.Event] = field(default_factory=list)
     late: int = 0
     too_late: int = 0
+    too_late_days: list[tuple[int, int, int, int]] = field(default_factory=list)
     dropped: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(REASONS), np.int64))
 
 
@@ -109,6 +110,7 @@ class Detector:
             gathered.late,
             gathered.too_late,
             tuple(gathered.dropped.tolist()),
+            tuple(gathered.too_late_days),
         )
 
     def tick(self, now_ms: int, counted_from_ms: Mapping[int, int] | None = None) -> Findings:
@@ -213,6 +215,11 @@ class Detector:
         days.forget_device(self._state, row)
         rhythm.forget_eda(self._state, row)
 
+    def set_back(self, at_ms: int) -> None:
+        """Let nobody have been heard later than this: the clock was ahead, and is right again."""
+        heard = self._state.last_received_ms[: len(self._state)]
+        np.minimum(heard, at_ms, out=heard)
+
     def bytes_per_person(self) -> int:
         """Return what one person costs in memory."""
         return self._state.bytes_per_person()
@@ -259,10 +266,13 @@ class Detector:
         for moment in moments.moments(state, stream, cleaned).found:
             self._hear(moment, gathered)
         day, late = placed.day[chosen], placed.late[chosen]
-        gathered.too_late += grid.accumulate(
+        left_out = grid.accumulate(
             state, stream.row, day, stream.local_ms, stream.time_ms, stream.period_s,
             cleaned.values, cleaned.on_body,
         )  # fmt: skip
+        if left_out:
+            gathered.too_late += left_out
+            gathered.too_late_days += _too_late_days(state, stream.row, day)
         if late.any():
             row = stream.row[late]
             known = state.last_closed_day[row] == day[late]
@@ -346,6 +356,19 @@ def _among(
         return []
     positions = placed.stream.position[chosen]
     return [one for one in silences if one.position in positions]
+
+
+def _too_late_days(
+    state: State, row: NDArray[np.int64], day: NDArray[np.int64]
+) -> list[tuple[int, int, int, int]]:
+    """Return, per person, the first and last day of readings without a slot, and their number."""
+    left_out = np.flatnonzero(state.grid_day[row, day % grid.SLOTS] != day)
+    found = []
+    for one in np.unique(row[left_out]).tolist():
+        days_of_one = day[left_out[row[left_out] == one]]
+        span = int(days_of_one.min()), int(days_of_one.max())
+        found.append((int(state.person_id[one]), *span, len(days_of_one)))
+    return found
 
 
 def _in_order(found: list[tuple[NDArray[np.int64], DayResults]]) -> DayResults:

@@ -157,6 +157,21 @@ def explain_silence(last_reading: datetime, version: str | None = None) -> dict[
     )
 
 
+def explain_never_heard(handed_out: datetime, version: str | None = None) -> dict[str, Any]:
+    """Explain that nothing ever came of a device that was handed out, by the person's own clock."""
+    return explanation(
+        Family.DEVICE,
+        handed_out.date().isoformat(),
+        f"No reading has ever come. The device was expected from {moment_words(handed_out)}; "
+        "it may not be charged, switched on or connected yet.",
+        f"We have not heard from your device yet; we looked for it since "
+        f"{young_moment_words(handed_out)}. It may need charging or setting up. "
+        "Somebody can help you with that.",
+        "It ends when the first readings come.",
+        version,
+    )
+
+
 def explain_removed(
     taken_off: datetime, charging_hours: Sequence[int] = (), version: str | None = None
 ) -> dict[str, Any]:

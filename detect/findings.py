@@ -101,7 +101,8 @@ class Findings:
     """All that a batch or a tick brought to light, in the order in which it happened.
 
     `late_readings` were for a day that had closed, `too_late_readings` of them for one too long ago
-    to be judged again. `dropped` counts what could not be believed, in the order of
+    to be judged again: `too_late_days` are those, each a person, the first and the last local day,
+    and how many readings. `dropped` counts what could not be believed, in the order of
     `detect.quality.REASONS`.
     """
 
@@ -110,6 +111,7 @@ class Findings:
     late_readings: int = 0
     too_late_readings: int = 0
     dropped: tuple[int, ...] = ()
+    too_late_days: tuple[tuple[int, int, int, int], ...] = ()
 
 
 def day_records(days: DayResults) -> list[dict[str, Any]]:

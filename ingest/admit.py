@@ -42,6 +42,8 @@ class Device:
     revoked: bool
     wearings: tuple[Wearing, ...]
     model: str = "unknown"
+    enrolled_ms: int = 0
+    """What it recorded before is its wearer's; only from then on is anything expected of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +121,18 @@ def silence_counts_from(registry: Registry, now_ms: int) -> dict[int, int]:
     """Return, per person, the moment before which silence is not their device's.
 
     A pause and a time without a device are no silence: the count begins when they end, and
-    lies in the future while they last.
+    lies in the future while they last. A second device does not begin the count anew.
     """
-    wearing = {
-        wearing.person_id
-        for device in registry.devices.values()
-        for wearing in device.wearings
-        if not device.revoked and wearing.start_ms <= now_ms < wearing.end_ms
-    }
+    worn_from: dict[int, int] = {}
+    for device in registry.devices.values():
+        for wearing in device.wearings:
+            if not device.revoked and wearing.start_ms <= now_ms < wearing.end_ms:
+                from_ms = max(wearing.start_ms, device.enrolled_ms)
+                before_ms = worn_from.get(wearing.person_id, FOREVER_MS)
+                worn_from[wearing.person_id] = min(from_ms, before_ms)
     return {
         person.person_id: max(
-            [0 if person.person_id in wearing else FOREVER_MS]
+            [worn_from.get(person.person_id, FOREVER_MS)]
             + [pause.end_ms for pause in person.pauses if pause.start_ms <= now_ms]
         )
         for person in registry.people.values()

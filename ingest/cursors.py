@@ -2,14 +2,17 @@
 
 Rule 1: `upto` moves only over frames that are committed, dead-lettered, or given up by the device.
 Rule 2: a hole is closed by its frame or by the device's `oldest`, never by time: guessing that a
-frame will not come is how it gets lost.
+frame will not come is how it gets lost. Scoring may go on without it (`ingest.passing`); the device
+is asked for it all the same.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from ingest.reasons import Progress
 
@@ -38,6 +41,18 @@ class Cursor:
     upto: int = -1
     highest: int = -1
     gaps: tuple[Gap, ...] = ()
+
+    def scorable_upto(self, passed_upto: int) -> int:
+        """Return the highest frame below the first hole that scoring did not pass.
+
+        Example:
+            >>> Cursor(4, 9, (Gap(5, 5), Gap(8, 8))).scorable_upto(passed_upto=5)
+            7
+        """
+        for gap in self.gaps:
+            if gap.last > passed_upto:
+                return gap.first - 1
+        return self.highest
 
     def missing(self) -> list[list[int]]:
         """Return the ranges that an ack names."""
@@ -78,6 +93,27 @@ def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
         return Step(Progress.TOO_MANY_GAPS, cursor)
     upto = gaps[0].first - 1 if gaps else highest
     return Step(progress, replace(cursor, upto=upto, highest=highest, gaps=gaps), lost)
+
+
+def gap_record(
+    gap: Gap, known: Iterable[tuple[int, int, datetime, datetime | None]], now: datetime
+) -> dict[str, Any]:
+    """Return a hole as it is stored, with the history of the one that it is a part of.
+
+    What came above a hole came after it was first noticed: a snapshot replays from there.
+
+    Args:
+        known: first, last, when it was noticed and when it was passed, of the holes before.
+    """
+    noticed_at, passed_at = next(
+        (history for first, last, *history in known if first <= gap.first <= last), (now, None)
+    )
+    return {
+        "first": gap.first,
+        "last": gap.last,
+        "noticed_at": noticed_at,
+        "passed_at": passed_at,
+    }
 
 
 def _without(gaps: tuple[Gap, ...], seq: int) -> tuple[tuple[Gap, ...], bool]:

@@ -9,6 +9,7 @@ session from each other.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -40,6 +41,8 @@ RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
 """A restart of a broker takes seconds; asking more often would only slow it down."""
 WILDCARD: Final = "tidewell/v1/+/+/frame"
+STATUSES: Final = "tidewell/v1/+/+/status"
+"""Retained, so that each connection hears the latest word of every device; it is not confirmed."""
 
 
 class AbandonedError(Exception):
@@ -51,6 +54,8 @@ class NotGrantedError(ServerUnavailableError):
 
 
 Handler = Callable[[Arrival], Awaitable[None]]
+StatusHandler = Callable[[Arrival], None]
+_CONNECTION_NUMBERS: Final = itertools.count(1)
 
 logging.getLogger("gmqtt").setLevel(
     logging.CRITICAL
@@ -136,8 +141,17 @@ class _Client(gmqtt.Client):  # type: ignore[misc] # gmqtt has no types
 class IngestConnection:
     """One connection of ingest to the broker, from connect to loss."""
 
-    def __init__(self, client_id: str, handler: Handler, *, keeps_session: bool = True) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        handler: Handler,
+        *,
+        keeps_session: bool = True,
+        on_status: StatusHandler | None = None,
+    ) -> None:
         self._handler = handler
+        self._on_status = on_status
+        self._status_request: int | None = None
         self._lost = asyncio.Event()
         self._answered = asyncio.Event()
         self._granted = True
@@ -178,6 +192,8 @@ class IngestConnection:
         # A session may have no room for what is wanted beside what is not.
         await self.change((), unwanted)
         await self.change(wanted, ())
+        if self._on_status is not None:
+            self._status_request = self._client.subscribe([gmqtt.Subscription(STATUSES, qos=0)])
 
     async def change(self, wanted: Sequence[str], unwanted: Sequence[str]) -> None:
         """Hear `wanted` too, then `unwanted` no longer, so that nothing falls between.
@@ -228,8 +244,13 @@ class IngestConnection:
         _qos: int,
         _more: Any,  # noqa: ANN401 -- gmqtt's callback
     ) -> int:
+        arrival = Arrival(topic, bytes(payload))
+        if topic.endswith("/status"):
+            if self._on_status is not None:
+                self._on_status(arrival)
+            return ACCEPTED
         try:
-            await self._handler(Arrival(topic, bytes(payload)))
+            await self._handler(arrival)
         except AbandonedError:
             await (
                 self.close()
@@ -237,8 +258,10 @@ class IngestConnection:
         return ACCEPTED
 
     def _on_subscribe(
-        self, _client: object, _mid: int, granted: Sequence[int], _more: object
+        self, _client: object, request: int, granted: Sequence[int], _more: object
     ) -> None:
+        if request == self._status_request:
+            return  # frames come without it; only a reason for a silence may be missing
         self._granted = all(quality == AT_LEAST_ONCE for quality in granted)
         self._answered.set()
 
@@ -255,11 +278,19 @@ class Listener:
     and left to their holder, which hears them too.
     """
 
-    def __init__(self, address: BrokerAddress, client_id: str, handler: Handler) -> None:
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        handler: Handler,
+        on_status: StatusHandler | None = None,
+    ) -> None:
         self._address = address
         self._client_id = client_id
         self._handler = handler
+        self._on_status = on_status
         self._connection: IngestConnection | None = None
+        self.connection_number = 0
         self._running: asyncio.Task[None] | None = None
         self._shards: tuple[int, ...] = ()
         self._of_others: frozenset[str] = frozenset()
@@ -306,11 +337,14 @@ class Listener:
         """Connect again and again until cancelled."""
         log, wait_s = get_logger(), RETRY_FIRST_S
         while True:
-            connection = IngestConnection(self._client_id, self._hand_over)
+            connection = IngestConnection(
+                self._client_id, self._hand_over, on_status=self._on_status
+            )
             try:
                 shards = self._shards
                 await connection.open(self._address, *self._topics(shards))
                 self._connection, wait_s = connection, RETRY_FIRST_S
+                self.connection_number = next(_CONNECTION_NUMBERS)
                 await self._follow(connection, shards)
                 log.warning("the broker is gone; connecting again")
             except NotGrantedError as error:

@@ -52,6 +52,29 @@ class Passage(StrEnum):
     TOO_FAST = "too_fast"
 
 
+class ScoredLater(StrEnum):
+    """Why some frames were scored at another moment than that of their arrival."""
+
+    WAITED = "waited"
+    HOLE_PASSED = "hole_passed"
+
+
+class RepairReason(StrEnum):
+    """Why days of a person are judged again."""
+
+    CAME_TOO_LATE = "came_too_late"
+    ASKED_FOR = "asked_for"
+
+
+class RepairOutcome(StrEnum):
+    """What came of judging days again."""
+
+    JUDGED_AGAIN = "judged_again"
+    NOTHING_DIFFERED = "nothing_differed"
+    HISTORY_GONE = "history_gone"
+    COULD_NOT_BE_JUDGED = "could_not_be_judged"
+
+
 class SignalKind(StrEnum):
     """What the detector is told between readings."""
 

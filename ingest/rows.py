@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,17 @@ _FIELDS: Final[tuple[tuple[str, str], ...]] = (
     ("received_at", ">i8"),
     *((name, ">f4") for name in CHANNEL_NAMES),
 )
-_COPY_ROW: Final = np.dtype(
-    [("fields", ">i2")]
-    + [part for name, kind in _FIELDS for part in ((f"{name}_bytes", ">i4"), (name, kind))]
-)
+
+
+def _row_of(fields: Sequence[tuple[str, str]]) -> np.dtype[Any]:
+    """Return the type of a row of a binary COPY without NULL: each field follows its length."""
+    parts = [part for name, kind in fields for part in ((f"{name}_bytes", ">i4"), (name, kind))]
+    return np.dtype([("fields", ">i2"), *parts])
+
+
+_COPY_ROW: Final = _row_of(_FIELDS)
+_SCORED_FIELDS: Final = (*_FIELDS, ("scored_at", ">i8"))
+_SCORED_ROW: Final = _row_of(_SCORED_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +103,18 @@ def assemble(admitted: Sequence[Admitted], received_ms: int) -> Rows:
     return rows.take(person_id >= 0) if (person_id < 0).any() else rows
 
 
-def copy_bytes(rows: Rows) -> bytes:
-    """Return the rows as the content of `COPY … FROM STDIN (FORMAT binary)`."""
-    table = np.empty(len(rows), _COPY_ROW)
-    table["fields"] = len(_FIELDS)
-    for name, kind in _FIELDS:
+def copy_bytes(rows: Rows, scored_ms: NDArray[np.int64] | None = None) -> bytes:
+    """Return the rows as the content of `COPY … FROM STDIN (FORMAT binary)`.
+
+    Args:
+        scored_ms: int64[n], a last column for `ScoredReader`.
+    """
+    fields = _FIELDS if scored_ms is None else _SCORED_FIELDS
+    table = np.empty(len(rows), _COPY_ROW if scored_ms is None else _SCORED_ROW)
+    table["fields"] = len(fields)
+    if scored_ms is not None:
+        table["scored_at"] = (scored_ms - POSTGRES_EPOCH_MS) * 1000
+    for name, kind in fields:
         table[f"{name}_bytes"] = np.dtype(kind).itemsize
     for name in ("person_id", "device_id", "period_s", "boot", "seq"):
         table[name] = getattr(rows, name)
@@ -113,11 +127,11 @@ def copy_bytes(rows: Rows) -> bytes:
 
 def parse_copy(data: bytes) -> Rows:
     """Return the rows of a `COPY … TO STDOUT (FORMAT binary)` with the same columns and no NULL."""
-    return _parse_table(data[len(COPY_HEADER) : -len(COPY_TRAILER)])
+    return _rows_of(np.frombuffer(data[len(COPY_HEADER) : -len(COPY_TRAILER)], _COPY_ROW))
 
 
-class CopyReader:
-    """Turns such a COPY into rows part by part, as it comes."""
+class ScoredReader:
+    """Turns such a COPY, with the time of scoring as a last column, into rows as it comes."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -129,18 +143,17 @@ class CopyReader:
         if not self._is_begun and len(self._held) >= len(COPY_HEADER):
             del self._held[: len(COPY_HEADER)]
             self._is_begun = True
-        return len(self._held) // _COPY_ROW.itemsize if self._is_begun else 0
+        return len(self._held) // _SCORED_ROW.itemsize if self._is_begun else 0
 
-    def rows(self) -> Rows:
-        """Take out the whole rows that are here."""
-        whole = len(self._held) // _COPY_ROW.itemsize * _COPY_ROW.itemsize
-        taken = bytes(self._held[:whole])
+    def take(self) -> tuple[Rows, NDArray[np.int64]]:
+        """Take out the whole rows that are here, and when each was scored, ms UTC."""
+        whole = len(self._held) // _SCORED_ROW.itemsize * _SCORED_ROW.itemsize
+        table = np.frombuffer(bytes(self._held[:whole]), _SCORED_ROW)
         del self._held[:whole]
-        return _parse_table(taken)
+        return _rows_of(table), table["scored_at"].astype(np.int64) // 1000 + POSTGRES_EPOCH_MS
 
 
-def _parse_table(body: bytes) -> Rows:
-    table = np.frombuffer(body, _COPY_ROW)
+def _rows_of(table: NDArray[Any]) -> Rows:
     columns = {
         name: table[name].astype(np.int64)
         for name in ("person_id", "device_id", "period_s", "boot", "seq", "time", "received_at")
@@ -157,6 +170,26 @@ def _parse_table(body: bytes) -> Rows:
         received_ms=columns["received_at"] // 1000 + POSTGRES_EPOCH_MS,
         values=values,
     )
+
+
+def split_known(
+    rows: Rows, known: Sequence[tuple[Any, ...]]
+) -> tuple[Rows, dict[tuple[int, int, int], int]]:
+    """Take out the rows whose epoch was there before, and count each frame's contradictions."""
+    taken = {(device, boot, seq, time_ms) for device, boot, seq, time_ms, _ in known}
+    keys = zip(
+        rows.device_id.tolist(),
+        rows.boot.tolist(),
+        rows.seq.tolist(),
+        rows.time_ms.tolist(),
+        strict=True,
+    )
+    fresh = np.array([key not in taken for key in keys], np.bool_)
+    conflicts: dict[tuple[int, int, int], int] = {}
+    for device, boot, seq, _, differs in known:
+        if differs:
+            conflicts[device, boot, seq] = conflicts.get((device, boot, seq), 0) + 1
+    return rows.take(fresh), conflicts
 
 
 def _people(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[np.int64]:

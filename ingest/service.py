@@ -13,7 +13,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -22,41 +22,47 @@ import psycopg
 
 from detect import Detector, EpisodeChange, EpisodeKind, Findings, ReadingBatch, day_records
 from detect.detector import VERSION
+from detect.explain import explain_never_heard
 from detect.plan_limits import Limit
 from detect.policy import DEFAULT_BUDGETS, Policy
 from detect.quality import REASONS
 from detect.words import Direction, NoteKind
 from ingest.acks import AckBook
-from ingest.batch import Arrival, Decoded, decode_arrival
+from ingest.batch import Arrival, Decoded
+from ingest.committing.counts import Counts
 from ingest.committing.scoring import (
     EpisodeRow,
     Found,
     PlanLimit,
     ScoringError,
+    TooLate,
     strand_of,
 )
-from ingest.committing.service import Counts, Worker
-from ingest.decode import LONGEST_DETAIL, Frame, Refused
+from ingest.committing.service import Worker
+from ingest.decode import LONGEST_DETAIL, Refused
 from ingest.flood import FloodGate
 from ingest.leasing.service import Sessions, Shift
 from ingest.measuring.service import HourlyCounts, commit_timings, measures_of
 from ingest.mqtt import AbandonedError, BrokerAddress, parse_broker_url
 from ingest.reasons import Passage, Refusal
+from ingest.repairing.service import repairs_beside
 from ingest.rows import Rows
+from ingest.silence.service import SilenceWatch
 from ingest.store import Store, means_away
-from tidewell.clock import monotonic_s, now_ms
+from ingest.waiting import MOST_EPOCHS_AT_ONCE, Waiting, epochs_of, within_limits
+from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.detection_policy import policy_in_use
 from tidewell.errors import LeaseLostError, ServerUnavailableError, TidewellError
-from tidewell.local_time import ZoneTable, day_number, utc_moment
+from tidewell.local_time import ZoneTable, day_date, day_number, utc_moment
 from tidewell.logs import get_logger
 from tidewell.metrics import Board, Measure
 from tidewell.settings import Settings
 
 MOST_WAITING: Final = 16_384
 """Frames in memory: twice what the embedded broker sends unconfirmed; at 16 KiB each, 256 MiB."""
-MOST_EPOCHS_AT_ONCE: Final = 200_000
-"""Readings in one transaction: some 100 MB of columns, a second of work."""
+AHEAD_AT_ONCE: Final = 32
+"""A third of a millisecond: the answer of the database waits no longer than that."""
 HEARD_WITHOUT_DATABASE_S: Final = 5.0
 """Shorter than the broker waits before it sends again; a restart of a database takes less."""
 TICK_S: Final = 5.0
@@ -73,22 +79,6 @@ class BatchRefusedError(TidewellError):
     """A batch holds something that cannot be stored; it is taken again in smaller parts."""
 
     worth_a_retry = True
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A message as it came, and what its sender waits for; `verdict` where it was set aside.
-
-    It is decoded only when its batch is: decoded, a frame takes fifteen times its bytes.
-    """
-
-    arrival: Arrival
-    committed: asyncio.Future[None]
-    verdict: Decoded | None = None
-
-    def decoded(self) -> Decoded:
-        """Return the message after decoding."""
-        return self.verdict or decode_arrival(self.arrival)
 
 
 async def run_ingest(
@@ -144,7 +134,8 @@ class _Ingest:
         self._log = get_logger()
         self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MOST_WAITING)
         self._taken: list[Waiting] = []
-        self._sessions = Sessions(broker, client_id, self._take_in)
+        self._silences = SilenceWatch(settings.silence_after_s, explain_never_heard, VERSION)
+        self._sessions = Sessions(broker, client_id, self._take_in, self._silences.hear)
         self._failing_since_s: float | None = None
         self._acks = AckBook()
         self._flood = FloodGate()
@@ -184,11 +175,13 @@ class _Ingest:
         waiting = self._waiting.qsize() + len(self._taken)
         shift = self._shift
         held = len(shift.held) if shift else 0
-        return [*measures_of(self.counts, held, waiting), self._commit_s.measure()]
+        silences = self._silences.measures()
+        return [*measures_of(self.counts, held, waiting), *silences, self._commit_s.measure()]
 
     async def _after_failure(self, error: Exception) -> None:
         """Stop hearing frames that cannot be stored for a while: the broker sends them again."""
         now_s = monotonic_s()
+        self._silences.note_trouble(error)
         self._failing_since_s = self._failing_since_s or now_s
         too_long = now_s - self._failing_since_s > HEARD_WITHOUT_DATABASE_S
         if too_long or isinstance(error, LeaseLostError):
@@ -205,8 +198,9 @@ class _Ingest:
             worker = await self._new_worker(store)
             self._failing_since_s = None
             await shift.listen()
-            while not await self._serve(worker, shift):
-                worker = await self._new_worker(store)
+            async with repairs_beside(self._database_url, lambda: store.epochs, self._detector):
+                while not await self._serve(worker, shift):
+                    worker = await self._new_worker(store)
             self._send_acks()
             await shift.leave(worker)
         finally:
@@ -221,12 +215,9 @@ class _Ingest:
     async def _new_worker(self, store: Store) -> Worker:
         """Return a worker whose memory is what is stored."""
         while True:
-            scoring = DetectorScoring(
-                self._settings.silence_after_s, self._policy, one_by_one=self._one_by_one
-            )
-            worker = Worker(store, scoring)
+            worker = Worker(store, self._detector())
             try:
-                await worker.recover(utc_moment(now_ms()))
+                await worker.recover(utc_moment(store.leases.time_ms()))
             except ScoringError as error:
                 assert not self._one_by_one  # one by one, a failure is an answer and not an error
                 self._take_one_by_one(error)
@@ -234,6 +225,11 @@ class _Ingest:
             _spare_the_collector()
             self._log.info("ready", shards=len(store.epochs), people=len(worker.registry.people))
             return worker
+
+    def _detector(self) -> DetectorScoring:
+        return DetectorScoring(
+            self._settings.silence_after_s, self._policy, one_by_one=self._one_by_one
+        )
 
     def _take_one_by_one(self, error: ScoringError) -> None:
         self._one_by_one = True
@@ -246,12 +242,13 @@ class _Ingest:
         )
         if verdict is Passage.TOO_FAST:
             return  # the broker forgets it; the device is told nothing and sends it again later
-        waiting = Waiting(arrival, asyncio.get_running_loop().create_future())
+        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = Waiting(arrival, committed)
         if self._waiting.full():
             await self._waiting.put(waiting)
         else:
             self._waiting.put_nowait(waiting)
-        await waiting.committed
+        await committed
 
     async def _serve(self, worker: Worker, shift: Shift) -> bool:
         """Commit batches until told to stop (True) or the worker must be replaced (False)."""
@@ -275,8 +272,10 @@ class _Ingest:
                 await self._commit(worker)
             await shift.round(worker)
             if monotonic_s() >= tick_at_s:
-                await worker.tick(now_ms(), may_be_silent=shift.hears_long_enough())
-                await worker.save_due_snapshot(utc_moment(now_ms()))
+                may_be_silent = shift.hears_long_enough() and not self._silences.holds_back
+                await worker.tick(await worker.next_moment_ms(), may_be_silent=may_be_silent)
+                await self._silences.look(shift, worker.registry, self.counts)
+                await worker.save_due_snapshot(await worker.next_moment())
                 tick_at_s = monotonic_s() + TICK_S
                 self._hourly.say(self.counts, self._flood.turned_away)
             self._send_acks()
@@ -302,9 +301,10 @@ class _Ingest:
 
     async def _commit(self, worker: Worker) -> None:
         """Commit what was taken; only then is anything confirmed. A failure leaves it taken."""
-        messages = _within_limits(self._taken[: self._most_at_once])
+        messages = within_limits(self._taken[: self._most_at_once])
         batch = self._taken[: len(messages)]
         started_s = monotonic_s()
+        ahead = asyncio.create_task(self._decode_ahead())
         try:
             made = await worker.commit(messages, self.counts)
         except Exception as error:
@@ -312,6 +312,8 @@ class _Ingest:
                 raise
             self._suspect(messages, error)
             raise BatchRefusedError(f"{type(error).__name__}: {error}") from error
+        finally:
+            await ahead
         crashpoint(CrashPoint.AFTER_COMMIT_BEFORE_CONFIRM)
         self._commit_s.note(monotonic_s() - started_s)
         self._most_at_once = min(self._settings.batch_frames, 2 * self._most_at_once)
@@ -323,6 +325,19 @@ class _Ingest:
             self._acks.note(address, key[1], made.cursors[key])
         await asyncio.sleep(0)
         crashpoint(CrashPoint.AFTER_CONFIRM_BEFORE_ACK)
+
+    async def _decode_ahead(self) -> None:
+        """Decode what comes next while the database is busy, a little at a time."""
+        epochs = 0
+        while len(self._taken) < 2 * self._settings.batch_frames and epochs < MOST_EPOCHS_AT_ONCE:
+            for _ in range(min(AHEAD_AT_ONCE, self._waiting.qsize())):
+                one = self._waiting.get_nowait()
+                decoded = one.decoded()
+                epochs += epochs_of(decoded)
+                self._taken.append(Waiting(one.arrival, one.committed, decoded))
+            if self._waiting.empty():
+                return
+            await asyncio.sleep(0)
 
     def _suspect(self, messages: Sequence[Decoded], error: Exception) -> None:
         """Narrow down which frame of a batch cannot be stored; the last one left is set aside."""
@@ -337,11 +352,12 @@ class _Ingest:
 
     def _send_acks(self) -> None:
         listener = self._sessions.listener
-        if listener is None or not listener.is_connected:
+        shift = self._shift
+        if shift is None or listener is None or not listener.is_connected:
             return
         behind = self._waiting.qsize() >= self._settings.batch_frames
         for ack in self._acks.due(monotonic_s(), behind=behind):
-            listener.tell(ack.topic, ack.body(now_ms()))
+            listener.tell(ack.topic, ack.body(shift.time_ms()))
 
     def _abandon(self) -> None:
         """Drop what waits: it was never confirmed, so it comes again."""
@@ -351,19 +367,6 @@ class _Ingest:
             if not one.committed.done():
                 one.committed.set_exception(AbandonedError())
         self._taken = []
-
-
-def _within_limits(waiting: Sequence[Waiting]) -> list[Decoded]:
-    """Decode messages up to the readings that one transaction may hold; at least one."""
-    messages: list[Decoded] = []
-    epochs = 0
-    for one in waiting:
-        decoded = one.decoded()
-        epochs += decoded.content.epochs if isinstance(decoded.content, Frame) else 0
-        if messages and epochs > MOST_EPOCHS_AT_ONCE:
-            break
-        messages.append(decoded)
-    return messages
 
 
 class DetectorScoring:
@@ -385,6 +388,7 @@ class DetectorScoring:
         self.snapshot = self._detector.snapshot
         self.hear_outcome = self._detector.hear_outcome
         self.change_device_model = self._detector.change_device_model
+        self.set_back = self._detector.set_back
 
     def restore(self, state: bytes, zones: Mapping[int, ZoneTable]) -> None:
         """Take over what a snapshot remembered."""
@@ -462,6 +466,10 @@ def _found(findings: Findings) -> Found:
             for reason, count in zip(REASONS, findings.dropped, strict=False)
             if count
         },
+        to_repair=[
+            TooLate(person_id, day_date(first), day_date(last), count)
+            for person_id, first, last, count in findings.too_late_days
+        ],
     )
 
 

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
-import numpy as np
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
@@ -23,12 +22,13 @@ from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
 from ingest.batch import DeadLetter, DeviceBoot, Tally
 from ingest.committing.scoring import EpisodeRow, PlanLimit
 from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
-from ingest.cursors import Cursor, Gap
+from ingest.cursors import Cursor, Gap, gap_record
 from ingest.leasing.store import Leases
 from ingest.reasons import SignalKind, SignalVerdict
-from ingest.rows import Rows, copy_bytes, parse_copy
+from ingest.rows import Rows, copy_bytes, parse_copy, split_known
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Queries, Role, connect
+from tidewell.local_time import utc_moment
 from tidewell.vocabulary import Level
 
 QUERIES: Final = Queries("ingest", "store.sql")
@@ -39,19 +39,29 @@ AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A cursor, and how far its boot is scored."""
+    """A cursor, how far its boot is scored, and the last frame of the holes that scoring passed."""
 
     cursor: Cursor
     scored_upto: int
+    passed_upto: int = -1
+
+    @property
+    def scorable_upto(self) -> int:
+        """Return the highest frame below the first hole that scoring waits for."""
+        return self.cursor.scorable_upto(self.passed_upto)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a detector remembered of the people of a shard, up to which frames and signals."""
+    """What a detector remembered of the people of a shard, up to which frames and signals.
+
+    `unseen` are holes below `seen_upto` that scoring had passed: device, boot, first and last.
+    """
 
     shard: int
     replay_from: datetime
     seen_upto: Mapping[DeviceBoot, int]
+    unseen: Sequence[tuple[int, int, int, int]]
     heard_upto: int
     state: bytes
 
@@ -85,6 +95,14 @@ class Store:
     def epochs(self) -> dict[int, int]:
         """Return the held shards, each with the epoch that fences it."""
         return self.leases.epochs
+
+    def next_moment(self) -> datetime:
+        """Return a moment later than that of every transaction before for these shards."""
+        return utc_moment(self.leases.clock.next_ms(self.leases.time_ms()))
+
+    def latest_moment(self) -> datetime:
+        """Return the last moment; what is stored with a later one has it from a clock set back."""
+        return utc_moment(self.leases.clock.last_ms or self.leases.time_ms())
 
     @asynccontextmanager
     async def transaction(self, now: datetime) -> AsyncIterator[Transaction]:
@@ -124,11 +142,16 @@ class Store:
             "boots": _array(boot for _, boot in keys),
         }
         gaps: dict[DeviceBoot, list[Gap]] = {}
-        for device_id, boot, first, last in await self._all("gaps", **which):
+        passed: dict[DeviceBoot, int] = {}
+        for device_id, boot, first, last, is_passed in await self._all("gaps", **which):
             gaps.setdefault((device_id, boot), []).append(Gap(first, last))
+            if is_passed:
+                passed[device_id, boot] = last
         return {
             (device_id, boot): Kept(
-                Cursor(upto, highest, tuple(gaps.get((device_id, boot), ()))), scored_upto
+                Cursor(upto, highest, tuple(gaps.get((device_id, boot), ()))),
+                scored_upto,
+                passed.get((device_id, boot), -1),
             )
             for device_id, boot, upto, highest, scored_upto in await self._all("cursors", **which)
         }
@@ -143,6 +166,7 @@ class Store:
                 shard,
                 datetime.fromisoformat(cursors["replay_from"]),
                 {(device, boot): seen for device, boot, seen in cursors["seen_upto"]},
+                [(device, boot, *hole) for device, boot, *hole in cursors.get("unseen", ())],
                 # A snapshot from before signals were kept has heard none.
                 cursors.get("heard_upto", 0),
                 bytes(state),
@@ -154,13 +178,14 @@ class Store:
         self, people: Sequence[int], key: DeviceBoot, after: int, upto: int
     ) -> Rows:
         """Return the stored readings of frames after < seq <= upto of one boot."""
-        return await self._copy_out(
-            "copy_held_readings",
+        return await self.fetch_rows(
+            QUERIES["copy_held_readings"],
             people=list(people),
             device_id=key[0],
             boot=key[1],
             after=after,
             upto=upto,
+            latest=self.latest_moment(),
         )
 
     async def unscored(self, people: Sequence[int]) -> list[tuple[DeviceBoot, int, int]]:
@@ -206,25 +231,33 @@ class Store:
             for heard_ms, person_id, kind, source_id, content, number in rows
         ]
 
-    async def _copy_out(self, name: str, **parameters: object) -> Rows:
-        async with (
-            self._connection.cursor() as cursor,
-            cursor.copy(QUERIES[name], parameters) as copy,
-        ):
+    async def fetch_rows(self, query: LiteralString, **parameters: object) -> Rows:
+        """Return the readings that a COPY of a store beside this one finds."""
+        async with self._connection.cursor() as cursor, cursor.copy(query, parameters) as copy:
             parts = [bytes(part) async for part in copy]
         return parse_copy(b"".join(parts))
 
-    async def _all(self, name: str, **parameters: object) -> list[TupleRow]:
+    async def fetch(self, query: LiteralString, **parameters: object) -> list[TupleRow]:
+        """Return what a query of a store beside this one finds."""
         async with self._connection.cursor() as cursor:
-            return await (await cursor.execute(QUERIES[name], parameters)).fetchall()
+            return await (await cursor.execute(query, parameters)).fetchall()
+
+    async def _all(self, name: str, **parameters: object) -> list[TupleRow]:
+        return await self.fetch(QUERIES[name], **parameters)
 
 
 class Transaction:
     """What one transaction writes; it commits as a whole or not at all."""
 
     def __init__(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
-        self._cursor = cursor
+        self.cursor = self._cursor = cursor
         self._now = now
+
+    async def execute(
+        self, query: LiteralString, parameters: Mapping[str, object]
+    ) -> AsyncCursor[TupleRow]:
+        """Run a statement of a store beside this one; it is given this transaction's `now`."""
+        return await self._cursor.execute(query, {**parameters, "now": self._now})
 
     async def add_readings(self, rows: Rows) -> tuple[Rows, dict[tuple[int, int, int], int]]:
         """Store readings; return the new ones, and how many of each frame contradict stored ones.
@@ -238,7 +271,7 @@ class Transaction:
         if self._cursor.rowcount == len(rows):
             return rows, {}
         known = await (await self._cursor.execute(QUERIES["rows_not_inserted"])).fetchall()
-        return _split_known(rows, known)
+        return split_known(rows, known)
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep refusals; the same bytes on the same topic are kept once."""
@@ -265,6 +298,13 @@ class Transaction:
         }
         await self._cursor.execute(QUERIES["save_cursors"], {**columns, "now": self._now})
 
+    async def set_moments_back(self, leases: Leases) -> None:
+        """Go on from this moment; no snapshot of the held shards passes over what comes."""
+        await leases.set_back(self._cursor, self._now)
+        which = {"shards": sorted(leases.epochs), "now": self._now.isoformat()}
+        for name in ("notice_gaps_from", "hear_devices_by_now", "replay_from"):
+            await self._cursor.execute(QUERIES[name], which)
+
     async def mark_scored(self, key: DeviceBoot, upto: int) -> None:
         """Note that a boot is scored up to here."""
         await self._cursor.execute(
@@ -275,9 +315,7 @@ class Transaction:
         """Replace the open gaps of a boot, and add those that its device gave up."""
         which = {"device_id": key[0], "boot": key[1]}
         await self._cursor.execute(QUERIES["clear_gaps"], which)
-        # A snapshot replays from here: what came above a hole came after it was first noticed.
-        known = [noticed_at for (noticed_at,) in await self._cursor.fetchall()]
-        noticed_at = min([self._now, *known])
+        known = await self._cursor.fetchall()
         states = [(gap, "waiting") for gap in cursor.gaps] + [
             (gap, "lost_on_device") for gap in lost
         ]
@@ -285,13 +323,7 @@ class Transaction:
             await self._cursor.executemany(
                 QUERIES["save_gap"],
                 [
-                    {
-                        **which,
-                        "first": gap.first,
-                        "last": gap.last,
-                        "state": state,
-                        "now": noticed_at,
-                    }
+                    {**which, **gap_record(gap, known, self._now), "state": state}
                     for gap, state in states
                 ],
             )
@@ -376,10 +408,14 @@ class Transaction:
         await self._cursor.execute(QUERIES["last_signal"], {"people": list(people)})
         heard = await self._cursor.fetchone()
         assert heard is not None  # max() always answers
+        await self._cursor.execute(QUERIES["snapshot_holes"], {"people": list(people)})
+        unseen = await self._cursor.fetchall()
+        # What came above a hole came after it was first noticed.
         open_since = [noticed_at for *_, noticed_at in rows if noticed_at is not None]
         cursors = {
             "replay_from": min([self._now, *open_since]).isoformat(),
             "seen_upto": sorted({(device, boot, seen) for _, device, boot, seen, _ in rows}),
+            "unseen": unseen,
             "heard_upto": heard[0],
         }
         await self._cursor.execute(
@@ -427,33 +463,13 @@ def _outcome(row: TupleRow) -> Signal:
 
 def _devices(rows: Sequence[TupleRow]) -> dict[str, Device]:
     devices: dict[str, Device] = {}
-    for name, device_id, revoked, model, person_id, start_ms, end_ms in rows:
-        known = devices.get(name) or Device(device_id, bool(revoked), (), model)
+    for name, device_id, revoked, model, person_id, start_ms, end_ms, enrolled_ms in rows:
+        known = devices.get(name) or Device(device_id, bool(revoked), (), model, enrolled_ms)
         if person_id is not None:
             wearing = Wearing(start_ms, FOREVER_MS if end_ms is None else end_ms, person_id)
             known = replace(known, wearings=(*known.wearings, wearing))
         devices[name] = known
     return devices
-
-
-def _split_known(
-    rows: Rows, known: Sequence[TupleRow]
-) -> tuple[Rows, dict[tuple[int, int, int], int]]:
-    """Take out the rows whose epoch was there before, and count each frame's contradictions."""
-    taken = {(device, boot, seq, time_ms) for device, boot, seq, time_ms, _ in known}
-    keys = zip(
-        rows.device_id.tolist(),
-        rows.boot.tolist(),
-        rows.seq.tolist(),
-        rows.time_ms.tolist(),
-        strict=True,
-    )
-    fresh = np.array([key not in taken for key in keys], np.bool_)
-    conflicts: dict[tuple[int, int, int], int] = {}
-    for device, boot, seq, _, differs in known:
-        if differs:
-            conflicts[device, boot, seq] = conflicts.get((device, boot, seq), 0) + 1
-    return rows.take(fresh), conflicts
 
 
 def _letter(letter: DeadLetter, now: datetime) -> dict[str, object]:

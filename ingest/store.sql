@@ -7,7 +7,8 @@ SELECT sum(version)::bigint FROM registry_version;
 SELECT device.name, device.device_id, device.revoked_at IS NOT NULL AND device.revoked_at <= %(now)s,
        device.model, device_assignment.person_id,
        (extract(epoch FROM device_assignment.valid_from) * 1000)::bigint,
-       (extract(epoch FROM device_assignment.valid_until) * 1000)::bigint
+       (extract(epoch FROM device_assignment.valid_until) * 1000)::bigint,
+       (extract(epoch FROM device.created_at) * 1000)::bigint
 FROM device LEFT JOIN device_assignment USING (device_id)
 ORDER BY device.device_id, device_assignment.valid_from;
 
@@ -25,7 +26,7 @@ SELECT device_id, boot, upto, highest, scored_upto FROM device_cursor
 WHERE (device_id, boot) IN (SELECT * FROM unnest(%(devices)s::integer[], %(boots)s::integer[]));
 
 -- name: gaps
-SELECT device_id, boot, first_seq, last_seq FROM frame_gap
+SELECT device_id, boot, first_seq, last_seq, passed_at IS NOT NULL FROM frame_gap
 WHERE state = 'waiting'
   AND (device_id, boot) IN (SELECT * FROM unnest(%(devices)s::integer[], %(boots)s::integer[]))
 ORDER BY device_id, boot, first_seq;
@@ -104,17 +105,18 @@ ON CONFLICT (device_id, boot) DO UPDATE SET
 
 -- name: clear_gaps
 DELETE FROM frame_gap WHERE device_id = %(device_id)s AND boot = %(boot)s AND state = 'waiting'
-RETURNING noticed_at;
+RETURNING first_seq, last_seq, noticed_at, passed_at;
 
 -- name: save_gap
-INSERT INTO frame_gap (device_id, boot, first_seq, last_seq, state, noticed_at)
-VALUES (%(device_id)s, %(boot)s, %(first)s, %(last)s, %(state)s, %(now)s)
+INSERT INTO frame_gap (device_id, boot, first_seq, last_seq, state, noticed_at, passed_at)
+VALUES (%(device_id)s, %(boot)s, %(first)s, %(last)s, %(state)s, %(noticed_at)s, %(passed_at)s)
 ON CONFLICT (device_id, boot, first_seq) DO UPDATE SET last_seq = excluded.last_seq, state = excluded.state;
 
--- Readings of frames that came before the hole below them was filled.
+-- Readings of frames that came before the hole below them was filled. A moment later than the last one comes
+-- from a clock that was ahead and was set back; such readings count as received now.
 -- name: copy_held_readings
 COPY (
-    SELECT person_id, time, device_id, period_s, boot, seq, received_at,
+    SELECT person_id, time, device_id, period_s, boot, seq, least(received_at, %(latest)s::timestamptz),
            coalesce(heart_rate, 'NaN'), coalesce(hrv_rmssd, 'NaN'), coalesce(skin_temperature, 'NaN'),
            coalesce(eda, 'NaN'), coalesce(steps, 'NaN'), coalesce(spo2, 'NaN'),
            coalesce(respiratory_rate, 'NaN'), coalesce(motion, 'NaN'), coalesce(sleep_state, 'NaN'),
@@ -125,25 +127,58 @@ COPY (
     ORDER BY seq, time
 ) TO STDOUT (FORMAT binary);
 
--- The readings that a detector has to see again, in the order in which they were scored: a frame
--- was scored when it and all before it had come.
+-- The readings that a detector has to see again, in the order in which they were scored: a frame was scored
+-- when it and all before it had come or were passed by; one that fills a hole which was passed, as it came. One
+-- from before a clock was set back says a moment later than the last one, which tells only its place among such;
+-- where it waited, it was scored with the frame that filled the hole below it.
 -- name: copy_scored_readings
 COPY (
-    SELECT person_id, time, device_id, period_s, boot, seq, received_at,
+    SELECT person_id, time, device_id, period_s, boot, seq,
+           CASE WHEN received_at > %(latest)s::timestamptz THEN scored_at ELSE received_at END,
            coalesce(heart_rate, 'NaN'), coalesce(hrv_rmssd, 'NaN'), coalesce(skin_temperature, 'NaN'),
            coalesce(eda, 'NaN'), coalesce(steps, 'NaN'), coalesce(spo2, 'NaN'),
            coalesce(respiratory_rate, 'NaN'), coalesce(motion, 'NaN'), coalesce(sleep_state, 'NaN'),
-           coalesce(worn, 'NaN')
+           coalesce(worn, 'NaN'), scored_at
     FROM (
-        SELECT reading.*, max(received_at) OVER (PARTITION BY device_id, boot ORDER BY seq) AS scored_at
+        SELECT reading.*,
+               CASE WHEN later.kind = 'hole_passed' THEN known.received_at
+                    ELSE max(greatest(known.received_at, known.scored_at))
+                         FILTER (WHERE later.kind IS DISTINCT FROM 'hole_passed') OVER below
+               END AS known_at,
+               CASE WHEN later.kind = 'hole_passed' THEN reading.received_at
+                    ELSE max(greatest(reading.received_at, later.scored_at))
+                         FILTER (WHERE later.kind IS DISTINCT FROM 'hole_passed') OVER below
+               END AS said_at
         FROM reading JOIN device_cursor USING (device_id, boot) JOIN person USING (person_id)
+        LEFT JOIN LATERAL (
+            SELECT kind, last_seq, scored_at FROM scored_later
+            WHERE scored_later.device_id = reading.device_id AND scored_later.boot = reading.boot
+              AND scored_later.first_seq <= reading.seq
+            ORDER BY first_seq DESC LIMIT 1
+        ) AS later ON reading.seq <= later.last_seq
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN reading.received_at <= %(latest)s::timestamptz THEN reading.received_at END AS received_at,
+                   CASE WHEN later.scored_at <= %(latest)s::timestamptz THEN later.scored_at END AS scored_at
+        ) AS known
         LEFT JOIN unnest(%(shards)s::smallint[], %(devices)s::integer[], %(boots)s::integer[], %(seen)s::bigint[])
             AS snapshot (shard, device_id, boot, seen_upto) USING (shard, device_id, boot)
         WHERE reading.person_id = ANY (%(people)s) AND reading.received_at >= %(received_from)s
           AND reading.seq <= device_cursor.scored_upto
-          AND (snapshot.seen_upto IS NULL OR reading.seq > snapshot.seen_upto)
+          AND (
+              snapshot.seen_upto IS NULL OR reading.seq > snapshot.seen_upto
+              OR EXISTS (
+                  SELECT FROM unnest(
+                      %(hole_shards)s::smallint[], %(hole_devices)s::integer[], %(hole_boots)s::integer[],
+                      %(hole_firsts)s::bigint[], %(hole_lasts)s::bigint[]
+                  ) AS hole (shard, device_id, boot, first_seq, last_seq)
+                  WHERE hole.shard = person.shard AND hole.device_id = reading.device_id
+                    AND hole.boot = reading.boot AND reading.seq BETWEEN hole.first_seq AND hole.last_seq
+              )
+          )
+        WINDOW below AS (PARTITION BY reading.device_id, reading.boot ORDER BY reading.seq)
     ) AS scored
-    ORDER BY scored_at, device_id, boot, seq, time
+    CROSS JOIN LATERAL (SELECT coalesce(known_at, %(received_from)s::timestamptz)) AS moment (scored_at)
+    ORDER BY scored_at, CASE WHEN known_at IS NULL THEN said_at END, device_id, boot, seq, time
 ) TO STDOUT (FORMAT binary);
 
 -- A day may come again, when readings for it came late.
@@ -234,9 +269,17 @@ WHERE shard = ANY (%(shards)s) AND detector_version = %(detector_version)s;
 SELECT device_assignment.person_id, device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto,
        (SELECT min(noticed_at) FROM frame_gap
         WHERE frame_gap.device_id = device_cursor.device_id AND frame_gap.boot = device_cursor.boot
-          AND frame_gap.state = 'waiting')
+          AND frame_gap.state = 'waiting' AND frame_gap.passed_at IS NULL)
 FROM device_cursor JOIN device_assignment USING (device_id)
 WHERE device_assignment.person_id = ANY (%(people)s);
+
+-- Holes that scoring passed and whose frames may still come, after the snapshot.
+-- name: snapshot_holes
+SELECT DISTINCT device_id, boot, first_seq, last_seq
+FROM frame_gap JOIN device_assignment USING (device_id)
+WHERE device_assignment.person_id = ANY (%(people)s)
+  AND frame_gap.state = 'waiting' AND frame_gap.passed_at IS NOT NULL
+ORDER BY device_id, boot, first_seq;
 
 -- name: save_snapshot
 INSERT INTO detector_snapshot (shard, taken_at, detector_version, cursors, state)
@@ -245,11 +288,37 @@ ON CONFLICT (shard) DO UPDATE SET
     taken_at = excluded.taken_at, detector_version = excluded.detector_version,
     cursors = excluded.cursors, state = excluded.state;
 
+-- Where moments were set back, what comes above a hole comes before the moment at which the hole was noticed.
+-- name: notice_gaps_from
+UPDATE frame_gap SET noticed_at = %(now)s::timestamptz
+WHERE state = 'waiting' AND noticed_at > %(now)s::timestamptz AND device_id IN (
+    SELECT device_assignment.device_id FROM device_assignment JOIN person USING (person_id)
+    WHERE person.shard = ANY (%(shards)s)
+);
+
+-- Nobody was heard at a time that has not come; doctor and the reasons of silences go by this.
+-- name: hear_devices_by_now
+UPDATE device_cursor SET last_received_at = %(now)s::timestamptz
+WHERE last_received_at > %(now)s::timestamptz AND device_id IN (
+    SELECT device_assignment.device_id FROM device_assignment JOIN person USING (person_id)
+    WHERE person.shard = ANY (%(shards)s)
+);
+
+-- Where moments were set back, also a snapshot that could not be replaced is followed by all that comes.
+-- name: replay_from
+UPDATE detector_snapshot SET cursors = jsonb_set(cursors, '{replay_from}', to_jsonb(%(now)s::text))
+WHERE shard = ANY (%(shards)s) AND (cursors ->> 'replay_from')::timestamptz > %(now)s::timestamptz;
+
 -- Boots with stored readings that the detector has not seen: a batch whose scoring failed.
 -- name: unscored
-SELECT DISTINCT device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto, device_cursor.upto
+SELECT DISTINCT device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto, scorable.upto
 FROM device_cursor JOIN device_assignment USING (device_id)
-WHERE device_assignment.person_id = ANY (%(people)s) AND device_cursor.scored_upto < device_cursor.upto
+CROSS JOIN LATERAL (
+    SELECT coalesce(min(first_seq) - 1, device_cursor.highest) AS upto FROM frame_gap
+    WHERE frame_gap.device_id = device_cursor.device_id AND frame_gap.boot = device_cursor.boot
+      AND frame_gap.state = 'waiting' AND frame_gap.passed_at IS NULL
+) AS scorable
+WHERE device_assignment.person_id = ANY (%(people)s) AND device_cursor.scored_upto < scorable.upto
 ORDER BY device_cursor.device_id, device_cursor.boot;
 
 -- name: mark_scored

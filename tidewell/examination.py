@@ -27,11 +27,17 @@ from tidewell.schema import migrations, storage_mode
 from tidewell.settings import Settings
 
 CLOCKS_APART_MOST: Final = timedelta(seconds=1)
-"""Leases last ten seconds; two clocks a second apart still agree about who holds them."""
+"""Machines that keep time agree within a tenth of a second; leases go by the database's alone."""
 COMMIT_EXPECTED_WITHIN: Final = timedelta(minutes=15)
 """Devices send once a minute; a quarter of an hour without any frame at all is ours, not theirs."""
+HEARD_AHEAD_MOST: Final = timedelta(minutes=5)
+"""Ingest lets no time that it writes run further ahead than that."""
 GAP_EXPECTED_WITHIN: Final = timedelta(hours=24)
 """A device sends what is missing within minutes of being asked; a day later it will not come."""
+HOLES_NAMED_MOST: Final = 5
+"""More would not fit into a line that anybody reads; the table `frame_gap` has them all."""
+REPAIR_EXPECTED_WITHIN: Final = timedelta(hours=24)
+"""Some ten seconds a person; a device that sends its past for days keeps it waiting."""
 AUDIT_EXPECTED_WITHIN: Final = timedelta(minutes=2)
 """The auditor runs each minute."""
 SNAPSHOT_EXPECTED_WITHIN: Final = timedelta(hours=2)
@@ -151,6 +157,12 @@ async def _about_work(connection: Connection, now: datetime) -> AsyncIterator[Fi
     gaps, devices, oldest, frames = await _row(connection, "gaps")
     for one in judge_gaps(gaps, devices, oldest, frames, now):
         yield one
+    passed = await (await connection.execute(_QUERIES["passed_holes"])).fetchall()
+    for one in judge_passed_holes([(name, boot, a, b) for name, boot, a, b, _ in passed]):
+        yield one
+    waiting, noted = await _row(connection, "repairs")
+    for one in judge_repairs(waiting, noted, now):
+        yield one
     day = {"since": now - timedelta(days=1)}
     (lost,) = await _row(connection, "lost", **day)
     if lost:
@@ -264,6 +276,12 @@ def judge_intake(latest: datetime | None, unscored: int, now: datetime) -> Itera
     """Say when the last frame was committed, and whether any wait to be scored."""
     if latest is None:
         yield Finding(Verdict.LOOK, "no frame was ever committed", "see whether a device sends")
+    elif latest - now > HEARD_AHEAD_MOST:
+        yield Finding(
+            Verdict.ACT,
+            f"the last frame was committed at {latest:%Y-%m-%d %H:%M} UTC, which has not come",
+            "a clock is or was ahead: compare those of ingest, database and this machine",
+        )
     elif now - latest > COMMIT_EXPECTED_WITHIN:
         yield Finding(
             Verdict.ACT,
@@ -297,6 +315,36 @@ def judge_gaps(
         )
     else:
         yield Finding(Verdict.WELL, f"{what}; they are asked for")
+
+
+def judge_passed_holes(holes: Sequence[tuple[str, int, int, int]]) -> Iterator[Finding]:
+    """Name the holes that scoring went past: device, boot, first and last frame of each."""
+    if not holes:
+        return
+    named = [
+        f"{name} boot {boot} frame{'' if first == last else 's'} "
+        + (f"{first}" if first == last else f"{first} to {last}")
+        for name, boot, first, last in holes[:HOLES_NAMED_MOST]
+    ]
+    more = len(holes) - len(named)
+    yield Finding(
+        Verdict.LOOK,
+        f"scoring went on without frames that have not come: {', '.join(named)}"
+        + (f" and {more} more holes" if more else ""),
+        "their readings count when they come; if none does, see refusals and take the device back",
+    )
+
+
+def judge_repairs(waiting: int, oldest: datetime | None, now: datetime) -> Iterator[Finding]:
+    """Say whose days wait to be judged again."""
+    if oldest is None:
+        return
+    people = "1 person" if waiting == 1 else f"{waiting} people"
+    what = f"days of {people} wait to be judged again, since {oldest:%Y-%m-%d %H:%M} UTC"
+    if now - oldest > REPAIR_EXPECTED_WITHIN:
+        yield Finding(Verdict.LOOK, what, "run `tidewell repair`, or see the log of ingest")
+    else:
+        yield Finding(Verdict.WELL, f"{what}; ingest does it by itself")
 
 
 def judge_auditor(audited: datetime | None, now: datetime) -> Finding:

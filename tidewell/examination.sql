@@ -20,11 +20,21 @@ FROM shard;
 SELECT count(*) FROM ingest_worker WHERE has_session AND owner IS NOT NULL AND seen_until >= %(now)s;
 
 -- name: intake
-SELECT max(last_received_at), coalesce(sum(upto - scored_upto), 0)::bigint FROM device_cursor;
+SELECT max(last_received_at), coalesce(sum(greatest(upto - scored_upto, 0)), 0)::bigint FROM device_cursor;
 
 -- name: gaps
 SELECT count(*), count(DISTINCT device_id), min(noticed_at), coalesce(sum(last_seq - first_seq + 1), 0)::bigint
 FROM frame_gap WHERE state = 'waiting';
+
+-- Holes that scoring does not wait for any more, the oldest first.
+-- name: passed_holes
+SELECT device.name, frame_gap.boot, frame_gap.first_seq, frame_gap.last_seq, frame_gap.passed_at
+FROM frame_gap JOIN device USING (device_id)
+WHERE frame_gap.state = 'waiting' AND frame_gap.passed_at IS NOT NULL
+ORDER BY frame_gap.passed_at, device.name, frame_gap.boot, frame_gap.first_seq;
+
+-- name: repairs
+SELECT count(*), min(noted_at) FROM repair WHERE done_at IS NULL;
 
 -- name: lost
 SELECT coalesce(sum(last_seq - first_seq + 1), 0)::bigint FROM frame_gap

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default=2_000, description="Most frames in one transaction."
     )
     batch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = Field(
-        default=50,
+        default=10,
         description="Longest that a frame waits for others before its transaction starts.",
     )
     lease_s: Annotated[int, Field(ge=5, le=600)] = Field(

@@ -24,7 +24,7 @@ WHERE alert.cause <> 'device';
 
 -- Messages that the service says have left.
 -- name: handed_over
-SELECT idempotency_key FROM delivery WHERE state = 'handed_over' AND channel = 'webhook';
+SELECT DISTINCT coalesce(bundle, idempotency_key) FROM delivery WHERE state = 'handed_over' AND channel = 'webhook';
 
 -- name: episode_events
 SELECT episode.person_id, episode.family, episode_event.kind,

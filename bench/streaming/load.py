@@ -42,7 +42,7 @@ CROSSING_BPM: Final = 110
 AT_ONCE: Final = 32
 """Frames in one write to a connection."""
 PAUSE_S: Final = 0.001
-QUIET_S: Final = 3.0
+QUIET_S: Final = 15.0
 """After a phase acknowledgements are waited for at most so long without a new one."""
 
 
@@ -107,6 +107,7 @@ class Load:
     def __init__(self, wanted: dict[str, Any]) -> None:
         self._wanted = wanted
         self._epochs: int = wanted["epochs"]
+        self._period_s: int = wanted["period_s"]
         self._devices = [
             Device(name, packets.prefixed(f"tidewell/v1/{shard}/{name}/frame"), wanted["start_ms"])
             for shard, name in wanted["devices"]
@@ -121,6 +122,7 @@ class Load:
         self._connections: list[Connection] = []
         self._turn = 0
         self._waits_ms = array("d")
+        self._settled_s = 0.0
         self.outstanding = 0
         self.lost = 0
 
@@ -170,15 +172,18 @@ class Load:
                 count = asked["window"] - self.outstanding
             if each_s and self._watched and len(crossings) < (now_s - started_s) / each_s:
                 crossings.append(self._cross(self._watched.pop()))
+            if published >= asked.get("frames", published + 1):
+                break
             if count > 0:
                 published += self._send(min(count, AT_ONCE * len(self._connections)))
             await asyncio.sleep(PAUSE_S if count <= AT_ONCE else 0)
         seconds, cpu_s = monotonic_s() - started_s, _cpu_s() - cpu_s
-        if "unconfirmed" not in asked:  # nobody acknowledges there
+        if not asked.keys() & {"unconfirmed", "go_on"}:  # nobody acknowledges, or more follows
             await self._settle()
         return {
             "published": published,
             "seconds": seconds,
+            "seconds_until_committed": max(self._settled_s - started_s, seconds),
             "load_cpu_s": cpu_s,
             "waits_ms": sorted(self._waits_ms),
             "outstanding": self.outstanding,
@@ -187,23 +192,25 @@ class Load:
         }
 
     def _send(self, count: int) -> int:
-        """Publish the next frames, spread over the connections; return how many."""
-        sent = 0
-        for connection in self._connections:
-            share = min(AT_ONCE, count - sent)
-            if share > 0:
-                connection.send([self._next_frame() for _ in range(share)])
-                sent += share
-        return sent
-
-    def _next_frame(self) -> tuple[bytes, bytes]:
-        device = self._devices[self._turn]
-        self._turn = (self._turn + 1) % len(self._devices)
-        return self._frame(device, self._contents[(self._turn + device.seq) % KINDS])
+        """Publish the next frames, each device's on its own connection; return how many."""
+        frames: list[list[tuple[bytes, bytes]]] = [[] for _ in self._connections]
+        for _ in range(count):
+            self._turn = (self._turn + 1) % len(self._devices)
+            device = self._devices[self._turn]
+            content = self._contents[(self._turn + device.seq) % KINDS]
+            frames[self._turn % len(frames)].append(self._frame(device, content))
+        for connection, own in zip(self._connections, frames, strict=True):
+            if own:
+                connection.send(own)
+        return count
 
     def _frame(self, device: Device, content: bytes) -> tuple[bytes, bytes]:
-        start_ms = device.start_ms + device.seq * self._epochs * 1_000
-        head = b'{"boot":1,"seq":%d,"start":%d,"period":1,' % (device.seq, start_ms)
+        start_ms = device.start_ms + device.seq * self._epochs * self._period_s * 1_000
+        head = b'{"boot":1,"seq":%d,"start":%d,"period":%d,' % (
+            device.seq,
+            start_ms,
+            self._period_s,
+        )
         device.seq += 1
         device.sent.append(monotonic_s())
         self.outstanding += 1
@@ -211,7 +218,8 @@ class Load:
 
     def _cross(self, device: Device) -> list[Any]:
         """Send the frame that crosses a limit of a plan; return whose and when."""
-        self._connections[0].send([self._frame(device, self._crossing)])
+        place = self._devices.index(device) % len(self._connections)
+        self._connections[place].send([self._frame(device, self._crossing)])
         return [device.name, monotonic_s()]
 
     async def _settle(self) -> None:
@@ -220,7 +228,8 @@ class Load:
         while self.outstanding and monotonic_s() - since_s < QUIET_S:
             if self.outstanding != before:
                 before, since_s = self.outstanding, monotonic_s()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
+        self._settled_s = since_s if self.outstanding else monotonic_s()
 
 
 def _contents(epochs: int) -> Iterator[bytes]:

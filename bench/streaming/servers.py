@@ -95,8 +95,10 @@ class Talker:
     def end(self) -> None:
         """Close its input and wait for its end."""
         assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         end(self.process)
+        self.process.stdout.close()
 
 
 @contextmanager
@@ -243,6 +245,13 @@ def cpu_s(pid: int) -> float:
         total += used.get(one, 0.0)
         waiting += children.get(one, [])
     return total
+
+
+def memory_of_mb(pid: int) -> int:
+    """Return the resident memory of a process."""
+    text = (Path("/proc") / str(pid) / "status").read_text()
+    kilobytes = next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]
+    return int(kilobytes) // 1024
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float | None:

@@ -57,6 +57,16 @@ def strand_of(family: Family, level: Level, explanation: Mapping[str, Any]) -> s
     return DAYS if of_days or family is not Family.ACUTE_LOAD else MINUTES
 
 
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """Readings of a person that came too late to be judged in their own local days."""
+
+    person_id: int
+    first_day: date
+    last_day: date
+    readings: int
+
+
 class ScoringError(TidewellError):
     """The detector failed on a batch.
 
@@ -88,7 +98,8 @@ class Found:
 
     `failed` are people whose readings could not be scored; theirs wait until somebody has mended
     that. `late` readings were for a day that had closed, `too_late` of them for one too long ago to
-    be judged again. `not_believed` counts, by reason, readings that were stored and not scored.
+    be judged again; `to_repair` says whose and of which days. `not_believed` counts, by reason,
+    readings that were stored and not scored.
     """
 
     days: Sequence[Mapping[str, Any]] = ()
@@ -97,6 +108,7 @@ class Found:
     late: int = 0
     too_late: int = 0
     not_believed: Mapping[str, int] = field(default_factory=dict)
+    to_repair: Sequence[TooLate] = ()
 
     @classmethod
     def joined(cls, parts: Sequence[Found], failed: frozenset[int]) -> Found:
@@ -111,6 +123,7 @@ class Found:
             sum(one.late for one in parts),
             sum(one.too_late for one in parts),
             dict(not_believed),
+            [late for one in parts for late in one.to_repair],
         )
 
 
@@ -185,6 +198,9 @@ class Scoring(Protocol):
 
     def change_device_model(self, person_id: int) -> None:
         """Learn again what depends on the model of the device."""
+
+    def set_back(self, at_ms: int) -> None:
+        """Let nobody have been heard later than this: the clock was ahead, and is right again."""
 
     def snapshot(self, people: Sequence[int]) -> bytes:
         """Return all that is remembered of these people."""

@@ -10,7 +10,6 @@ Notes, limits and outcomes are heard between batches, at most a few seconds afte
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from ingest.admit import Admitted, Person, Registry, silence_counts_from
 from ingest.batch import DeadLetter, Decoded, DeviceBoot, Plan, plan
+from ingest.committing.counts import Counts
 from ingest.committing.scoring import Found, Scoring
 from ingest.committing.signals import (
     LOOK_BACK_ALL,
@@ -31,14 +31,17 @@ from ingest.committing.signals import (
     strands_kept,
     tell,
 )
-from ingest.cursors import Cursor
+from ingest.cursors import Cursor, Gap
 from ingest.decode import Refused
 from ingest.leasing.homes import for_holder
+from ingest.passing.service import HolePasser
+from ingest.passing.store import note_scored_later
 from ingest.reasons import Refusal, SignalKind, SignalVerdict
 from ingest.recovering.service import Recovery
+from ingest.repairing.store import save_found
 from ingest.rows import Rows, assemble
 from ingest.store import Kept, Store, Transaction
-from tidewell.clock import monotonic_s, now_ms
+from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.local_time import utc_moment, zone_table
 from tidewell.logs import get_logger
@@ -55,22 +58,8 @@ MOST_CURSORS: Final = 100_000
 MOST_HOLES: Final = 200_000
 """Holes noted since then, likewise; a broken device may have some hundreds in each boot."""
 
+_NEVER_SEEN: Final = Kept(Cursor(), -1)
 _NOT_TAKEN: Final = frozenset({SignalVerdict.NOT_UNDERSTOOD, SignalVerdict.REFUSED_BY_DETECTOR})
-
-
-@dataclass(slots=True)
-class Counts:
-    """What this process has done since it started."""
-
-    frames_committed: int = 0
-    frames_dead_lettered: int = 0
-    frames_repeated: int = 0
-    readings: int = 0
-    batches: int = 0
-    by_reason: dict[Refusal, int] = field(default_factory=dict)
-    readings_late: int = 0
-    readings_too_late: int = 0
-    not_believed: dict[str, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -82,12 +71,12 @@ class Worker:
         self._kept: dict[DeviceBoot, Kept] = {}
         self._holes = 0
         self._unscored: set[int] = set()
+        self._holes_passed = HolePasser(store, scoring, self.next_moment)
         self._looked_for: set[str] = set()
         self._heard: dict[SignalKind, dict[int, Content]] = {kind: {} for kind in SignalKind}
         self._registry_read_s = self._registry_asked_s = 0.0
         self._registry_version = -1
         self._snapshot_at_s: dict[int, float] = {}
-        self._last_received_ms = 0
         self.registry = Registry()
 
     async def recover(self, now: datetime, shards: Sequence[int] | None = None) -> None:
@@ -135,7 +124,7 @@ class Worker:
             ScoringError: the detector failed; nothing was stored.
             psycopg.OperationalError: the database is gone; the batch may or may not be stored.
         """
-        received_ms = self._next_received_ms()
+        received_ms = await self.next_moment_ms()
         now = utc_moment(received_ms)
         await self._refresh(messages, now)
         held, wrong = self._store.epochs, list[DeadLetter]()
@@ -147,6 +136,8 @@ class Worker:
             kept, found = await self._score(transaction, made, rows)
             await transaction.add_dead_letters([*made.dead_letters, *conflicts, *wrong])
             await transaction.save_cursors(kept, made.tallies)
+            for key, stretch in self._held_back_until_now(made, kept).items():
+                await note_scored_later(transaction, key, stretch)
             for key, one in kept.items():
                 lost = made.tallies[key].lost
                 if one.cursor.gaps != made.before[key].gaps or lost:
@@ -154,20 +145,40 @@ class Worker:
             crashpoint(CrashPoint.BEFORE_COMMIT)
         self._kept.update(kept)
         self._holes += sum(len(one.cursor.gaps) for one in kept.values())
-        _count(counts, made, 0 if rows is None else len(rows))
-        _count_found(counts, found)
+        counts.add(made, 0 if rows is None else len(rows))
+        counts.add_found(found)
         return made
 
     async def tick(self, at_ms: int, *, may_be_silent: bool) -> None:
-        """Renew the leases, keep the registry fresh, hear signals and note who fell silent."""
+        """Renew the leases, keep the registry fresh, hear signals and note who fell silent.
+
+        Before that, scoring goes on where it waited too long for frames that did not come.
+        """
         now = utc_moment(at_ms)
         await self._refresh((), now)
         await self._hear(LOOK_BACK_USUAL)
+        await self._pass_holes(at_ms)
         found = Found()
         if may_be_silent:
             found = self._scoring.tick(at_ms, silence_counts_from(self.registry, at_ms))
         async with self._store.transaction(now) as transaction:
             await self._save(transaction, found)
+
+    async def _pass_holes(self, at_ms: int) -> None:
+        """Score what stood above holes for too long."""
+        due = await self._holes_passed.due(at_ms)
+        if missing := {key for key, _ in due} - self._kept.keys():
+            self._kept |= await self._store.cursors(missing)
+        held_back = self._devices_of(self._unscored)
+        for key, passed_upto in due:
+            if key[0] in held_back:
+                continue
+            people = self._people_of({key[0]})[key[0]]
+            kept, failed = await self._holes_passed.go_past(
+                key, self._kept[key], passed_upto, people
+            )
+            self._kept[key] = kept
+            self._unscored |= failed
 
     async def save_snapshots(self, now: datetime) -> None:
         """Store what the detector remembers of every shard."""
@@ -206,7 +217,7 @@ class Worker:
         told = await self._unheard(look_back)
         if not told:
             return False
-        async with self._store.transaction(utc_moment(self._next_received_ms())) as transaction:
+        async with self._store.transaction(await self.next_moment()) as transaction:
             verdicts = [tell(self._scoring, one) for one in told]
             await transaction.save_signals(list(zip(told, verdicts, strict=True)))
             for one, verdict in zip(told, verdicts, strict=True):
@@ -235,7 +246,7 @@ class Worker:
         told = [
             *limits_told(await self._store.plan_limits(), people, limits),
             *await self._store.unheard(look_back),
-            *models_told(self.registry, people, models, now_ms()),
+            *models_told(self.registry, people, models, self._store.leases.time_ms()),
         ]
         return [one for one in told if self._scoring.knows(one.person_id)][:SIGNALS_MOST]
 
@@ -310,39 +321,78 @@ class Worker:
         held_back = self._devices_of(self._unscored)
         kept = {}
         for key, cursor in made.cursors.items():
-            before = self._kept[key].scored_upto if key in self._kept else -1
-            kept[key] = Kept(cursor, before if key[0] in held_back else cursor.upto)
+            before = self._kept.get(key, _NEVER_SEEN)
+            upto = cursor.scorable_upto(before.passed_upto)
+            scored_upto = before.scored_upto if key[0] in held_back else upto
+            kept[key] = Kept(cursor, scored_upto, before.passed_upto)
         return kept, found
 
     async def _in_order(self, made: Plan, rows: Rows | None) -> Rows | None:
-        """Return the readings that may be scored now: all up to `upto`, in the devices' order."""
-        parts = [] if rows is None else [rows.take(_scorable(rows, made))]
-        for key, cursor in made.cursors.items():
-            before = made.before[key]
-            if before.highest > before.upto and cursor.upto > before.upto:
-                parts.append(await self._held_before(made, key, cursor, before))
+        """Return the readings that may be scored now, in the devices' order.
+
+        That is all below the first hole that scoring waits for.
+        """
+        upto = {key: self._scorable_upto(key, cursor) for key, cursor in made.cursors.items()}
+        parts = [] if rows is None else [rows.take(_scorable(rows, made, upto))]
+        closing = {
+            key: before_upto
+            for key in made.cursors
+            if (before_upto := self._scorable_upto(key, made.before[key])) < upto[key]
+            and before_upto < made.before[key].highest
+        }
+        if closing:
+            parts += await self._held_before(made, closing, upto)
         if not parts:
             return None
         joined = Rows.joined(parts)
         order = np.lexsort((joined.time_ms, joined.seq, joined.boot, joined.device_id))
         return joined.take(order)
 
+    def _scorable_upto(self, key: DeviceBoot, cursor: Cursor) -> int:
+        return cursor.scorable_upto(self._kept.get(key, _NEVER_SEEN).passed_upto)
+
+    def _held_back_until_now(
+        self, made: Plan, kept: Mapping[DeviceBoot, Kept]
+    ) -> dict[DeviceBoot, Gap]:
+        """Return the frames of each boot that this batch scores though they may have come before.
+
+        Those of a batch that could not be scored are noted when they are.
+        """
+        stretches = {}
+        for key, one in kept.items():
+            before = made.before[key]
+            first = self._scorable_upto(key, before) + 1
+            if first <= before.highest and first <= one.scored_upto:
+                stretches[key] = Gap(first, one.scored_upto)
+        return stretches
+
     async def _held_before(
-        self, made: Plan, key: DeviceBoot, cursor: Cursor, before: Cursor
-    ) -> Rows:
+        self, made: Plan, closing: Mapping[DeviceBoot, int], upto: Mapping[DeviceBoot, int]
+    ) -> list[Rows]:
         """Return stored readings that waited for a hole below them.
 
         Those of this batch are in hand.
         """
-        stored = await self._store.held_readings(
-            sorted(self._people_of(key[0])), key, before.upto, cursor.upto
-        )
-        in_batch = [one.frame.seq for one in made.admitted if _frame_key(one)[:2] == key]
-        return stored.take(~np.isin(stored.seq, np.array(in_batch, np.int64)))
+        in_batch: dict[DeviceBoot, list[int]] = {key: [] for key in closing}
+        for one in made.admitted:
+            device_id, boot, seq = _frame_key(one)
+            if (device_id, boot) in in_batch:
+                in_batch[device_id, boot].append(seq)
+        people = self._people_of({device_id for device_id, _ in closing})
+        held = []
+        for key, after in closing.items():
+            known = sorted(people[key[0]])
+            stored = await self._store.held_readings(known, key, after, upto[key])
+            held.append(stored.take(~np.isin(stored.seq, np.array(in_batch[key], np.int64))))
+        return held
 
-    def _people_of(self, device_id: int) -> set[int]:
-        devices = [one for one in self.registry.devices.values() if one.device_id == device_id]
-        return {wearing.person_id for one in devices for wearing in one.wearings}
+    def _people_of(self, device_ids: Container[int]) -> dict[int, set[int]]:
+        """Return who wears or wore each of these devices."""
+        return {
+            one.device_id: {wearing.person_id for wearing in one.wearings}
+            for one in self.registry.devices.values()
+            if one.device_id in device_ids
+        }
 
     def _devices_of(self, people: set[int]) -> set[int]:
         return {
@@ -352,20 +402,44 @@ class Worker:
         }
 
     async def _save(self, transaction: Transaction, found: Found) -> None:
-        await transaction.save_days(found.days, self._scoring.version)
-        await transaction.save_episodes(found.episodes, self._scoring.version)
+        await save_found(transaction, found, self._scoring.version)
 
-    def _next_received_ms(self) -> int:
-        """Return the time of this batch, later than that of the one before: it orders a replay."""
-        self._last_received_ms = max(now_ms(), self._last_received_ms + 1)
-        return self._last_received_ms
+    async def next_moment_ms(self) -> int:
+        """Return the moment of the next transaction, later than that of the one before.
+
+        It orders a replay (`ingest.leasing.site_clock`).
+        """
+        leases = self._store.leases
+        if leases.clock.is_far_ahead(leases.time_ms()):
+            await self._set_back()
+        return leases.clock.next_ms(leases.time_ms())
+
+    async def next_moment(self) -> datetime:
+        """Return the same as a moment of the database."""
+        return utc_moment(await self.next_moment_ms())
+
+    async def _set_back(self) -> None:
+        """Go on from the time as it is, though later ones are stored; no replay goes across."""
+        clock = self._store.leases.clock
+        was_ms, time_ms = clock.last_ms, self._store.leases.time_ms()
+        get_logger().error(
+            "the clock is behind the times that are stored: it was ahead, or is wrong now; "
+            "going on from it; set it right if it is wrong",
+            stored_upto=utc_moment(was_ms).isoformat(),
+            behind_s=(was_ms - time_ms) // 1000,
+        )
+        self._scoring.set_back(time_ms)
+        async with self._store.transaction(utc_moment(time_ms)) as transaction:
+            await transaction.set_moments_back(self._store.leases)
+            for shard in sorted(self._store.epochs):
+                await self._save_snapshot(transaction, shard)
+        clock.set_back(time_ms)
 
 
-def _scorable(rows: Rows, made: Plan) -> NDArray[np.bool_]:
-    """Return which rows lie below the first hole of their boot."""
-    keys = [(one.device_id, one.frame.boot) for one in made.admitted]
-    upto = np.array([made.cursors[key].upto for key in keys], np.int64)
-    scorable: NDArray[np.bool_] = rows.seq <= upto[rows.frame]
+def _scorable(rows: Rows, made: Plan, upto: Mapping[DeviceBoot, int]) -> NDArray[np.bool_]:
+    """Return which rows lie below the first hole of their boot that scoring waits for."""
+    upto_of_frame = [upto[one.device_id, one.frame.boot] for one in made.admitted]
+    scorable: NDArray[np.bool_] = rows.seq <= np.array(upto_of_frame, np.int64)[rows.frame]
     return scorable
 
 
@@ -393,22 +467,3 @@ def _conflict_letters(
 
 def _frame_key(one: Admitted) -> tuple[int, int, int]:
     return (one.device_id, one.frame.boot, one.frame.seq)
-
-
-def _count(counts: Counts, made: Plan, readings: int) -> None:
-    counts.batches += 1
-    counts.readings += readings
-    for tally in made.tallies.values():
-        counts.frames_committed += tally.committed
-        counts.frames_dead_lettered += tally.dead_lettered
-        counts.frames_repeated += tally.repeated
-    for letter in made.dead_letters:
-        reason = letter.refused.reason
-        counts.by_reason[reason] = counts.by_reason.get(reason, 0) + 1
-
-
-def _count_found(counts: Counts, found: Found) -> None:
-    counts.readings_late += found.late
-    counts.readings_too_late += found.too_late
-    for reason, count in found.not_believed.items():
-        counts.not_believed[reason] = counts.not_believed.get(reason, 0) + count

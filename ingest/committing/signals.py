@@ -9,7 +9,8 @@ when it differs from what was heard last.
 Not exact after a recovery, in three cases: a signal that came after the last day of a silent device
 had been closed by time alone finds that day still open; readings that waited for a hole which their
 device then gave up, or for a detector that failed, stand where they came rather than where they
-were scored; and a clock of ours that was set back puts both out of order.
+were scored; and without a snapshot, what was told while the clocks of ingest and database were
+ahead (`ingest.leasing.site_clock`) comes late, because the readings of that time count as earlier.
 
 A note that was taken back after it was heard is a signal of its own: its days are judged again from
 then on. Where somebody else said the same of the same days, it goes on counting.

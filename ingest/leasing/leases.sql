@@ -1,22 +1,40 @@
--- Leases on shards and the list of workers. `now` is always a parameter.
+-- Leases on shards and the list of workers.
+--
+-- Here, and nowhere else, the database is asked for the time. A lease is a promise between machines: with a
+-- clock each, the one that is ahead takes what is held, and leaves what nobody may take when it dies. The
+-- moments of batches (`now`) are parameters as everywhere.
 
--- A shard is free when nobody holds it, when its lease ran out, or when it is ours from a life before.
+-- A shard is free when nobody holds it, when its lease ran out, or when it is ours from a life before. A lease
+-- that ends later than any lease can was written before the database's clock was set back: it holds nobody.
+-- All that are still ours come at once, however many: until the lease ends nobody else could take them.
 -- name: take_shards
-UPDATE shard SET owner = %(owner)s, epoch = epoch + 1, lease_until = %(until)s, listening_since = NULL
+UPDATE shard SET owner = %(owner)s, epoch = epoch + 1, lease_until = clock_timestamp() + %(lease)s::interval, listening_since = NULL
 WHERE shard IN (
     SELECT shard FROM shard
-    WHERE (owner IS NULL OR owner = %(owner)s OR lease_until < %(now)s) AND shard <> ALL (%(held)s::smallint[])
-    ORDER BY shard LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    WHERE (owner IS NULL OR owner = %(owner)s OR lease_until < clock_timestamp()
+           OR lease_until > clock_timestamp() + %(longest)s::interval)
+      AND shard <> ALL (%(held)s::smallint[])
+    ORDER BY owner IS NOT DISTINCT FROM %(owner)s DESC, shard
+    LIMIT greatest(
+        %(most)s,
+        (SELECT count(*) FROM shard AS known WHERE known.owner = %(owner)s AND known.shard <> ALL (%(held)s::smallint[]))
+    )
+    FOR UPDATE SKIP LOCKED
 )
-RETURNING shard, epoch;
+RETURNING shard, epoch, (extract(epoch FROM last_moment) * 1000)::bigint;
 
 -- name: renew_shards
-UPDATE shard SET lease_until = %(until)s
+UPDATE shard SET lease_until = clock_timestamp() + %(lease)s::interval, last_moment = greatest(last_moment, %(now)s)
+FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)
+WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(owner)s;
+
+-- name: set_moments_back
+UPDATE shard SET last_moment = %(now)s
 FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)
 WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(owner)s;
 
 -- name: say_listening
-UPDATE shard SET listening_since = %(now)s
+UPDATE shard SET listening_since = clock_timestamp()
 FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)
 WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(owner)s
   AND listening_since IS NULL;
@@ -28,31 +46,35 @@ WHERE shard.shard = held.shard AND shard.epoch = held.epoch AND shard.owner = %(
 
 -- Our own slot from a life before, or else the lowest that nobody has.
 -- name: claim_slot
-UPDATE ingest_worker SET owner = %(owner)s, seen_until = %(until)s, has_session = true
+UPDATE ingest_worker SET owner = %(owner)s, seen_until = clock_timestamp() + %(lease)s::interval, has_session = true
 WHERE slot = (
     SELECT slot FROM ingest_worker
-    WHERE owner IS NULL OR owner = %(owner)s OR seen_until < %(now)s
+    WHERE owner IS NULL OR owner = %(owner)s OR seen_until < clock_timestamp()
+       OR seen_until > clock_timestamp() + %(longest)s::interval
     ORDER BY owner IS NOT DISTINCT FROM %(owner)s DESC, slot
     LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-RETURNING slot;
+RETURNING slot, (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
 -- name: renew_slot
-UPDATE ingest_worker SET seen_until = %(until)s WHERE slot = %(slot)s AND owner = %(owner)s;
+UPDATE ingest_worker SET seen_until = clock_timestamp() + %(lease)s::interval WHERE slot = %(slot)s AND owner = %(owner)s
+RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
 -- name: free_slot
-UPDATE ingest_worker SET owner = NULL, seen_until = %(now)s WHERE slot = %(slot)s AND owner = %(owner)s;
+UPDATE ingest_worker SET owner = NULL, seen_until = clock_timestamp() WHERE slot = %(slot)s AND owner = %(owner)s;
 
 -- name: count_workers
-SELECT count(*) FROM ingest_worker WHERE has_session AND owner IS NOT NULL AND seen_until >= %(now)s;
+SELECT count(*) FROM ingest_worker
+WHERE has_session AND owner IS NOT NULL
+  AND seen_until BETWEEN clock_timestamp() AND clock_timestamp() + %(longest)s::interval;
 
 -- A session at the broker whose worker has not come back. It is taken out of the list while its
 -- session is ended, so that no worker comes into the slot meanwhile.
 -- name: claim_left_session
-UPDATE ingest_worker SET owner = %(owner)s, seen_until = %(until)s, has_session = false
+UPDATE ingest_worker SET owner = %(owner)s, seen_until = clock_timestamp() + %(lease)s::interval, has_session = false
 WHERE slot = (
     SELECT slot FROM ingest_worker
-    WHERE has_session AND seen_until < %(left_before)s
+    WHERE has_session AND seen_until < clock_timestamp() - %(left_after)s::interval
     ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING slot;

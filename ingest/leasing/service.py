@@ -13,10 +13,11 @@ from typing import Final
 
 from ingest.committing.service import Worker
 from ingest.leasing.shares import ROUNDS_IN_A_LEASE, room, session_name, surplus
-from ingest.mqtt import BrokerAddress, Handler, Listener, end_session
+from ingest.mqtt import BrokerAddress, Handler, Listener, StatusHandler, end_session
 from ingest.store import Store
-from tidewell.clock import monotonic_s, now_utc
+from tidewell.clock import monotonic_s
 from tidewell.errors import ServerUnavailableError
+from tidewell.local_time import utc_moment
 from tidewell.logs import get_logger
 
 SILENCE_GRACE_S: Final = 300.0
@@ -30,8 +31,15 @@ SWEEP_S: Final = 600.0
 class Sessions:
     """The connections of one process to the broker: one listener, under the name of its slot."""
 
-    def __init__(self, address: BrokerAddress, secret: str, handler: Handler) -> None:
+    def __init__(
+        self,
+        address: BrokerAddress,
+        secret: str,
+        handler: Handler,
+        on_status: StatusHandler | None = None,
+    ) -> None:
         self._address = address
+        self._on_status = on_status
         self._secret = secret
         self._handler = handler
         self._slot = 0
@@ -42,7 +50,8 @@ class Sessions:
         if self.listener is None or slot != self._slot:
             await self.stop()
             name = session_name(self._secret, slot)
-            self._slot, self.listener = slot, Listener(self._address, name, self._handler)
+            listener = Listener(self._address, name, self._handler, self._on_status)
+            self._slot, self.listener = slot, listener
         return self.listener
 
     async def end_left(self, slot: int) -> None:
@@ -75,9 +84,18 @@ class Shift:
         self.workers = 1
 
     @property
+    def store(self) -> Store:
+        """Return the way to the database on which it works."""
+        return self._store
+
+    @property
     def held(self) -> frozenset[int]:
         """Return the shards that this worker holds."""
         return frozenset(self._store.epochs)
+
+    def time_ms(self) -> int:
+        """Return the time of the site; devices set their clocks by it."""
+        return self._store.leases.time_ms()
 
     async def begin(self, pause: Callable[[float], Awaitable[bool]]) -> bool:
         """Come in and wait for shards; return whether there are any, False when told to stop.
@@ -86,17 +104,17 @@ class Shift:
             pause: waits so many seconds and returns whether to stop.
         """
         leases = self._store.leases
-        await leases.claim_slot(now_utc())
+        await leases.claim_slot()
         is_said = False
         while True:
-            self.workers = await leases.renew_slot(now_utc())
-            if await leases.take(now_utc(), room(0, self.workers)):
+            self.workers = await leases.renew_slot()
+            if await leases.take(room(0, self.workers)):
                 return True
             if not is_said:
                 get_logger().info("all shards are held by others; waiting", workers=self.workers)
                 is_said = True
             if await pause(self._round_s):
-                await leases.leave(now_utc())
+                await leases.leave()
                 return False
 
     async def listen(self) -> None:
@@ -111,7 +129,7 @@ class Shift:
         if listener is None or not listener.heard.is_set():
             return False
         if self._said != self._store.epochs.keys():
-            await self._store.leases.say_listening(now_utc())
+            await self._store.leases.say_listening()
             self._said = frozenset(self._store.epochs)
         return True
 
@@ -120,6 +138,13 @@ class Shift:
         listener = self._sessions.listener
         since_s = listener.connected_since_s if listener else None
         return since_s is not None and monotonic_s() - since_s >= SILENCE_GRACE_S
+
+    def hearing(self) -> tuple[bool, int]:
+        """Return whether frames of all held shards reach us, and the number of the connection."""
+        listener = self._sessions.listener
+        if listener is None or not listener.is_connected:
+            return False, 0
+        return listener.heard.is_set(), listener.connection_number
 
     async def round(self, worker: Worker) -> None:
         """Renew what is held when it is time, and move towards a fair share.
@@ -130,16 +155,15 @@ class Shift:
         """
         if monotonic_s() < self._round_at_s:
             return
-        leases, now = self._store.leases, now_utc()
-        self.workers = await leases.renew_slot(now)
-        async with self._store.transaction(now):
+        self.workers = await self._store.leases.renew_slot()
+        async with self._store.transaction(await worker.next_moment()):
             pass  # renews the leases, also where no frame comes
         is_more = False
         if too_many := surplus(self._store.epochs, self.workers):
             await self._give_back(worker, too_many)
             is_more = True
-        elif wanted := room(len(self._store.epochs), self.workers):
-            is_more = await self._take(worker, wanted)
+        else:  # also where there is no room: some of our own may be left from before
+            is_more = await self._take(worker, room(len(self._store.epochs), self.workers))
         if monotonic_s() >= self._sweep_at_s:
             await self._sweep()
         # What is still to be moved is, as soon as the frames in hand are committed.
@@ -151,29 +175,29 @@ class Shift:
         The last worker keeps its session, so that frames wait for the next start; where others go
         on, the session would only keep frames that they commit.
         """
-        await worker.save_snapshots(now_utc())
+        await worker.save_snapshots(await worker.next_moment())
         await self._sessions.stop(for_good=self.workers > 1)
-        await self._store.leases.leave(now_utc())
+        await self._store.leases.leave()
 
     async def _give_back(self, worker: Worker, shards: list[int]) -> None:
         kept = sorted(self._store.epochs.keys() - set(shards))
         listener = await self._sessions.come_in(self._store.leases.slot)
         listener.hear(kept)
-        await worker.give_back(shards, now_utc())
+        await worker.give_back(shards, await worker.next_moment())
         get_logger().info("gave shards back", shards=len(shards), held=len(kept))
 
     async def _take(self, worker: Worker, wanted: int) -> bool:
         """Take free shards and catch up with them; return whether there were any."""
-        taken = await self._store.leases.take(now_utc(), wanted)
+        taken = await self._store.leases.take(wanted)
         if not taken:
             return False
-        await worker.recover(now_utc(), taken)
+        await worker.recover(utc_moment(self._store.leases.time_ms()), taken)
         await self.listen()
         get_logger().info("took shards", shards=len(taken), held=len(self._store.epochs))
         return True
 
     async def _sweep(self) -> None:
         self._sweep_at_s = monotonic_s() + SWEEP_S
-        slot = await self._store.leases.claim_left_session(now_utc())
+        slot = await self._store.leases.claim_left_session()
         if slot is not None:
             await self._sessions.end_left(slot)

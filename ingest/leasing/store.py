@@ -2,7 +2,8 @@
 
 Promises: a shard has one holder; whoever held it before cannot commit, because each hand-over
 raises the shard's epoch and each transaction asks for it. Never takes a shard whose lease still
-runs, unless it is this worker's own from before it was started again.
+runs, unless it is this worker's own from before it was started again. Leases are times of the
+database's clock, whatever the clocks of the workers say.
 """
 
 from __future__ import annotations
@@ -15,19 +16,25 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from ingest.leasing.shares import SLOT_COUNT
+from ingest.leasing.site_clock import APART_MOST_MS, SiteClock
+from tidewell.clock import monotonic_s, now_ms
 from tidewell.database import Connection, Queries
 from tidewell.errors import LeaseLostError, ServerUnavailableError
+from tidewell.logs import get_logger
 from tidewell.vocabulary import SHARD_COUNT
 
 QUERIES: Final = Queries("ingest", "leasing/leases.sql")
 SESSION_LEFT_AFTER: Final = timedelta(hours=1)
 """A worker that has not come back by then is not being restarted; its session would only fill the
 broker's disk with frames that others have committed."""
+LONGEST_LEASE: Final = timedelta(seconds=600)
+"""The longest that `TIDEWELL_LEASE_S` may be."""
 
 
 class Leases:
     """What one worker holds; `epochs` are its shards with the epoch that fences each of them.
 
+    `clock` goes by what the database says, and after the last moment of every shard that is taken.
     `on_renewed` is called whenever the database says that it still does: a sign of life.
     """
 
@@ -36,67 +43,79 @@ class Leases:
         self._owner = owner
         self._lease = timedelta(seconds=lease_s)
         self.slot = 0
+        self.clock = SiteClock()
+        self._is_apart = False
         self.on_renewed: Callable[[], None] = lambda: None
         self.epochs: dict[int, int] = {}
 
-    async def claim_slot(self, now: datetime) -> int:
+    async def claim_slot(self) -> int:
         """Take a place among the workers; one that is started again gets its own.
 
         Raises:
             ServerUnavailableError: every slot is taken; one may come free.
         """
-        row = await self._one("claim_slot", owner=self._owner, now=now, until=now + self._lease)
+        row = await self._one(
+            "claim_slot", owner=self._owner, lease=self._lease, longest=LONGEST_LEASE
+        )
         if row is None:
             raise ServerUnavailableError(
                 f"all {SLOT_COUNT} slots for workers are taken; stop one or wait for one"
             )
         self.slot = int(row[0])
+        self._hear_the_time(int(row[1]))
         return self.slot
 
-    async def renew_slot(self, now: datetime) -> int:
+    async def renew_slot(self) -> int:
         """Stay among the workers; return how many there are.
 
         Raises:
             LeaseLostError: this worker was away for so long that its slot went to another.
         """
-        which = {"slot": self.slot, "owner": self._owner, "until": now + self._lease}
-        cursor = await self._connection.execute(QUERIES["renew_slot"], which)
-        if cursor.rowcount != 1:
+        which = {"slot": self.slot, "owner": self._owner, "lease": self._lease}
+        row = await self._one("renew_slot", **which)
+        if row is None:
             raise LeaseLostError(f"slot {self.slot} went to another worker; taking a free one")
+        self._hear_the_time(int(row[0]))
         self.on_renewed()
-        row = await self._one("count_workers", now=now)
+        row = await self._one("count_workers", longest=LONGEST_LEASE)
         assert row is not None  # count() always answers
         return int(row[0])
 
-    async def leave(self, now: datetime) -> None:
+    async def leave(self) -> None:
         """Give the shards and the slot back, so that nobody has to wait for a lease to run out."""
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             await self.give_back(cursor, self.epochs)
-            which = {"slot": self.slot, "owner": self._owner, "now": now}
+            which = {"slot": self.slot, "owner": self._owner}
             await cursor.execute(QUERIES["free_slot"], which)
         self.epochs = {}
 
-    async def take(self, now: datetime, most: int = SHARD_COUNT) -> list[int]:
-        """Take free shards beside those that are held, and return them."""
+    async def take(self, most: int = SHARD_COUNT) -> list[int]:
+        """Take free shards beside those that are held, and return them.
+
+        More than `most` only where they are this worker's own from before.
+        """
         rows = await self._all(
             "take_shards",
             owner=self._owner,
-            now=now,
-            until=now + self._lease,
+            lease=self._lease,
+            longest=LONGEST_LEASE,
             held=sorted(self.epochs),
             most=most,
         )
-        taken = {int(shard): int(epoch) for shard, epoch in rows}
+        taken = {int(shard): int(epoch) for shard, epoch, _ in rows}
+        self.clock.begin_after(max((int(moment_ms or 0) for *_, moment_ms in rows), default=0))
         self.epochs |= taken
         return sorted(taken)
 
     async def renew(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
         """Renew the lease of every held shard in the transaction of `cursor`: the fence.
 
+        Its moment `now` is kept as the last one of these shards.
+
         Raises:
             LeaseLostError: another worker has taken a shard.
         """
-        held = {**self._named(self.epochs), "until": now + self._lease}
+        held = {**self._named(self.epochs), "lease": self._lease, "now": now}
         await cursor.execute(QUERIES["renew_shards"], held)
         if cursor.rowcount != len(self.epochs):
             lost = len(self.epochs) - cursor.rowcount
@@ -106,21 +125,38 @@ class Leases:
             )
         self.on_renewed()
 
+    async def set_back(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
+        """Let the moments of the held shards go on from this one, though later ones are stored."""
+        await cursor.execute(QUERIES["set_moments_back"], {**self._named(self.epochs), "now": now})
+
     async def give_back(self, cursor: AsyncCursor[TupleRow], shards: Iterable[int]) -> None:
         """Let others take these shards once the transaction of `cursor` commits."""
         await cursor.execute(QUERIES["give_back_shards"], self._named(shards))
 
-    async def say_listening(self, now: datetime) -> None:
+    async def say_listening(self) -> None:
         """Note that frames of the held shards are heard from now on."""
-        await self._connection.execute(
-            QUERIES["say_listening"], {**self._named(self.epochs), "now": now}
-        )
+        await self._connection.execute(QUERIES["say_listening"], self._named(self.epochs))
 
-    async def claim_left_session(self, now: datetime) -> int | None:
+    async def claim_left_session(self) -> int | None:
         """Return a slot whose session at the broker nobody will come back to, and keep it shut."""
-        which = {"owner": f"{self._owner} (ends a session)", "until": now + self._lease}
-        row = await self._one("claim_left_session", **which, left_before=now - SESSION_LEFT_AFTER)
+        which = {"owner": f"{self._owner} (ends a session)", "lease": self._lease}
+        row = await self._one("claim_left_session", **which, left_after=SESSION_LEFT_AFTER)
         return None if row is None else int(row[0])
+
+    def time_ms(self) -> int:
+        """Return the time of the site: the database's, as far as it said one."""
+        return self.clock.time_ms(now_ms(), monotonic_s())
+
+    def _hear_the_time(self, database_ms: int) -> None:
+        self.clock.hear(database_ms, monotonic_s())
+        apart_ms = now_ms() - database_ms
+        is_apart = abs(apart_ms) > APART_MOST_MS
+        if is_apart and not self._is_apart:
+            get_logger().warning(
+                "our clock and the database's are apart; going by the database's: set ours right",
+                apart_s=apart_ms / 1000,
+            )
+        self._is_apart = is_apart
 
     def _named(self, shards: Iterable[int]) -> dict[str, object]:
         held = sorted(shards)

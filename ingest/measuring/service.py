@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.committing.service import Counts
+from ingest.committing.counts import Counts
 from tidewell.clock import monotonic_s
 from tidewell.logs import get_logger
 from tidewell.metrics import Measure, Timings

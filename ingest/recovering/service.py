@@ -18,12 +18,15 @@ import numpy as np
 from ingest.admit import Registry
 from ingest.committing.scoring import Found, Scoring
 from ingest.committing.signals import HeardSignal, places_among, tell
+from ingest.cursors import Gap
+from ingest.passing.store import note_scored_later
 from ingest.recovering.store import scored_readings
+from ingest.repairing.store import save_found
 from ingest.rows import Rows
 from ingest.store import Snapshot, Store
-from tidewell.clock import monotonic_s, now_ms
+from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
-from tidewell.local_time import ZoneTable, utc_moment, zone_table
+from tidewell.local_time import ZoneTable, zone_table
 from tidewell.logs import get_logger
 
 RECOVERY_ROWS: Final = 100_000
@@ -86,9 +89,12 @@ class Recovery:
     async def _catch_up(self, people: Sequence[int], snapshots: Sequence[Snapshot]) -> None:
         heard = await self._heard_after(people, snapshots)
         latest_ms = told = 0
-        async for rows in scored_readings(self._store.url, people, snapshots, RECOVERY_ROWS):
+        latest = self._store.latest_moment()
+        async for rows, moments_ms in scored_readings(
+            self._store.url, people, snapshots, RECOVERY_ROWS, latest
+        ):
             crashpoint(CrashPoint.IN_RECOVERY)
-            scored_ms = np.maximum(rows.received_ms, latest_ms)
+            scored_ms = np.maximum(moments_ms, latest_ms)
             latest_ms = int(scored_ms.max())
             scored = 0
             for place in places_among(scored_ms, [one.heard_ms for one in heard[told:]]):
@@ -129,15 +135,15 @@ class Recovery:
             if found.failed:
                 get_logger().error("readings still cannot be scored", people=sorted(found.failed))
                 continue
-            async with self._store.transaction(utc_moment(now_ms())) as transaction:
-                await transaction.save_days(found.days, self._scoring.version)
-                await transaction.save_episodes(found.episodes, self._scoring.version)
+            async with self._store.transaction(self._store.next_moment()) as transaction:
+                await save_found(transaction, found, self._scoring.version)
+                await note_scored_later(transaction, key, Gap(after + 1, upto))
                 await transaction.mark_scored(key, upto)
 
     async def _stay(self) -> None:
         """Renew the leases when it is time, and let others work."""
         if monotonic_s() - self._renewed_s >= RENEW_S:
-            async with self._store.transaction(utc_moment(now_ms())):
+            async with self._store.transaction(self._store.next_moment()):
                 pass
             self._renewed_s = monotonic_s()
         await asyncio.sleep(0)

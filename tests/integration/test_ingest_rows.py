@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import psycopg
@@ -18,6 +18,8 @@ from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS, SHARD_COUNT
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 START_MS = 1_762_000_000_000
 LEASE_S = 30
+SLACK_S = 5
+AGE_LEASES = "UPDATE shard SET lease_until = lease_until - make_interval(secs => %s)"
 Owner = psycopg.AsyncConnection[tuple[object, ...]]
 
 
@@ -50,7 +52,7 @@ def heart_rates(*values: float) -> NDArray[np.float32]:
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     store = await Store.open(database_url, "worker-1", LEASE_S)
-    await store.leases.take(NOW)
+    await store.leases.take()
     yield store
     await store.close()
 
@@ -199,13 +201,16 @@ async def test_readings_of_a_transaction_that_fails_are_not_there(
 
 
 async def test_nobody_takes_a_shard_before_its_lease_runs_out(
-    store: Store, database_url: str
+    store: Store, database_url: str, owner: Owner
 ) -> None:
     other = await Store.open(database_url, "worker-2", LEASE_S)
     try:
         assert len(store.epochs) == SHARD_COUNT
-        assert await other.leases.take(NOW + timedelta(seconds=LEASE_S)) == []
-        await other.leases.take(NOW + timedelta(seconds=LEASE_S, milliseconds=1))
+        assert await other.leases.take() == []
+        await owner.execute(AGE_LEASES, (LEASE_S - SLACK_S,))
+        assert await other.leases.take() == []
+        await owner.execute(AGE_LEASES, (SLACK_S,))
+        await other.leases.take()
         assert other.epochs == {shard: epoch + 1 for shard, epoch in store.epochs.items()}
     finally:
         await other.close()
@@ -216,7 +221,8 @@ async def test_a_worker_that_was_overtaken_cannot_commit_and_its_successor_can(
 ) -> None:
     other = await Store.open(database_url, "worker-2", LEASE_S)
     try:
-        await other.leases.take(NOW + timedelta(seconds=LEASE_S + 1))
+        await owner.execute(AGE_LEASES, (LEASE_S,))
+        await other.leases.take()
         with pytest.raises(LeaseLostError, match="64 of 64 shards"):
             await add(store, some_rows(heart_rates(60)))
         assert await stored(owner) == []
@@ -236,7 +242,7 @@ async def test_one_shard_lost_is_enough_to_stop_a_commit(store: Store, owner: Ow
 async def test_an_older_epoch_of_the_same_worker_cannot_commit(store: Store) -> None:
     before = dict(store.epochs)
     store.leases.epochs = {}
-    await store.leases.take(NOW)
+    await store.leases.take()
     after = store.epochs
     assert after == {shard: epoch + 1 for shard, epoch in before.items()}
     store.leases.epochs = before
@@ -244,14 +250,52 @@ async def test_an_older_epoch_of_the_same_worker_cannot_commit(store: Store) -> 
         await add(store, some_rows(heart_rates(60)))
 
 
-async def test_a_commit_renews_the_lease(store: Store, database_url: str) -> None:
-    later = NOW + timedelta(seconds=LEASE_S - 1)
-    async with store.transaction(later):
+async def test_a_commit_renews_the_lease(store: Store, database_url: str, owner: Owner) -> None:
+    await owner.execute(AGE_LEASES, (LEASE_S,))
+    async with store.transaction(NOW):
         pass
     other = await Store.open(database_url, "worker-2", LEASE_S)
     try:
-        assert await other.leases.take(NOW + timedelta(seconds=LEASE_S + 1)) == []
-        await store.leases.leave(NOW)
-        assert len(await other.leases.take(NOW + timedelta(seconds=LEASE_S + 1))) == SHARD_COUNT
+        assert await other.leases.take() == []
+        await store.leases.leave()
+        assert len(await other.leases.take()) == SHARD_COUNT
     finally:
         await other.close()
+
+
+async def test_a_lease_longer_than_any_can_be_holds_nobody(
+    store: Store, database_url: str, owner: Owner
+) -> None:
+    await owner.execute(AGE_LEASES, (-3_600,))
+    other = await Store.open(database_url, "worker-2", LEASE_S)
+    try:
+        assert len(await other.leases.take()) == SHARD_COUNT
+        with pytest.raises(LeaseLostError):
+            await add(store, some_rows(heart_rates(60)))
+    finally:
+        await other.close()
+
+
+async def test_the_next_holder_goes_on_after_the_last_moment(
+    store: Store, database_url: str
+) -> None:
+    async with store.transaction(NOW):
+        pass
+    await store.leases.leave()
+    other = await Store.open(database_url, "worker-2", LEASE_S)
+    try:
+        await other.leases.take()
+        assert other.latest_moment() == NOW
+        assert other.next_moment() > NOW
+    finally:
+        await other.close()
+
+
+async def test_all_shards_of_a_life_before_come_back_at_once(
+    store: Store, database_url: str
+) -> None:
+    again = await Store.open(database_url, "worker-1", LEASE_S)
+    try:
+        assert len(await again.leases.take(8)) == len(store.epochs) == SHARD_COUNT
+    finally:
+        await again.close()

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 
 from firmware_sim.recordings import Recording
 from ingest.batch import Arrival, decode_arrival
-from ingest.committing.service import Counts, Worker
+from ingest.committing.counts import Counts
+from ingest.committing.service import Worker
 from ingest.service import DetectorScoring
 from ingest.store import Store
 from tests.integration.pipeline import enrol, invented_recordings, rows
@@ -111,12 +112,12 @@ async def a_worker(site: Site) -> AsyncIterator[tuple[Worker, DetectorScoring]]:
     """Yield a worker that has recovered, with its detector."""
     store = await Store.open(site.url, f"test-{secrets.token_hex(4)}", 60)
     try:
-        await store.leases.take(utc_moment(now_ms()))
+        await store.leases.take()
         scoring = DetectorScoring(SILENCE_S, one_by_one=False)
         worker = Worker(store, scoring)
         await worker.recover(utc_moment(now_ms()))
         yield worker, scoring
-        await store.leases.leave(utc_moment(now_ms()))
+        await store.leases.leave()
     finally:
         await store.close()
 

@@ -23,7 +23,7 @@ from firmware_sim.intentions import FullPolicy
 from firmware_sim.people import build_virtual_people
 from firmware_sim.service import DevicePlan, FleetOutcome, FleetReport, run_devices
 from firmware_sim.sources import HistoryThenLiveSource, Life
-from ingest.committing.service import Counts
+from ingest.committing.counts import Counts
 from ingest.service import run_ingest
 from tests.integration.edges import DEPLOY, Devices, MosquittoEdge, found, mosquitto_edge
 from tidewell.clock import now_ms, now_utc

@@ -11,7 +11,8 @@ import pytest
 
 from firmware_sim.recordings import Recording
 from ingest.batch import Arrival, decode_arrival
-from ingest.committing.service import Counts, Worker
+from ingest.committing.counts import Counts
+from ingest.committing.service import Worker
 from ingest.recovering import service as recovering
 from ingest.service import DetectorScoring
 from ingest.store import Store
@@ -31,13 +32,13 @@ async def a_worker(url: str) -> AsyncIterator[tuple[Worker, DetectorScoring, Sto
     """Yield a worker that holds every shard and has caught up; it leaves no snapshot."""
     store = await Store.open(url, "tests", 600)
     try:
-        await store.leases.take(now_utc())
+        await store.leases.take()
         scoring = DetectorScoring(4 * 3_600, one_by_one=False)
         worker = Worker(store, scoring)
         await worker.recover(now_utc())
         yield worker, scoring, store
     finally:
-        await store.leases.leave(now_utc())
+        await store.leases.leave()
         await store.close()
 
 
@@ -87,12 +88,12 @@ async def test_catching_up_in_small_parts_renews_the_lease_and_ends_where_it_sto
         renewed.clear()
         store = await Store.open(url, "tests", 600)
         store.leases.on_renewed = lambda: renewed.append(1)
-        await store.leases.take(now_utc())
+        await store.leases.take()
         scoring = DetectorScoring(4 * 3_600, one_by_one=False)
         await Worker(store, scoring).recover(now_utc())
         assert [scoring.snapshot([person]) for person in people] == remembered
         assert len(renewed) > PEOPLE
-        await store.leases.leave(now_utc())
+        await store.leases.leave()
         await store.close()
 
 
@@ -110,11 +111,11 @@ async def test_people_of_a_shard_that_was_given_back_are_forgotten_and_the_other
             if stays:
                 assert scoring.snapshot([person]) == state
         other = await Store.open(url, "other", 600)
-        assert await other.leases.take(now_utc()) == [gone]
+        assert await other.leases.take() == [gone]
         successor = DetectorScoring(4 * 3_600, one_by_one=False)
         await Worker(other, successor).recover(now_utc())
         assert successor.snapshot([people[0]]) == remembered[0]
-        await other.leases.leave(now_utc())
+        await other.leases.leave()
         await other.close()
-        await worker.recover(now_utc(), await store.leases.take(now_utc()))
+        await worker.recover(now_utc(), await store.leases.take())
         assert [scoring.snapshot([person]) for person in people] == remembered

@@ -19,11 +19,15 @@ import psycopg
 import pytest
 
 import tests.simulation.alert_statements
-import tests.simulation.finding_statements  # noqa: F401 -- both register their answers
+import tests.simulation.finding_statements
 import tests.simulation.ingest_statements as of_ingest
+import tests.simulation.order_statements
+import tests.simulation.sending_statements
+import tests.simulation.silence_statements  # noqa: F401 -- these register their answers
 from alerts import store as shared
 from alerts.answers import store as answers
 from alerts.auditing import store as auditing
+from alerts.auditor import PUT_OFF_MOST
 from alerts.intake import store as intake
 from alerts.reasons import ActionReason, DecisionReason, IntakeReason
 from alerts.sending import store as sending
@@ -33,11 +37,13 @@ from ingest.committing.scoring import EpisodeRow
 from ingest.cursors import Cursor, Gap
 from ingest.decode import Refused
 from ingest.reasons import Refusal
+from ingest.recovering.store import scored_readings
 from ingest.rows import Rows
 from ingest.store import Kept, Store
 from tests.simulation.database import STATEMENTS, MemoryDatabase
 from tidewell.database import Connection, Role, connect
 from tidewell.errors import LeaseLostError
+from tidewell.local_time import utc_moment
 from tidewell.vocabulary import CHANNEL_NAMES, SHARD_COUNT
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -70,6 +76,19 @@ class Ground:
             connection = self.memory.connect("test")  # type: ignore[assignment] # as much as is used
         self.opened.append(connection)
         return Desk(connection, SITE, now)
+
+    async def end_leases(self) -> None:
+        """Let the time pass after which no lease holds anybody."""
+        if self.memory is not None:
+            memory_ms, by_ms = self.memory.time_ms, LEASE_S * 1000 + 1
+            self.memory.time_ms = lambda: memory_ms() + by_ms
+            return
+        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as owner:
+            for table, column in (("shard", "lease_until"), ("ingest_worker", "seen_until")):
+                await owner.execute(
+                    f"UPDATE {table} SET {column} = {column} - make_interval(secs => %s)",
+                    (LEASE_S,),
+                )
 
     async def act(self, alert_id: int, kind: str, at: datetime) -> None:
         """Ask something of an alert, as the pages do."""
@@ -209,7 +228,7 @@ def test_the_database_in_memory_has_an_answer_to_every_statement() -> None:
 
 async def test_what_is_committed_is_read_back_by_another_session(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     cursor = Cursor(upto=1, highest=4, gaps=(Gap(2, 3),))
     assert await commit(store, rows(0, 1, 4), cursor) == (3, {})
     other = await ground.store("two")
@@ -220,7 +239,7 @@ async def test_what_is_committed_is_read_back_by_another_session(ground: Ground)
 
 async def test_nothing_of_a_transaction_that_fails_is_there(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     with pytest.raises(KeyError):
         await commit(store, rows(0), Cursor(0, 0), tallies={})
     assert await held(store) == []
@@ -229,7 +248,7 @@ async def test_nothing_of_a_transaction_that_fails_is_there(ground: Ground) -> N
 
 async def test_a_reading_is_stored_once_and_a_contradiction_is_told(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     await commit(store, rows(0, 1), Cursor(1, 1))
     fresh, contradicted = await commit(store, rows(5, 6, heart_rate=99.0), Cursor(6, 6))
     assert (fresh, contradicted) == (0, {(1, 7, 5): 1, (1, 7, 6): 1})
@@ -238,7 +257,7 @@ async def test_a_reading_is_stored_once_and_a_contradiction_is_told(ground: Grou
 
 async def test_gaps_close_and_what_a_device_gave_up_stays_known(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     await commit(store, rows(9), Cursor(-1, 9, (Gap(0, 8),)))
     await commit(store, rows(4, first=1), Cursor(-1, 9, (Gap(0, 3), Gap(5, 8))))
     kept = (await store.cursors([KEY]))[KEY]
@@ -249,7 +268,7 @@ async def test_gaps_close_and_what_a_device_gave_up_stays_known(ground: Ground) 
 
 async def test_the_same_refused_bytes_are_kept_once(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     letter = DeadLetter("a topic", 1, Refused(Refusal.BAD_JSON, "no", 7, 3), b"{")
     for _ in range(2):
         async with store.transaction(NOW) as transaction:
@@ -258,45 +277,89 @@ async def test_the_same_refused_bytes_are_kept_once(ground: Ground) -> None:
 
 async def test_a_worker_that_was_overtaken_commits_nothing(ground: Ground) -> None:
     old, new = await ground.store("old"), await ground.store("new")
-    await old.leases.take(NOW)
-    assert await new.leases.take(NOW + timedelta(seconds=LEASE_S)) == []
-    later = NOW + timedelta(seconds=LEASE_S + 1)
-    assert len(await new.leases.take(later)) == SHARD_COUNT
+    await old.leases.take()
+    assert await new.leases.take() == []
+    await ground.end_leases()
+    assert len(await new.leases.take()) == SHARD_COUNT
     with pytest.raises(LeaseLostError):
         await commit(old, rows(0), Cursor(0, 0))
     assert await held(new) == []
-    assert await commit(new, rows(0), Cursor(0, 0), now=later) == (1, {})
+    assert await commit(new, rows(0), Cursor(0, 0)) == (1, {})
 
 
 async def test_whoever_takes_a_shard_waits_for_the_transaction_that_holds_it(
     ground: Ground,
 ) -> None:
     old, new = await ground.store("old"), await ground.store("new")
-    await old.leases.take(NOW)
-    later = NOW + timedelta(seconds=LEASE_S + 1)
+    await old.leases.take()
+    await ground.end_leases()
     async with old.transaction(NOW) as transaction:
-        assert await new.leases.take(later) == []  # held rows are passed over
+        assert await new.leases.take() == []  # held rows are passed over
         await transaction.add_readings(rows(0))
-    assert len(await new.leases.take(later + timedelta(seconds=LEASE_S))) == SHARD_COUNT
+    await ground.end_leases()
+    assert len(await new.leases.take()) == SHARD_COUNT
 
 
 async def test_workers_are_counted_by_their_slots(ground: Ground) -> None:
     one, other = await ground.store("one"), await ground.store("two")
-    assert (await one.leases.claim_slot(NOW), await other.leases.claim_slot(NOW)) == (1, 2)
-    assert await one.leases.renew_slot(NOW) == 2
-    assert await one.leases.claim_slot(NOW) == 1
-    await other.leases.leave(NOW)
-    assert await one.leases.renew_slot(NOW) == 1
+    assert (await one.leases.claim_slot(), await other.leases.claim_slot()) == (1, 2)
+    assert await one.leases.renew_slot() == 2
+    assert await one.leases.claim_slot() == 1
+    await other.leases.leave()
+    assert await one.leases.renew_slot() == 1
     third = await ground.store("three")
-    later = NOW + timedelta(seconds=LEASE_S + 1)
-    assert await third.leases.claim_slot(later) == 1
+    await ground.end_leases()
+    assert await third.leases.claim_slot() == 1
     with pytest.raises(LeaseLostError):
-        await one.leases.renew_slot(later)
+        await one.leases.renew_slot()
+
+
+async def test_a_worker_in_its_next_life_takes_all_its_shards_however_few_were_asked_for(
+    ground: Ground,
+) -> None:
+    store, again = await ground.store("one"), await ground.store("one")
+    assert await store.leases.take(5) == [0, 1, 2, 3, 4]
+    assert await again.leases.take(2) == [0, 1, 2, 3, 4]
+    assert await again.leases.take(0) == []
+
+
+async def test_moments_go_on_after_the_last_one_of_whoever_had_the_shard(ground: Ground) -> None:
+    store, next_one = await ground.store("one"), await ground.store("two")
+    await store.leases.take()
+    async with store.transaction(NOW):
+        pass
+    await store.leases.leave()
+    await next_one.leases.take()
+    assert next_one.latest_moment() == NOW
+
+
+async def test_after_a_clock_was_set_back_held_readings_count_as_received_when_they_were_scored(
+    ground: Ground,
+) -> None:
+    store = await ground.store("one")
+    await store.leases.take()
+    ahead_ms = START_MS + 365 * 86_400_000
+    before, fills = rows(1), rows(0, first=1)
+    before.received_ms[:] = ahead_ms
+    await commit(store, before, Cursor(-1, 1, (Gap(0, 0),)), now=utc_moment(ahead_ms))
+    await store.leases.leave()
+    back = utc_moment(START_MS + 5)
+    await store.leases.take()
+    store.leases.clock.set_back(START_MS + 5)
+    async with store.transaction(back) as transaction:
+        await transaction.set_moments_back(store.leases)
+    await commit(store, fills, Cursor(1, 1), now=back)
+    assert (await store.held_readings([1], KEY, -1, 99)).received_ms.tolist() == [
+        START_MS + 1,
+        START_MS + 5,
+    ]
+    parts = [part async for part in scored_readings(store.url, [1], [], 99, back)]
+    assert [part.received_ms.tolist() for part, _ in parts] == [[START_MS + 1, START_MS + 1]]
 
 
 async def test_a_snapshot_says_from_where_readings_are_needed_again(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     await commit(store, rows(0, 3), Cursor(0, 3, (Gap(1, 2),)))
     later = NOW + timedelta(hours=1)
     async with store.transaction(later) as transaction:
@@ -308,7 +371,7 @@ async def test_a_snapshot_says_from_where_readings_are_needed_again(ground: Grou
 
 async def test_a_change_has_one_episode_and_each_event_of_it_once(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     for _ in range(2):
         async with store.transaction(NOW) as transaction:
             await transaction.save_episodes([change("opened")], "v")
@@ -325,7 +388,7 @@ def change(kind: str, level: str = "check_today") -> EpisodeRow:
 
 async def raise_alert(ground: Ground) -> tuple[Desk, int]:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     async with store.transaction(NOW) as transaction:
         await transaction.save_episodes([change("opened")], "v")
     desk = await ground.desk()
@@ -371,13 +434,16 @@ async def test_an_answer_is_folded_in_once_and_stops_the_telling(ground: Ground)
 async def test_the_auditor_sees_what_is_open(ground: Ground) -> None:
     desk, _ = await raise_alert(ground)
     assert await auditing.audit_alerts(desk) == auditing.Summary(1, 0, 0)
+    early = await ground.desk(NOW - PUT_OFF_MOST - timedelta(seconds=1))
+    assert await auditing.audit_alerts(early) == auditing.Summary(1, 1, 1)
+    assert await auditing.audit_alerts(early) == auditing.Summary(1, 0, 0)
     late = Desk(desk.connection, SITE, NOW + timedelta(hours=5))
     assert await auditing.audit_alerts(late) == auditing.Summary(1, 1, 1)
 
 
 async def test_two_who_take_in_one_event_at_once_raise_one_alert(ground: Ground) -> None:
     store = await ground.store("one")
-    await store.leases.take(NOW)
+    await store.leases.take()
     async with store.transaction(NOW) as transaction:
         await transaction.save_episodes([change("opened")], "v")
     desks = [await ground.desk() for _ in range(2)]
@@ -388,7 +454,7 @@ async def test_two_who_take_in_one_event_at_once_raise_one_alert(ground: Ground)
 
 async def test_a_hint_reaches_who_listens_when_it_commits(ground: Ground) -> None:
     store, desk = await ground.store("one"), await ground.desk()
-    await store.leases.take(NOW)
+    await store.leases.take()
     await intake.listen(desk.connection)
     connection: Connection = desk.connection
     async with store.transaction(NOW) as transaction:

@@ -25,9 +25,7 @@ def remembered(cuts: list[slice]) -> bytes:
     for cut in cuts:
         count = len(time_ms[cut])
         ones = np.ones(count, np.int64)
-        detector.update(
-            ReadingBatch(ones, time_ms[cut], received_ms[cut], 60 * ones, values[cut])
-        )
+        detector.update(ReadingBatch(ones, time_ms[cut], received_ms[cut], 60 * ones, values[cut]))
     return detector.snapshot([1])
 
 

@@ -20,7 +20,7 @@ from tests.simulation.world import Outcome, installed, run_seed
 SEEDS_BETWEEN_COLLECTIONS: Final = 20
 
 
-def run_seeds(seeds: Sequence[int], **options: bool) -> list[Outcome]:
+def run_seeds(seeds: Sequence[int]) -> list[Outcome]:
     """Run seeds one after the other."""
     outcomes = []
     with installed():
@@ -28,7 +28,7 @@ def run_seeds(seeds: Sequence[int], **options: bool) -> list[Outcome]:
             if place % SEEDS_BETWEEN_COLLECTIONS == 0:
                 gc.collect()
             gc.disable()  # a run is full of circles, and looking for them takes a fifth of its time
-            outcomes.append(run_seed(seed, whole_run, **options))
+            outcomes.append(run_seed(seed, whole_run))
             gc.enable()
     return outcomes
 
@@ -44,17 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="run this seed only")
     parser.add_argument("--seeds", type=int, default=300, help="how many seeds (default: 300)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
-    parser.add_argument(
-        "--clocks-of-ingest",
-        action="store_true",
-        help="set the wall clocks of ingest wrong too: known not to be survived, see README.md",
-    )
     given = parser.parse_args(arguments)
     seeds = (
         [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
     )
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    results = run_seeds(seeds, sets_clocks_of_ingest=given.clocks_of_ingest)
+    results = run_seeds(seeds)
     took_s, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
     failed = [one for one in results if one.problem is not None]
     for one in failed:

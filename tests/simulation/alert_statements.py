@@ -7,9 +7,7 @@ from typing import Any, Final
 
 from alerts import store
 from alerts.answers import store as answers
-from alerts.auditing import store as auditing
 from alerts.intake import store as intake
-from alerts.sending import store as sending
 from tests.simulation.database import STATEMENTS, Answer, Row, Work
 
 Given = Mapping[str, Any]
@@ -18,25 +16,48 @@ _ALERT: Final = (
     "alert_id",
     "public_id",
     "person_id",
+    "cause",
     "state",
     "level",
     "raised_at",
     "accepted_by",
+    "accepted_at",
+    "snoozed_until",
+    "offered_to",
+    "closed_at",
+    "outcome",
     "policy",
     "wake_at",
 )
-_TOLD: Final = ("raised", "notified")
 _HISTORY: Final = frozenset(
-    {"created", "worsened", "notification_queued", "no_notification_sent", "escalated", "overdue"}
+    {
+        "created",
+        "worsened",
+        "re_opened",
+        "notification_queued",
+        "no_notification_sent",
+        "escalated",
+        "overdue",
+        "held",
+        "accepted",
+        "snoozed",
+        "reminded",
+    }
 )
-_URGENCY: Final = {"check_now": 0, "check_today": 1}
+_NOT_OWNED: Final[Row] = {
+    "accepted_by": None,
+    "accepted_at": None,
+    "snoozed_until": None,
+    "snooze_reason": None,
+    "offered_to": None,
+}
 
 
-def _some(row: Row, names: Iterable[str]) -> Row:
+def some(row: Row, names: Iterable[str]) -> Row:
     return {name: row[name] for name in names}
 
 
-async def _change(work: Work, table: str, number: int, **changed: object) -> Row:
+async def change(work: Work, table: str, number: int, **changed: object) -> Row:
     row = await work.hold(table, (number,))
     assert row is not None
     row = {**row, **changed}
@@ -57,7 +78,7 @@ async def _tell_portal(work: Work, given: Given) -> Answer:
 @STATEMENTS.of(store._SQL, "alert")
 async def _alert(work: Work, given: Given) -> Answer:
     row = await work.hold("alert", (given["alert_id"],))
-    return Answer([_some(row, _ALERT)] if row else [])
+    return Answer([some(row, _ALERT)] if row else [])
 
 
 @STATEMENTS.of(store._SQL, "record_event")
@@ -75,7 +96,7 @@ async def _record_event(work: Work, given: Given) -> Answer:
 async def _history(work: Work, given: Given) -> Answer:
     return Answer(
         [
-            _some(row, ("kind", "reason", "at", "staff_id"))
+            some(row, ("kind", "reason", "at", "staff_id", "detail"))
             for _, row in sorted(work.rows("alert_event"))
             if row["alert_id"] == given["alert_id"] and row["kind"] in _HISTORY
         ]
@@ -85,30 +106,48 @@ async def _history(work: Work, given: Given) -> Answer:
 @STATEMENTS.of(store._SQL, "is_reached")
 async def _is_reached(work: Work, given: Given) -> Answer:
     of_alert = work.select("delivery", alert_id=given["alert_id"])
+    latest = max(of_alert, key=lambda one: one["delivery_id"], default=None)
     only_console = all(one["channel"] == "console" for one in of_alert)
     is_reached = any(
-        one["state"] in ("waiting", "handed_over") and (one["channel"] != "console" or only_console)
+        latest is not None
+        and one["ask"] == latest["ask"]
+        and one["state"] in ("waiting", "handed_over")
+        and (one["channel"] != "console" or only_console)
         for one in of_alert
     )
     return Answer([{"exists": is_reached}])
 
 
-@STATEMENTS.of(store._SQL, "assigned")
-async def _assigned(work: Work, given: Given) -> Answer:
+@STATEMENTS.of(store._SQL, "recipients")
+async def _recipients(work: Work, given: Given) -> Answer:
+    """Nobody here is away, has a team, or answers a duty line."""
+    known = [
+        row for _, row in sorted(work.rows("assignment")) if row["person_id"] == given["person_id"]
+    ]
+    steps = [(row["staff_id"], "assigned") for row in known]
+    steps += [(row["staff_id"], "key_worker") for row in known if row["kind"] == "key_worker"]
     return Answer(
         [
-            {"staff_id": row["staff_id"], "is_key_worker": row["kind"] == "key_worker"}
-            for _, row in sorted(work.rows("assignment"))
-            if row["person_id"] == given["person_id"]
+            {"staff_id": staff_id, "step": step, "is_away": False}
+            for staff_id, step in sorted(set(steps))
         ]
     )
+
+
+@STATEMENTS.of(store._SQL, "reopen")
+async def _reopen(work: Work, given: Given) -> Answer:
+    row = await work.hold("alert", (given["alert_id"],))
+    if row is None or row["state"] != "accepted":
+        return Answer()
+    await change(work, "alert", given["alert_id"], state="raised", **_NOT_OWNED)
+    return Answer(touched=1)
 
 
 @STATEMENTS.of(store._SQL, "contact_methods")
 async def _contact_methods(work: Work, given: Given) -> Answer:
     return Answer(
         [
-            _some(row, ("staff_id", "channel", "address"))
+            some(row, ("staff_id", "channel", "address"))
             for _, row in sorted(work.rows("contact_method"))
             if row["staff_id"] in given["staff_ids"]
         ]
@@ -123,10 +162,9 @@ async def _queue_delivery(work: Work, given: Given) -> Answer:
     number = work.database.next_number("delivery")
     row = {
         "delivery_id": number,
-        **_some(dict(given), ("alert_id", "staff_id", "channel", "address", "idempotency_key")),
+        **dict(given),
         "state": "waiting",
         "attempts": 0,
-        "attempt_at": given["now"],
         "lease_owner": None,
         "lease_until": None,
         "last_error": None,
@@ -135,10 +173,36 @@ async def _queue_delivery(work: Work, given: Given) -> Answer:
     return Answer(touched=1)
 
 
+@STATEMENTS.of(store._SQL, "is_first_of_person")
+async def _is_first_of_person(work: Work, given: Given) -> Answer:
+    alert = work.get("alert", (given["alert_id"],))
+    assert alert is not None
+    of_person = work.select("alert", person_id=alert["person_id"])
+    is_first = all(one["alert_id"] >= alert["alert_id"] for one in of_person)
+    return Answer([{"is_first": is_first}])
+
+
+@STATEMENTS.of(store._SQL, "recent_pushes")
+async def _recent_pushes(work: Work, given: Given) -> Answer:
+    """Return when messages went, or will go, to one address; each bundle is one."""
+    which = {name: given[name] for name in ("staff_id", "channel", "address")}
+    found: dict[str, Row] = {}
+    for row in work.select("delivery", **which):
+        if row["state"] == "given_up" or row["attempt_at"] <= given["since"]:
+            continue
+        is_unsent = row["attempts"] == 0 and row["state"] == "waiting"
+        at = row.get("handed_over_at") or row["attempt_at"]
+        key = row["bundle"] or str(row["delivery_id"])
+        if key in found:
+            is_unsent = is_unsent and found[key]["is_unsent"]
+        found[key] = {"at": at, "bundle": row["bundle"], "is_unsent": is_unsent}
+    return Answer(sorted(found.values(), key=lambda one: one["at"]))
+
+
 @STATEMENTS.of(store._SQL, "set_next_step")
 async def _set_next_step(work: Work, given: Given) -> Answer:
-    changed = _some(dict(given), ("wake_at", "recipient_staff_id"))
-    await _change(work, "alert", given["alert_id"], **changed)
+    changed = some(dict(given), ("wake_at", "recipient_staff_id"))
+    await change(work, "alert", given["alert_id"], **changed)
     return Answer(touched=1)
 
 
@@ -176,16 +240,23 @@ async def _unhandled_episode_events(work: Work, given: Given) -> Answer:
     handled = {key[0] for key, _ in work.rows("alert_intake")}
     least = max(handled, default=0) - given["look_back"]
     found = [
-        _some(row, ("episode_event_id", "episode_id"))
+        some(row, ("episode_event_id", "episode_id"))
+        | some(_episode_of(work, row), ("person_id", "family"))
         for (number,), row in sorted(work.rows("episode_event"))
         if number > least and number not in handled and number not in given["set_aside"]
     ]
     return Answer(found[: given["most"]])
 
 
-@STATEMENTS.of(intake._SQL, "lock_episode")
-async def _lock_episode(work: Work, given: Given) -> Answer:
-    await work.hold("advisory", (given["episode_id"],))
+def _episode_of(work: Work, event: Row) -> Row:
+    episode = work.get("episode", (event["episode_id"],))
+    assert episode is not None
+    return episode
+
+
+@STATEMENTS.of(intake._SQL, "lock_cause")
+async def _lock_cause(work: Work, given: Given) -> Answer:
+    await work.hold("advisory", (given["family"], given["person_id"]))
     return Answer()
 
 
@@ -195,11 +266,9 @@ async def _episode_event(work: Work, given: Given) -> Answer:
     event = work.get("episode_event", (number,))
     if event is None or work.get("alert_intake", (number,)):
         return Answer()
-    episode = work.get("episode", (event["episode_id"],))
-    assert episode is not None
     of_event = ("episode_event_id", "episode_id", "kind", "at", "level", "explanation")
-    of_episode = ("person_id", "family", "opened_at", "closed_at")
-    return Answer([_some(event, of_event) | _some(episode, of_episode)])
+    of_episode = ("person_id", "family", "strand", "opened_at", "closed_at")
+    return Answer([some(event, of_event) | some(_episode_of(work, event), of_episode)])
 
 
 @STATEMENTS.of(intake._SQL, "record_intake")
@@ -210,16 +279,37 @@ async def _record_intake(work: Work, given: Given) -> Answer:
     return Answer(touched=1)
 
 
-@STATEMENTS.of(intake._SQL, "alert_of_episode")
-async def _alert_of_episode(work: Work, given: Given) -> Answer:
-    rows = work.select("alert", episode_id=given["episode_id"])
-    held = [await work.hold("alert", (row["alert_id"],)) for row in rows]
-    return Answer([_some(row, _ALERT) for row in held if row])
+@STATEMENTS.of(intake._SQL, "alert_of_cause")
+async def _alert_of_cause(work: Work, given: Given) -> Answer:
+    rows = [
+        row
+        for row in work.select("alert", person_id=given["person_id"], cause=given["family"])
+        if _episode_of(work, row)["strand"] == given["strand"]
+    ]
+    rows.sort(key=lambda row: (row["state"] == "closed", -row["alert_id"]))
+    held = [await work.hold("alert", (row["alert_id"],)) for row in rows[:1]]
+    return Answer([some(row, _ALERT) for row in held if row])
+
+
+def _episodes_that_joined(work: Work, alert_id: int) -> list[Row]:
+    events = [
+        work.get("episode_event", key)
+        for key, row in work.rows("alert_intake")
+        if row["alert_id"] == alert_id
+    ]
+    return [_episode_of(work, event) for event in events if event]
+
+
+@STATEMENTS.of(intake._SQL, "is_of_episode")
+async def _is_of_episode(work: Work, given: Given) -> Answer:
+    joined = _episodes_that_joined(work, given["alert_id"])
+    return Answer([{"exists": any(one["episode_id"] == given["episode_id"] for one in joined)}])
 
 
 @STATEMENTS.of(intake._SQL, "raise_alert")
 async def _raise_alert(work: Work, given: Given) -> Answer:
-    assert not work.select("alert", episode_id=given["episode_id"]), "a second alert"
+    of_episode = work.select("alert", episode_id=given["episode_id"])
+    assert all(one["state"] == "closed" for one in of_episode), "a second open alert"
     number = work.database.next_number("alert")
     row = {
         **dict(given),
@@ -227,11 +317,13 @@ async def _raise_alert(work: Work, given: Given) -> Answer:
         "state": "raised",
         "raised_at": given["now"],
         "wake_at": given["now"],
-        "accepted_by": None,
         "back_to_usual_at": None,
+        "closed_at": None,
+        "outcome": None,
+        **_NOT_OWNED,
     }
     await work.put("alert", (number,), row)
-    return Answer([_some(row, _ALERT)])
+    return Answer([some(row, _ALERT)])
 
 
 @STATEMENTS.of(intake._SQL, "raise_level")
@@ -239,17 +331,18 @@ async def _raise_level(work: Work, given: Given) -> Answer:
     row = await work.hold("alert", (given["alert_id"],))
     if row is None or row["state"] == "closed":
         return Answer()
-    row = await _change(
+    row = await change(
         work,
         "alert",
         given["alert_id"],
         level=given["level"],
         explanation=given["explanation"],
         state="raised",
-        accepted_by=None,
+        back_to_usual_at=None,
         wake_at=given["now"],
+        **_NOT_OWNED,
     )
-    return Answer([_some(row, _ALERT)])
+    return Answer([some(row, _ALERT)])
 
 
 @STATEMENTS.of(intake._SQL, "mark_back_to_usual")
@@ -257,7 +350,21 @@ async def _mark_back_to_usual(work: Work, given: Given) -> Answer:
     row = await work.hold("alert", (given["alert_id"],))
     if row is None or row["state"] == "closed" or row["back_to_usual_at"] is not None:
         return Answer()
-    await _change(work, "alert", given["alert_id"], back_to_usual_at=given["at"])
+    if any(
+        one["closed_at"] is None and one["episode_id"] != given["episode_id"]
+        for one in _episodes_that_joined(work, given["alert_id"])
+    ):
+        return Answer()
+    await change(work, "alert", given["alert_id"], back_to_usual_at=given["at"])
+    return Answer(touched=1)
+
+
+@STATEMENTS.of(intake._SQL, "mark_changed_again")
+async def _mark_changed_again(work: Work, given: Given) -> Answer:
+    row = await work.hold("alert", (given["alert_id"],))
+    if row is None or row["state"] == "closed" or row["back_to_usual_at"] is None:
+        return Answer()
+    await change(work, "alert", given["alert_id"], back_to_usual_at=None)
     return Answer(touched=1)
 
 
@@ -281,7 +388,7 @@ async def _unfolded_actions(work: Work, given: Given) -> Answer:
     folded = _folded(work)
     least = max(folded, default=0) - given["look_back"]
     found = [
-        _some(row, ("alert_action_id", "alert_id"))
+        some(row, ("alert_action_id", "alert_id"))
         for (number,), row in sorted(work.rows("alert_action"))
         if number > least and number not in folded and number not in given["set_aside"]
     ]
@@ -298,16 +405,31 @@ async def _action(work: Work, given: Given) -> Answer:
     assert alert is not None
     assigned = work.select("assignment", person_id=alert["person_id"], staff_id=row["staff_id"])
     names = ("staff_id", "kind", "outcome", "note", "at")
-    return Answer([_some(row, names) | {"is_assigned": bool(assigned)}])
+    nothing = {
+        "seen_level": row.get("seen_level"),
+        "to_staff_id": None,
+        "snooze_reason": None,
+        "snooze_until": None,
+    }
+    may = {"may_act": bool(assigned), "may_receiver_act": False}
+    return Answer([some(row, names) | nothing | may])
 
 
 @STATEMENTS.of(answers._SQL, "accept")
 async def _accept(work: Work, given: Given) -> Answer:
     row = await work.hold("alert", (given["alert_id"],))
-    if row is None or row["state"] not in _TOLD:
+    if row is None or row["state"] == "closed":
         return Answer()
-    changed = {"state": "accepted", "accepted_by": given["staff_id"], "wake_at": None}
-    await _change(work, "alert", given["alert_id"], **changed)
+    owned = {"accepted_by": given["staff_id"], "accepted_at": given["at"]}
+    snooze = some(dict(given), ("snoozed_until", "snooze_reason"))
+    changed = {**_NOT_OWNED, **owned, **snooze, "state": "accepted", "wake_at": given["at"]}
+    await change(work, "alert", given["alert_id"], **changed)
+    return Answer(touched=1)
+
+
+@STATEMENTS.of(answers._SQL, "offer")
+async def _offer(work: Work, given: Given) -> Answer:
+    await change(work, "alert", given["alert_id"], offered_to=given["to_staff_id"])
     return Answer(touched=1)
 
 
@@ -316,153 +438,23 @@ async def _close(work: Work, given: Given) -> Answer:
     row = await work.hold("alert", (given["alert_id"],))
     if row is None or row["state"] == "closed":
         return Answer()
-    await _change(work, "alert", given["alert_id"], state="closed", wake_at=None)
+    closed = {"closed_at": given["at"], "outcome": given["outcome"], "wake_at": None}
+    still = {name: None for name in _NOT_OWNED if name not in ("accepted_by", "accepted_at")}
+    await change(work, "alert", given["alert_id"], state="closed", **closed, **still)
     return Answer(touched=1)
 
 
-async def _give_up(work: Work, rows: Iterable[Row], reason: str) -> Answer:
+async def give_up(work: Work, rows: Iterable[Row], reason: str) -> Answer:
     given_up = []
     for row in rows:
         held = await work.hold("delivery", (row["delivery_id"],))
         if held and held["state"] == "waiting":
-            await _change(work, "delivery", row["delivery_id"], state="given_up", last_error=reason)
-            given_up.append(_some(row, ("staff_id", "channel")))
+            await change(work, "delivery", row["delivery_id"], state="given_up", last_error=reason)
+            given_up.append(some(row, ("staff_id", "channel")))
     return Answer(given_up)
 
 
 @STATEMENTS.of(answers._SQL, "withdraw_deliveries")
 async def _withdraw_deliveries(work: Work, given: Given) -> Answer:
     rows = work.select("delivery", alert_id=given["alert_id"], state="waiting")
-    return await _give_up(work, rows, given["reason"])
-
-
-# -- the auditor
-
-
-def _unserved(work: Work, given: Given) -> list[Row]:
-    return [
-        row
-        for row in work.select("delivery", state="waiting")
-        if row["attempt_at"] <= given["late"] and row["channel"] not in given["channels"]
-    ]
-
-
-@STATEMENTS.of(auditing._SQL, "unserved_deliveries")
-async def _unserved_deliveries(work: Work, given: Given) -> Answer:
-    numbers = sorted({row["alert_id"] for row in _unserved(work, given)})
-    return Answer([{"alert_id": number} for number in numbers[: given["most"]]])
-
-
-@STATEMENTS.of(auditing._SQL, "give_up_unserved")
-async def _give_up_unserved(work: Work, given: Given) -> Answer:
-    rows = [row for row in _unserved(work, given) if row["alert_id"] == given["alert_id"]]
-    return await _give_up(work, rows, given["reason"])
-
-
-@STATEMENTS.of(auditing._SQL, "wake_now")
-@STATEMENTS.of(sending._SQL, "wake_now")
-async def _wake_now(work: Work, given: Given) -> Answer:
-    row = await work.hold("alert", (given["alert_id"],))
-    if row is None or row["state"] not in _TOLD:
-        return Answer()
-    wake_at = min(row["wake_at"] or given["now"], given["now"])
-    await _change(work, "alert", given["alert_id"], wake_at=wake_at)
-    return Answer(touched=1)
-
-
-@STATEMENTS.of(auditing._SQL, "unclosed_alerts")
-async def _unclosed_alerts(work: Work, given: Given) -> Answer:
-    del given
-    return Answer(
-        [
-            _some(row, ("alert_id", "state", "wake_at"))
-            for _, row in sorted(work.rows("alert"))
-            if row["state"] != "closed"
-        ]
-    )
-
-
-@STATEMENTS.of(auditing._SQL, "repair")
-async def _repair(work: Work, given: Given) -> Answer:
-    row = await work.hold("alert", (given["alert_id"],))
-    if row is None or row["state"] not in _TOLD or row["wake_at"] != given["wake_at"]:
-        return Answer()
-    await _change(work, "alert", given["alert_id"], wake_at=given["now"])
-    return Answer(touched=1)
-
-
-@STATEMENTS.of(auditing._SQL, "record_audit")
-async def _record_audit(work: Work, given: Given) -> Answer:
-    await work.put("auditor_run", (work.database.next_number("auditor_run"),), dict(given))
-    return Answer(touched=1)
-
-
-# -- sending
-
-
-@STATEMENTS.of(sending._SQL, "claim_deliveries")
-async def _claim_deliveries(work: Work, given: Given) -> Answer:
-    due = []
-    for row in work.select("delivery", state="waiting", channel=given["channel"]):
-        alert = work.get("alert", (row["alert_id"],))
-        is_free = row["lease_until"] is None or row["lease_until"] <= given["now"]
-        is_due = row["attempt_at"] <= given["now"] and is_free
-        if is_due and alert and alert["state"] in _TOLD:
-            order = (_URGENCY.get(alert["level"], 2), row["attempt_at"], row["delivery_id"])
-            due.append((order, row, alert))
-    claimed = []
-    for _, row, alert in sorted(due, key=lambda one: one[0])[: given["most"]]:
-        if work.is_held_by_another("delivery", (row["delivery_id"],)):
-            continue
-        lease = {"lease_owner": given["owner"], "lease_until": given["lease_until"]}
-        attempts = row["attempts"] + 1
-        await _change(work, "delivery", row["delivery_id"], attempts=attempts, **lease)
-        names = (
-            "delivery_id",
-            "alert_id",
-            "staff_id",
-            "channel",
-            "address",
-            "idempotency_key",
-        )
-        of_alert = _some(alert, ("public_id", "level", "raised_at"))
-        claimed.append(_some(row, names) | {"attempts": attempts} | of_alert)
-    return Answer(claimed)
-
-
-@STATEMENTS.of(sending._SQL, "mark_handed_over")
-async def _mark_handed_over(work: Work, given: Given) -> Answer:
-    row = await work.hold("delivery", (given["delivery_id"],))
-    if row is None or row["state"] == "handed_over":
-        return Answer()
-    free = {"lease_owner": None, "lease_until": None, "last_error": None}
-    await _change(work, "delivery", given["delivery_id"], state="handed_over", **free)
-    return Answer(touched=1)
-
-
-@STATEMENTS.of(sending._SQL, "mark_notified")
-async def _mark_notified(work: Work, given: Given) -> Answer:
-    row = await work.hold("alert", (given["alert_id"],))
-    if row is None or row["state"] != "raised":
-        return Answer()
-    await _change(work, "alert", given["alert_id"], state="notified")
-    return Answer(touched=1)
-
-
-async def _unclaim(work: Work, given: Given, **changed: object) -> Answer:
-    row = await work.hold("delivery", (given["delivery_id"],))
-    if row is None or row["state"] != "waiting" or row["lease_owner"] != given["owner"]:
-        return Answer()
-    free = {"lease_owner": None, "lease_until": None, "last_error": given["error"]}
-    await _change(work, "delivery", given["delivery_id"], **free, **changed)
-    return Answer(touched=1)
-
-
-@STATEMENTS.of(sending._SQL, "mark_try_again")
-async def _mark_try_again(work: Work, given: Given) -> Answer:
-    return await _unclaim(work, given, attempt_at=given["attempt_at"])
-
-
-@STATEMENTS.of(sending._SQL, "mark_given_up")
-async def _mark_given_up(work: Work, given: Given) -> Answer:
-    return await _unclaim(work, given, state="given_up")
+    return await give_up(work, rows, given["reason"])

@@ -138,7 +138,7 @@ class Subscription:
     """As gmqtt's."""
 
     def __init__(self, topic: str, qos: int = 0) -> None:
-        assert qos == 1
+        assert qos == 1 or topic.endswith("/status")
         self.topic = topic
 
 
@@ -162,6 +162,7 @@ class Client:
         self.on_subscribe: Any = None
         self._context = contextvars.copy_context()
         self._is_connected = False
+        self._requests = 0
 
     def set_config(self, config: dict[str, int]) -> None:
         """gmqtt must never connect again by itself."""
@@ -180,14 +181,15 @@ class Client:
         self._is_connected = True
         broker().join(self)
 
-    def subscribe(self, subscriptions: Sequence[Subscription]) -> None:
-        """Ask for topics."""
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> int:
+        """Ask for topics; return the number of the request."""
+        self._requests += 1
         session = broker().sessions.get(self.client_id)
-        if session is None or session.client is not self:
-            return
-        session.filters |= {one.topic for one in subscriptions}
-        granted = [1 for _ in subscriptions]
-        asyncio.get_running_loop().call_later(CONNECT_S, self.on_subscribe, self, 1, granted, None)
+        if session is not None and session.client is self:
+            session.filters |= {one.topic for one in subscriptions}
+            answer = (self, self._requests, [1 for _ in subscriptions], None)
+            asyncio.get_running_loop().call_later(CONNECT_S, self.on_subscribe, *answer)
+        return self._requests
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
         """Take topics back."""

@@ -22,6 +22,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Final, Self
 
@@ -29,7 +30,9 @@ import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
 
+from tidewell import clock
 from tidewell.database import Queries
+from tidewell.local_time import utc_moment
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -130,6 +133,12 @@ class MemoryDatabase:
     sequences: dict[str, int] = field(default_factory=dict)
     sessions: dict[Connection, None] = field(default_factory=dict)
     is_up: bool = True
+    time_ms: Callable[[], int] = clock.now_ms
+
+    @property
+    def now(self) -> datetime:
+        """Return what `clock_timestamp()` says."""
+        return utc_moment(self.time_ms())
 
     def table(self, name: str) -> dict[Key, Row]:
         """Return the committed rows of a table."""
@@ -278,6 +287,8 @@ class Connection:
         self.is_gone = False
         self.waits_for: Work | None = None
         self.process: Any = None
+        self.idle_most_s: float | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._work: Work | None = None
 
     async def __aenter__(self) -> Self:
@@ -285,6 +296,17 @@ class Connection:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def _begin_to_wait(self) -> None:
+        """End the session if its transaction hears nothing for too long, as the server does."""
+        if self.idle_most_s is not None and not self.is_gone:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(self.idle_most_s, self.sever)
+
+    def _hear(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     async def close(self) -> None:
         """End the session."""
@@ -309,17 +331,20 @@ class Connection:
         assert self._work is None  # no store nests transactions
         self.raise_if_gone()
         work = self._work = Work(self)
+        self._begin_to_wait()
         try:
             yield
             self.raise_if_gone()
             await self._commit(work)
         finally:
+            self._hear()
             work.end()
             self._work = None
 
     async def _commit(self, work: Work) -> None:
         await self.database.interference.before_commit(self)
         self.raise_if_gone()
+        self._hear()
         work.commit()
         await self.database.interference.after_commit(self)
 
@@ -334,6 +359,7 @@ class Connection:
         statement = STATEMENTS[query]
         await self.database.interference.before_statement(self, statement.name)
         self.raise_if_gone()
+        self._hear()
         work = self._work or Work(self)
         if staged is not None:
             work.staged = staged
@@ -349,6 +375,8 @@ class Connection:
         finally:
             if self._work is None:
                 work.end()
+            else:
+                self._begin_to_wait()
         return answer
 
     async def execute(self, query: str, parameters: Mapping[str, Any] | None = None) -> Cursor:

@@ -96,7 +96,7 @@ async def _load_snapshots(work: Work, given: Given) -> Answer:
 async def _snapshot_cursors(work: Work, given: Given) -> Answer:
     noticed: dict[tuple[int, int], datetime] = {}
     for key, gap in work.rows("frame_gap"):
-        if gap["state"] == "waiting":
+        if gap["state"] == "waiting" and gap["passed_at"] is None:
             boot = (key[0], key[1])
             noticed[boot] = min(noticed.get(boot, gap["noticed_at"]), gap["noticed_at"])
     person_of = {row["device_id"]: row["person_id"] for _, row in devices_of(work, given["people"])}
@@ -115,10 +115,54 @@ async def _snapshot_cursors(work: Work, given: Given) -> Answer:
     )
 
 
+@answers_of_ingest("snapshot_holes")
+async def _snapshot_holes(work: Work, given: Given) -> Answer:
+    devices = {row["device_id"] for _, row in devices_of(work, given["people"])}
+    return Answer(
+        [
+            {"device_id": key[0], "boot": key[1], "first": key[2], "last": gap["last_seq"]}
+            for key, gap in sorted(work.rows("frame_gap"))
+            if key[0] in devices and gap["state"] == "waiting" and gap["passed_at"] is not None
+        ]
+    )
+
+
 @answers_of_ingest("save_snapshot")
 async def _save_snapshot(work: Work, given: Given) -> Answer:
     await work.put("detector_snapshot", (given["shard"],), dict(given))
     return Answer(touched=1)
+
+
+@answers_of_ingest("notice_gaps_from")
+async def _notice_gaps_from(work: Work, given: Given) -> Answer:
+    now = datetime.fromisoformat(given["now"])
+    shard_of = {key[0]: row["shard"] for key, row in work.rows("person")}
+    devices = {
+        row["device_id"]
+        for _, row in work.rows("device")
+        if shard_of[row["person_id"]] in given["shards"]
+    }
+    for key, row in work.rows("frame_gap"):
+        if key[0] in devices and row["state"] == "waiting" and row["noticed_at"] > now:
+            await work.put("frame_gap", key, {**row, "noticed_at": now})
+    return Answer()
+
+
+@answers_of_ingest("hear_devices_by_now")
+async def _hear_devices_by_now(work: Work, given: Given) -> Answer:
+    """When a device was heard last is not kept here."""
+    del work, given
+    return Answer()
+
+
+@answers_of_ingest("replay_from")
+async def _replay_from(work: Work, given: Given) -> Answer:
+    for key, row in work.rows("detector_snapshot"):
+        replay_from = datetime.fromisoformat(row["cursors"]["replay_from"])
+        if key[0] in given["shards"] and replay_from > datetime.fromisoformat(given["now"]):
+            cursors = {**row["cursors"], "replay_from": given["now"]}
+            await work.put("detector_snapshot", key, {**row, "cursors": cursors})
+    return Answer()
 
 
 @answers_of_ingest("latest_states")
@@ -142,11 +186,12 @@ async def _save_signal(work: Work, given: Given) -> Answer:
 
 @answers_of_ingest("applied_signals")
 async def _applied_signals(work: Work, given: Given) -> Answer:
+    names = ("person_id", "kind", "source_id", "content", "signal_id")
     return Answer(
         [
             {
                 "heard_ms": round(row["now"].timestamp() * 1000),
-                **{name: row[name] for name in ("person_id", "kind", "source_id", "content")},
+                **{name: row[name] for name in names},
             }
             for _, row in sorted(work.rows("detector_signal"))
             if row["person_id"] in given["people"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,6 @@ import ingest
 from ingest.rows import Rows, copy_bytes, parse_copy
 from tests.simulation.database import STATEMENTS, Answer, Row, Run, Work
 from tidewell.database import Queries
-from tidewell.local_time import utc_moment
 from tidewell.vocabulary import CHANNEL_NAMES
 
 Given = Mapping[str, Any]
@@ -42,7 +42,8 @@ def answers_of_ingest(name: str) -> Callable[[Run], Run]:
     return STATEMENTS.of(QUERIES_OF_INGEST[name], name)
 
 
-def _integers(value: Any) -> list[int]:  # noqa: ANN401 -- an array as a list, or as PostgreSQL writes it
+def integers(value: Any) -> list[int]:  # noqa: ANN401 -- an array as a list, or as PostgreSQL writes it
+    """Return an array of integers as a list."""
     if isinstance(value, str):
         return [int(one) for one in value.strip("{}").split(",") if one]
     return list(value)
@@ -53,17 +54,34 @@ def _integers(value: Any) -> list[int]:  # noqa: ANN401 -- an array as a list, o
 
 @answers_of_ingest("take_shards")
 async def _take_shards(work: Work, given: Given) -> Answer:
+    now, mine = work.database.now, given["owner"]
+    free: list[tuple[bool, int, Row]] = []
+    ours = 0
+    for (shard,), row in work.rows("shard"):
+        if shard in given["held"]:
+            continue
+        ours += row["owner"] == mine
+        is_free = row["owner"] in (None, mine) or not _runs(row["lease_until"], now, given)
+        if is_free and not work.is_held_by_another("shard", (shard,)):
+            free.append((row["owner"] != mine, shard, row))
     taken: list[Row] = []
-    for (shard,), row in sorted(work.rows("shard")):
-        is_free = row["owner"] in (None, given["owner"]) or row["lease_until"] < given["now"]
-        is_wanted = shard not in given["held"] and len(taken) < given["most"]
-        if is_free and is_wanted and not work.is_held_by_another("shard", (shard,)):
-            lease = {"owner": given["owner"], "lease_until": given["until"]}
-            epoch = row["epoch"] + 1
-            leased = {**row, **lease, "epoch": epoch, "listening_since": None}
-            await work.put("shard", (shard,), leased)
-            taken.append({"shard": shard, "epoch": epoch})
+    for _, shard, row in sorted(free, key=lambda one: one[:2])[: max(given["most"], ours)]:
+        lease = {"owner": mine, "lease_until": now + given["lease"], "epoch": row["epoch"] + 1}
+        await work.put("shard", (shard,), {**row, **lease, "listening_since": None})
+        last = row.get("last_moment")
+        last_ms = None if last is None else as_ms(last)
+        taken.append({"shard": shard, "epoch": lease["epoch"], "last_ms": last_ms})
     return Answer(taken)
+
+
+def _runs(until: datetime, now: datetime, given: Given) -> bool:
+    """Return whether a lease until then holds anybody."""
+    return bool(now <= until <= now + given["longest"])
+
+
+def as_ms(moment: datetime) -> int:
+    """Return a moment in ms UTC."""
+    return round(moment.timestamp() * 1000)
 
 
 async def _held_shards(work: Work, given: Given) -> list[tuple[int, Row]]:
@@ -71,7 +89,7 @@ async def _held_shards(work: Work, given: Given) -> list[tuple[int, Row]]:
     if "shards" not in given:
         return [(key[0], row) for key, row in work.rows("shard") if row["owner"] == given["owner"]]
     held = []
-    for shard, epoch in zip(_integers(given["shards"]), _integers(given["epochs"]), strict=True):
+    for shard, epoch in zip(integers(given["shards"]), integers(given["epochs"]), strict=True):
         row = await work.hold("shard", (shard,))
         if row and row["epoch"] == epoch and row["owner"] == given["owner"]:
             held.append((shard, row))
@@ -82,15 +100,24 @@ async def _held_shards(work: Work, given: Given) -> list[tuple[int, Row]]:
 async def _renew_shards(work: Work, given: Given) -> Answer:
     held = await _held_shards(work, given)
     for shard, row in held:
-        await work.put("shard", (shard,), {**row, "lease_until": given["until"]})
+        last = max(row.get("last_moment") or given["now"], given["now"])
+        lease = {"lease_until": work.database.now + given["lease"], "last_moment": last}
+        await work.put("shard", (shard,), {**row, **lease})
     return Answer(touched=len(held))
+
+
+@answers_of_ingest("set_moments_back")
+async def _set_moments_back(work: Work, given: Given) -> Answer:
+    for shard, row in await _held_shards(work, given):
+        await work.put("shard", (shard,), {**row, "last_moment": given["now"]})
+    return Answer()
 
 
 @answers_of_ingest("say_listening")
 async def _say_listening(work: Work, given: Given) -> Answer:
     for shard, row in await _held_shards(work, given):
         if row["listening_since"] is None:
-            await work.put("shard", (shard,), {**row, "listening_since": given["now"]})
+            await work.put("shard", (shard,), {**row, "listening_since": work.database.now})
     return Answer()
 
 
@@ -104,18 +131,18 @@ async def _give_back_shards(work: Work, given: Given) -> Answer:
 
 @answers_of_ingest("claim_slot")
 async def _claim_slot(work: Work, given: Given) -> Answer:
-    free = []
+    free, now = [], work.database.now
     for (slot,), row in work.rows("ingest_worker"):
         is_ours = row["owner"] == given["owner"]
-        is_left = row["owner"] is None or row["seen_until"] < given["now"]
+        is_left = row["owner"] is None or not _runs(row["seen_until"], now, given)
         if (is_ours or is_left) and not work.is_held_by_another("ingest_worker", (slot,)):
             free.append((not is_ours, slot))
     if not free:
         return Answer()
     slot = min(free)[1]
-    row = {"owner": given["owner"], "seen_until": given["until"], "has_session": True}
+    row = {"owner": given["owner"], "seen_until": now + given["lease"], "has_session": True}
     await work.put("ingest_worker", (slot,), row)
-    return Answer([{"slot": slot}])
+    return Answer([{"slot": slot, "time_ms": as_ms(now)}])
 
 
 @answers_of_ingest("renew_slot")
@@ -123,8 +150,9 @@ async def _renew_slot(work: Work, given: Given) -> Answer:
     row = await work.hold("ingest_worker", (given["slot"],))
     if row is None or row["owner"] != given["owner"]:
         return Answer()
-    await work.put("ingest_worker", (given["slot"],), {**row, "seen_until": given["until"]})
-    return Answer(touched=1)
+    now = work.database.now
+    await work.put("ingest_worker", (given["slot"],), {**row, "seen_until": now + given["lease"]})
+    return Answer([{"time_ms": as_ms(now)}])
 
 
 @answers_of_ingest("free_slot")
@@ -132,15 +160,16 @@ async def _free_slot(work: Work, given: Given) -> Answer:
     row = await work.hold("ingest_worker", (given["slot"],))
     if row is None or row["owner"] != given["owner"]:
         return Answer()
-    free = {**row, "owner": None, "seen_until": given["now"]}
+    free = {**row, "owner": None, "seen_until": work.database.now}
     await work.put("ingest_worker", (given["slot"],), free)
     return Answer(touched=1)
 
 
 @answers_of_ingest("count_workers")
 async def _count_workers(work: Work, given: Given) -> Answer:
+    now = work.database.now
     count = sum(
-        row["has_session"] and row["owner"] is not None and row["seen_until"] >= given["now"]
+        row["has_session"] and row["owner"] is not None and _runs(row["seen_until"], now, given)
         for _, row in work.rows("ingest_worker")
     )
     return Answer([{"count": count}])
@@ -148,9 +177,11 @@ async def _count_workers(work: Work, given: Given) -> Answer:
 
 @answers_of_ingest("claim_left_session")
 async def _claim_left_session(work: Work, given: Given) -> Answer:
+    now = work.database.now
     for (slot,), row in sorted(work.rows("ingest_worker")):
-        if row["has_session"] and row["seen_until"] < given["left_before"]:
-            taken = {"owner": given["owner"], "seen_until": given["until"], "has_session": False}
+        if row["has_session"] and row["seen_until"] < now - given["left_after"]:
+            until = now + given["lease"]
+            taken = {"owner": given["owner"], "seen_until": until, "has_session": False}
             await work.put("ingest_worker", (slot,), taken)
             return Answer([{"slot": slot}])
     return Answer()
@@ -179,6 +210,7 @@ async def _devices(work: Work, given: Given) -> Answer:
                 "person_id": row["person_id"],
                 "from": row["from_ms"],
                 "until": None,
+                "enrolled": row["from_ms"],
             }
             for _, row in sorted(work.rows("device"))
         ]
@@ -210,14 +242,15 @@ async def _nothing(work: Work, given: Given) -> Answer:
 # -- cursors and gaps
 
 
-def _boots_of(given: Given) -> list[tuple[int, int]]:
-    return list(zip(_integers(given["devices"]), _integers(given["boots"]), strict=True))
+def boots_of(given: Given) -> list[tuple[int, int]]:
+    """Return the boots that arrays of parameters name."""
+    return list(zip(integers(given["devices"]), integers(given["boots"]), strict=True))
 
 
 @answers_of_ingest("cursors")
 async def _cursors(work: Work, given: Given) -> Answer:
     found = []
-    for key in _boots_of(given):
+    for key in boots_of(given):
         row = work.get("device_cursor", key)
         if row:
             names = ("device_id", "boot", "upto", "highest", "scored_upto")
@@ -227,9 +260,15 @@ async def _cursors(work: Work, given: Given) -> Answer:
 
 @answers_of_ingest("gaps")
 async def _gaps(work: Work, given: Given) -> Answer:
-    wanted = set(_boots_of(given))
+    wanted = set(boots_of(given))
     found = [
-        {"device_id": key[0], "boot": key[1], "first_seq": key[2], "last_seq": row["last_seq"]}
+        {
+            "device_id": key[0],
+            "boot": key[1],
+            "first_seq": key[2],
+            "last_seq": row["last_seq"],
+            "is_passed": row["passed_at"] is not None,
+        }
         for key, row in sorted(work.rows("frame_gap"))
         if row["state"] == "waiting" and key[:2] in wanted
     ]
@@ -238,8 +277,8 @@ async def _gaps(work: Work, given: Given) -> Answer:
 
 @answers_of_ingest("save_cursors")
 async def _save_cursors(work: Work, given: Given) -> Answer:
-    columns = {name: _integers(given[name]) for name in _MOVED}
-    for place, key in sorted(enumerate(_boots_of(given)), key=lambda one: one[1]):
+    columns = {name: integers(given[name]) for name in _MOVED}
+    for place, key in sorted(enumerate(boots_of(given)), key=lambda one: one[1]):
         known = await work.hold("device_cursor", key) or {}
         moved = {name: column[place] for name, column in columns.items()}
         row = {"device_id": key[0], "boot": key[1], **moved}
@@ -265,7 +304,8 @@ async def _clear_gaps(work: Work, given: Given) -> Answer:
     for key, row in work.rows("frame_gap"):
         if key[:2] == (given["device_id"], given["boot"]) and row["state"] == "waiting":
             await work.delete("frame_gap", key)
-            cleared.append({"noticed_at": row["noticed_at"]})
+            history = {name: row[name] for name in ("last_seq", "noticed_at", "passed_at")}
+            cleared.append({"first_seq": key[2], **history})
     return Answer(cleared)
 
 
@@ -273,10 +313,11 @@ async def _clear_gaps(work: Work, given: Given) -> Answer:
 async def _save_gap(work: Work, given: Given) -> Answer:
     key = (given["device_id"], given["boot"], given["first"])
     known = await work.hold("frame_gap", key)
+    history = known or given
     row = {
         "last_seq": given["last"],
         "state": given["state"],
-        "noticed_at": known["noticed_at"] if known else given["now"],
+        **{name: history[name] for name in ("noticed_at", "passed_at")},
     }
     await work.put("frame_gap", key, row)
     return Answer(touched=1)
@@ -301,6 +342,12 @@ def rows_of(readings: Sequence[Row]) -> Rows:
         values=values.reshape(count, len(CHANNEL_NAMES)),
         **columns,
     )
+
+
+@answers_of_ingest("give_up_when_idle")
+async def _give_up_when_idle(work: Work, given: Given) -> Answer:
+    work.session.idle_most_s = float(given["most"].removesuffix("s"))
+    return Answer()
 
 
 @answers_of_ingest("create_staging")
@@ -362,46 +409,26 @@ async def _copy_held_readings(work: Work, given: Given) -> Answer:
         and given["after"] < row["seq"] <= given["upto"]
     ]
     held.sort(key=lambda row: (row["seq"], row["time_ms"]))
+    latest_ms = as_ms(given["latest"])
+    held = [{**row, "received_ms": min(row["received_ms"], latest_ms)} for row in held]
     return Answer(copied=copy_bytes(rows_of(held)))
-
-
-@answers_of_ingest("copy_scored_readings")
-async def _copy_scored_readings(work: Work, given: Given) -> Answer:
-    seen = dict(zip(_boots_of(given), _integers(given["seen"]), strict=True))
-    cursors = dict(work.rows("device_cursor"))
-    wanted = []
-    for _, row in work.rows("reading"):
-        boot = (row["device_id"], row["boot"])
-        is_wanted = (
-            row["person_id"] in given["people"]
-            and utc_moment(row["received_ms"]) >= given["received_from"]
-            and boot in cursors
-            and row["seq"] <= cursors[boot]["scored_upto"]
-            and row["seq"] > seen.get(boot, -1)
-        )
-        if is_wanted:
-            wanted.append(row)
-    wanted.sort(key=lambda row: (row["device_id"], row["boot"], row["seq"], row["time_ms"]))
-    latest: dict[tuple[int, int], int] = {}
-    scored = []
-    for row in wanted:
-        boot = (row["device_id"], row["boot"])
-        latest[boot] = max(latest.get(boot, 0), row["received_ms"])
-        scored.append((latest[boot], row))
-    scored.sort(key=lambda one: one[0])
-    return Answer(copied=copy_bytes(rows_of([row for _, row in scored])))
 
 
 @answers_of_ingest("unscored")
 async def _unscored(work: Work, given: Given) -> Answer:
     devices = {row["device_id"] for _, row in devices_of(work, given["people"])}
-    return Answer(
-        [
-            {name: row[name] for name in ("device_id", "boot", "scored_upto", "upto")}
-            for (device_id, _), row in sorted(work.rows("device_cursor"))
-            if device_id in devices and row["scored_upto"] < row["upto"]
+    found = []
+    for key, row in sorted(work.rows("device_cursor")):
+        waits_below = [
+            place[2]
+            for place, gap in work.rows("frame_gap")
+            if place[:2] == key and gap["state"] == "waiting" and gap["passed_at"] is None
         ]
-    )
+        upto = min(waits_below) - 1 if waits_below else row["highest"]
+        if key[0] in devices and row["scored_upto"] < upto:
+            names = ("device_id", "boot", "scored_upto")
+            found.append({**{name: row[name] for name in names}, "upto": upto})
+    return Answer(found)
 
 
 def devices_of(work: Work, people: Sequence[int]) -> list[tuple[Any, Row]]:

@@ -4,9 +4,9 @@ I1 what a device was told is committed is there, once, as it was measured
 I2 everything that was produced ends as readings or as a dead letter
 I3 nothing is there that no device produced
 I4 the detector remembers what a replay of the stored readings would teach it
-I5 every change that opened has one alert, and somebody was told, or it still has a next step
+I5 every change that opened has an alert, and somebody was told; an open one has a next step
 I6 nobody is told twice without a reason
-I7 an alert that was accepted or closed tells nobody
+I7 an alert that was accepted tells its owner at most, and one that was closed nobody
 I8 what is committed never goes back, and no device hears of more than that
 """
 
@@ -19,9 +19,13 @@ from typing import Any
 from tests.simulation.database import Commit, MemoryDatabase, Row
 from tests.simulation.devices import Boot, Ledger
 from tests.simulation.ingest_statements import rows_of
+from tests.simulation.order_statements import in_order_of_scoring
 from tests.simulation.phone import Telephones
 from tests.simulation.scoring import Chain, CountingScoring
-from tidewell.local_time import zone_table
+from tidewell.local_time import utc_moment, zone_table
+
+Turns = dict[tuple[str, Any], int]
+"""By table and key, at the how-manieth commit a row came."""
 
 OPEN_STATES = ("raised", "notified")
 
@@ -39,12 +43,19 @@ class Referee:
         self._phones = phones
         self._readings: dict[Boot, dict[int, int]] = {}
         self._dead: dict[Boot, set[int]] = {}
+        self.turns: Turns = {}
+        self._turn = 0
         database.watchers.append(self.committed)
 
     # -- after each commit
 
     def committed(self, commit: Commit) -> None:
         """Look at what a transaction changed."""
+        self._turn += 1
+        for table in ("reading", "scored_later"):
+            for key, before, _ in commit.of(table):
+                if before is None:
+                    self.turns[table, key] = self._turn
         for _, before, after in commit.of("reading"):
             self._look_at_reading(before, after)
         for _, _, after in commit.of("dead_letter"):
@@ -74,8 +85,8 @@ class Referee:
         for name in ("upto", "highest", "scored_upto"):
             if before is not None and after[name] < before[name]:
                 raise Violation(f"I8: {name} of {boot} went back to {after[name]}")
-        if after["scored_upto"] > after["upto"]:
-            raise Violation(f"I4: more of {boot} is scored than is complete")
+        if after["scored_upto"] > self._scorable_upto(boot, after["highest"]):
+            raise Violation(f"I4: more of {boot} is scored than may be")
         holes = self._holes_of(boot)
         for seq in range(after["highest"] + 1):
             if not self._is_stored(boot, seq) and seq not in holes:
@@ -88,6 +99,15 @@ class Referee:
             if key[:2] == boot
             for seq in range(key[2], row["last_seq"] + 1)
         }
+
+    def _scorable_upto(self, boot: Boot, highest: int) -> int:
+        """Return the highest frame below the first hole that scoring did not pass."""
+        firsts = [
+            key[2]
+            for key, row in self._database.table("frame_gap").items()
+            if key[:2] == boot and row["state"] == "waiting" and row["passed_at"] is None
+        ]
+        return min(firsts) - 1 if firsts else highest
 
     def _is_stored(self, boot: Boot, seq: int) -> bool:
         if seq in self._dead.get(boot, ()):
@@ -104,12 +124,13 @@ class Referee:
             self._phones.marked(key)
         if before is None:
             alert = self._database.table("alert")[after["alert_id"],]
-            if alert["state"] not in OPEN_STATES:
+            owner = alert["accepted_by"] if alert["state"] == "accepted" else None
+            if alert["state"] not in OPEN_STATES and owner != after["staff_id"]:
                 raise Violation(f"I7: alert {after['alert_id']} is answered and tells again")
 
     def _look_at_alert(self, before: Row | None, after: Row | None) -> None:
         assert after is not None
-        if after["state"] in OPEN_STATES and after["wake_at"] is None:
+        if after["state"] != "closed" and after["wake_at"] is None:
             raise Violation(f"I5: nobody would come back to alert {after['alert_id']}")
         if before is not None and before["state"] == "closed" and after["state"] != "closed":
             raise Violation(f"I7: alert {after['alert_id']} was closed and is open again")
@@ -152,9 +173,8 @@ class Referee:
         for number in self._database.table("episode_event"):
             if number not in intake:
                 raise Violation(f"I5: nobody looked at episode event {number[0]}")
-        raised = {row["episode_id"] for row in self._database.table("alert").values()}
         for (number,), row in self._database.table("episode_event").items():
-            if row["kind"] == "opened" and row["episode_id"] not in raised:
+            if row["kind"] == "opened" and intake[number,]["alert_id"] is None:
                 raise Violation(f"I5: the change that event {number} opened has no alert")
         for row in self._database.table("alert").values():
             if row["state"] in OPEN_STATES and row["wake_at"] <= now:
@@ -182,7 +202,7 @@ class Referee:
 
     def replay(self) -> CountingScoring:
         """Return a detector that has seen all stored readings, each boot in its own order."""
-        counting: CountingScoring = replayed_into(CountingScoring(), self._database)
+        counting: CountingScoring = replayed_into(CountingScoring(), self._database, self.turns)
         return counting
 
     def compare_state(self, state: Mapping[int, Mapping[str, Chain]], whose: str) -> None:
@@ -196,17 +216,24 @@ class Referee:
                 )
 
 
-def replayed_into(scoring: Any, database: MemoryDatabase) -> Any:  # noqa: ANN401 -- any detector
-    """Score all stored readings of complete frames, in the order of device, boot and number."""
+def replayed_into(scoring: Any, database: MemoryDatabase, turns: Turns) -> Any:  # noqa: ANN401 -- any detector
+    """Score all stored readings that were scored, in that order.
+
+    It goes by the order of the commits, which no clock can spoil.
+    """
     cursors = database.table("device_cursor")
     readings = [
-        row
-        for row in database.table("reading").values()
-        if row["seq"] <= cursors[row["device_id"], row["boot"]]["upto"]
+        {**row, "received_ms": turns["reading", key], "as_stored": row}
+        for key, row in database.table("reading").items()
+        if row["seq"] <= cursors[row["device_id"], row["boot"]]["scored_upto"]
     ]
-    readings.sort(key=lambda row: (row["device_id"], row["boot"], row["seq"], row["time_ms"]))
+    later = {
+        key: {**row, "scored_at": utc_moment(turns["scored_later", key])}
+        for key, row in database.table("scored_later").items()
+    }
+    scored = in_order_of_scoring(readings, later, latest_ms=2**62, from_ms=-1)
     for (person_id,) in sorted(database.table("person")):
         scoring.add_person(person_id, zone_table("UTC"))
-    if readings:
-        scoring.score(rows_of(readings))
+    if scored:
+        scoring.score(rows_of([row["as_stored"] for _, row in scored]))
     return scoring

@@ -80,20 +80,21 @@ class Telephones:
 
     def _later(self, wait_s: float, message: Message, kind: str) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(wait_s, self.ask, message.public_id, message.staff_id, kind)
+        loop.call_later(wait_s, self.ask, message, kind)
 
-    def ask(self, public_id: str, staff_id: int, kind: str) -> None:
+    def ask(self, message: Message, kind: str) -> None:
         """Write down what somebody asked of an alert, as the pages do."""
         for (alert_id,), row in self.database.table("alert").items():
-            if row["public_id"] == public_id:
+            if row["public_id"] == message.public_id:
                 number = self.database.next_number("alert_action")
                 action = {
                     "alert_action_id": number,
                     "alert_id": alert_id,
-                    "staff_id": staff_id,
+                    "staff_id": message.staff_id,
                     "kind": kind,
                     "outcome": "all_fine" if kind == "close" else None,
                     "note": "",
+                    "seen_level": message.level.value,
                     "at": utc_moment(true_ms()),
                 }
                 self.database.put("alert_action", (number,), action)

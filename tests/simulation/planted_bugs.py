@@ -96,8 +96,8 @@ def _missing_fence(patches: ExitStack) -> None:
     async def renew(self: Leases, cursor: object, now: object) -> None:
         del self, cursor, now
 
-    async def renew_slot(self: Leases, now: object) -> int:
-        del self, now
+    async def renew_slot(self: Leases) -> int:
+        del self
         return 1
 
     patches.enter_context(mock.patch.object(Leases, "renew", renew))

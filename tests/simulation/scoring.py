@@ -73,9 +73,13 @@ class CountingScoring:
     def change_device_model(self, person_id: int) -> None:
         """Models are not part of the simulation."""
 
+    def set_back(self, at_ms: int) -> None:
+        """Nothing is remembered of when readings came."""
+
     def snapshot(self, people: Sequence[int]) -> bytes:
         """Return all that is remembered of these people."""
-        return json.dumps({person: self._chains[person] for person in sorted(people)}).encode()
+        remembered = {person: self._chains[person] for person in people}
+        return json.dumps(remembered, sort_keys=True).encode()
 
     def restore(self, state: bytes, zones: Mapping[int, ZoneTable]) -> None:
         """Take over what a snapshot remembered."""

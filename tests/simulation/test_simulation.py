@@ -17,7 +17,9 @@ from tests.simulation.world import Outcome, installed, run_seed
 
 SEEDS_USUAL: Final = 300
 SEEDS_IN_ONE_TEST: Final = 50
-SEEDS_THAT_FAILED: Final[dict[int, str]] = {}
+SEEDS_THAT_FAILED: Final[dict[int, str]] = {
+    992: "what came above a hole after a clock was set back was left out when catching up",
+}
 """Seeds beyond the usual ones that once found something, and what it was."""
 TOP: Final = Path(__file__).parents[2]
 
@@ -49,6 +51,7 @@ def test_the_runs_are_as_rough_as_they_are_meant_to_be() -> None:
     assert total["published"] > 1_000
     assert total["alerts raised"] > 50
     assert total["shards moved"] > 20
+    assert total["holes passed"] > 20
     assert total["refused by the fence"] > 3
 
 

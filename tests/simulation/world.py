@@ -16,6 +16,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 from unittest import mock
@@ -29,11 +30,16 @@ import alerts.service
 import ingest.mqtt
 import ingest.service
 import tests.simulation.alert_statements
-import tests.simulation.finding_statements  # noqa: F401 -- these register their answers
+import tests.simulation.finding_statements
+import tests.simulation.sending_statements
+import tests.simulation.silence_statements  # noqa: F401 -- these register their answers
+from alerts.operations.service import Operations
 from ingest.committing.service import Worker
 from ingest.leasing import shares
 from ingest.leasing.store import Leases
+from ingest.passing import service as passing
 from ingest.service import DetectorScoring, run_ingest
+from ingest.silence.service import SilenceWatch
 from tests.simulation import broker as broker_module
 from tests.simulation.broker import Broker, use_broker
 from tests.simulation.database import Connection, Interference, MemoryDatabase
@@ -58,7 +64,9 @@ POLICY: Final = {
     "escalations_most": 2,
     "unreached_retry_s": 60,
     "overdue_check_s": 3_600,
+    "push_budget": {"in_15_minutes": 100, "in_1_hour": 400, "in_3_hours": 1_000},
 }
+SET_BACK: Final = "moments set back"
 ALERTS_LOOK_EVERY_S: Final = 6.0
 """In place of each second, which would only make each run longer."""
 
@@ -125,12 +133,12 @@ class Trouble(Interference):
 class World:
     """Everything of one run."""
 
-    def __init__(self, seed: int, *, sets_clocks_of_ingest: bool = False) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.sets_clocks_of_ingest = sets_clocks_of_ingest
         self.rng = self.chance("world")
         self.trouble = Trouble(self.chance("database"))
-        self.database = MemoryDatabase(self.trouble)
+        self.database_offset_ms = 0
+        self.database = MemoryDatabase(self.trouble, time_ms=self.database_ms)
         self.broker = Broker(self.chance("broker"))
         self.phones = Telephones(self.database, self.chance("phones"))
         self.ledger = Ledger()
@@ -145,6 +153,9 @@ class World:
         self.processes: dict[str, Process] = {}
         self.wanted: dict[str, bool] = {}
         self.counting = seed % 20 != 7
+        # In half of the runs sooner than many frames are sent again: holes are passed, and filled.
+        seconds = self.chance("holes").choice((720.0, 720.0, 0.2, 3.0))
+        self.hole_passed_after = timedelta(seconds=seconds)
         self.settings = Settings(
             lease_s=self.rng.choice((5, 8)),
             batch_frames=self.rng.choice((1, 3, 2_000)),
@@ -154,6 +165,10 @@ class World:
         self._trace = hashlib.sha256()
         self.database.watchers.append(self._write_trace)
         self.devices: list[Device] = []
+
+    def database_ms(self) -> int:
+        """Return the time by the clock of the database's machine."""
+        return true_ms() + self.database_offset_ms
 
     def chance(self, name: str) -> random.Random:
         """Return a source of chance that depends on the seed and on nothing else."""
@@ -186,6 +201,9 @@ class World:
             "dead letters": len(table("dead_letter")),
             "alerts raised": len(table("alert")),
             "messages heard": sum(self.phones.heard.values()),
+            "holes passed": sum(
+                row["kind"] == "hole_passed" for row in table("scored_later").values()
+            ),
             "shards moved": sum(row["epoch"] - 1 for row in table("shard").values()),
         }
 
@@ -298,6 +316,18 @@ def _counting(usual: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitabl
     return renew
 
 
+def _setting_back(
+    usual: Callable[[Worker], Awaitable[None]],
+) -> Callable[[Worker], Awaitable[None]]:
+    """Return a setting back of moments that is counted."""
+
+    async def set_back(worker: Worker) -> None:
+        WORLD.get().happens(SET_BACK)
+        await usual(worker)
+
+    return set_back
+
+
 def _taking(
     usual: Callable[..., Awaitable[list[int]]],
 ) -> Callable[..., Awaitable[list[int]]]:
@@ -337,6 +367,15 @@ def _open_channels(settings: Settings) -> dict[str, Telephones]:
     return {"console": WORLD.get().phones}
 
 
+async def _tell_nobody(_self: Operations, _connection: object, stop: asyncio.Event) -> None:
+    """Leave out the people who run the service: they are told of outages, not of anybody."""
+    await stop.wait()
+
+
+async def _look_at_nothing(*_: object) -> None:
+    """Leave out why it is quiet: it reads what is stored and changes no reading and no finding."""
+
+
 def _chance_of_process() -> random.Random:
     return random.Random(f"{WORLD.get().seed} {PROCESS.get().name}")  # noqa: S311 -- chance of a test
 
@@ -357,9 +396,12 @@ def installed() -> Iterator[None]:
             mock.patch.object(shares, "SHARD_COUNT", SHARDS),
             mock.patch.object(Leases, "renew", _counting(Leases.renew)),
             mock.patch.object(Leases, "renew_slot", _counting(Leases.renew_slot)),
+            mock.patch.object(Worker, "_set_back", _setting_back(Worker._set_back)),
             mock.patch.object(Leases, "take", _taking(Leases.take)),
             mock.patch.object(Worker, "recover", _recovering(Worker.recover)),
+            mock.patch.object(SilenceWatch, "look", _look_at_nothing),
             mock.patch.object(alerts.service, "open_channels", _open_channels),
+            mock.patch.object(Operations, "work", _tell_nobody),
             mock.patch.object(alerts.service, "random", chance),
             mock.patch.object(alerts.service, "POLL_S", ALERTS_LOOK_EVERY_S),
             mock.patch.object(alerts.sending.service, "POLL_S", ALERTS_LOOK_EVERY_S),
@@ -369,26 +411,23 @@ def installed() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run_seed(
-    seed: int, run: Callable[[World], Coroutine[Any, Any, None]], **options: bool
-) -> Outcome:
+def run_seed(seed: int, run: Callable[[World], Coroutine[Any, Any, None]]) -> Outcome:
     """Run one seed to its end; `installed` must be in force."""
-    return run_virtually(_run(seed, run, **options))
+    return run_virtually(_run(seed, run))
 
 
-async def _run(
-    seed: int, run: Callable[[World], Coroutine[Any, Any, None]], **options: bool
-) -> Outcome:
+async def _run(seed: int, run: Callable[[World], Coroutine[Any, Any, None]]) -> Outcome:
     loop = asyncio.get_running_loop()
     loop.set_task_factory(make_task)  # type: ignore[arg-type] # typeshed's protocol is narrower
     faults: list[BaseException] = []
     loop.set_exception_handler(lambda _, context: _keep(faults, context))
-    world = World(seed, **options)
+    world = World(seed)
     WORLD.set(world)
     use_broker(world.broker)
     try:
         world.furnish()
-        await run(world)
+        with mock.patch.object(passing, "HOLE_PASSED_AFTER", world.hole_passed_after):
+            await run(world)
         problem = None
     except (AssertionError, NotImplementedError) as error:
         problem = f"{type(error).__name__}: {error}"
@@ -411,7 +450,9 @@ def real_replay(world: World) -> Any:
     """Return a real detector that has seen all stored readings once."""
     settings = world.settings
     return replayed_into(
-        DetectorScoring(settings.silence_after_s, None, one_by_one=False), world.database
+        DetectorScoring(settings.silence_after_s, None, one_by_one=False),
+        world.database,
+        world.referee.turns,
     )
 
 

@@ -150,10 +150,12 @@ def cursors(now: str) -> Iterator[Step]:
 def reads(days: Days) -> Iterator[Step]:
     """Ask everything that the service asks of readings."""
     held = {"people": [1, 2], "device_id": 2, "boot": BOOT, "after": -1, "upto": 1 << 40}
+    held["latest"] = "9999-01-01Z"
     yield Step("read: held", query(INGEST, "copy_held_readings"), held, Role.INGEST)
     scored = {
         "people": list(PEOPLE),
         "received_from": "1970-01-01Z",
+        "latest": "9999-01-01Z",
         "shards": [1],  # that of the person who wears the first device
         "devices": [1],
         "boots": [BOOT],

@@ -79,6 +79,9 @@ SQL_CLOCKS: Final = re.compile(
     r"\b(?:now|clock_timestamp|statement_timestamp|transaction_timestamp)\(\)|\bcurrent_(?:timestamp|date|time)\b|\blocaltime",
     re.IGNORECASE,
 )
+ASKS_THE_DATABASE_FOR_THE_TIME: Final = {
+    Path("ingest/leasing/leases.sql"): "leases are promises between machines: one clock"
+}
 LEFTOVERS: Final = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 OURS: Final = python_files()
@@ -178,7 +181,8 @@ def test_nothing_is_printed(path: Path) -> None:
 @pytest.mark.parametrize("path", with_ending(".sql"), ids=str)
 def test_now_is_a_parameter_of_sql(path: Path) -> None:
     statements = re.sub(r"--.*", "", text_of(path))
-    assert SQL_CLOCKS.findall(statements) == []
+    is_asked = bool(SQL_CLOCKS.findall(statements))
+    assert is_asked == (path in ASKS_THE_DATABASE_FOR_THE_TIME)
 
 
 def test_there_are_many_pure_modules() -> None:

@@ -49,12 +49,13 @@ def test_whatever_is_to_be_done_says_what_to_do() -> None:
         judge_shards(0, 3, 1),
         *judge_intake(None, 5, NOW),
         *judge_intake(NOW - timedelta(hours=1), 0, NOW),
+        *judge_intake(NOW + timedelta(hours=1), 0, NOW),
         *judge_gaps(1, 1, NOW - timedelta(days=2), 4, NOW),
         judge_auditor(None, NOW),
         *judge_secrets(load_settings({}), addresses(database="postgres")),
         *judge_exposure(load_settings({"TIDEWELL_PORTAL_HOST": "192.0.2.7"})),
     ]
-    assert len(found) == 11
+    assert len(found) == 12
     assert all(one.verdict is not Verdict.WELL and one.remedy for one in found)
     assert all("\n" not in one.line() for one in found)
 

@@ -54,6 +54,7 @@ class Listening:
     def change_device_model(self, person_id: int) -> None:
         self.heard.append(("model", person_id))
 
+    def set_back(self, at_ms: int) -> None: ...
     def add_person(self, person_id: int, zone: ZoneTable) -> None: ...
     def keep_only(self, person_ids: Sequence[int]) -> None:
         raise NotImplementedError

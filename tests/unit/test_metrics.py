@@ -8,7 +8,7 @@ import socket
 import aiohttp
 import pytest
 
-from ingest.committing.service import Counts
+from ingest.committing.counts import Counts
 from ingest.measuring.service import commit_timings, measures_of
 from ingest.reasons import Refusal
 from tidewell.errors import UsageError

@@ -25,7 +25,7 @@ def said(environment: dict[str, str]) -> str:
 
 def test_without_anything_set_every_setting_has_its_default() -> None:
     settings = load_settings({})
-    assert (settings.batch_frames, settings.batch_wait_ms) == (2_000, 50)
+    assert (settings.batch_frames, settings.batch_wait_ms) == (2_000, 10)
     assert settings.portal_host == "127.0.0.1"
     assert all(getattr(settings, name) is None for name in SECRETS)
 

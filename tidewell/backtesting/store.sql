@@ -40,7 +40,8 @@ SELECT person_id, channel, direction, value, for_minutes, level, while_resting
 FROM plan_limit WHERE person_id = ANY (%(people)s)
 ORDER BY person_id, slot;
 
--- Readings in the order in which they were scored: a frame when it and all before it had come.
+-- Readings in the order in which they were scored: a frame when it and all before it had come or were passed
+-- by; one that fills a hole which was passed, as it came.
 -- name: copy_readings
 COPY (
     SELECT person_id, time, received_at, period_s,
@@ -49,8 +50,19 @@ COPY (
            coalesce(respiratory_rate, 'NaN'), coalesce(motion, 'NaN'), coalesce(sleep_state, 'NaN'),
            coalesce(worn, 'NaN')
     FROM (
-        SELECT reading.*, max(received_at) OVER (PARTITION BY device_id, boot ORDER BY seq) AS scored_at
+        SELECT reading.*,
+               CASE WHEN later.kind = 'hole_passed' THEN reading.received_at
+                    ELSE max(greatest(reading.received_at, later.scored_at))
+                         FILTER (WHERE later.kind IS DISTINCT FROM 'hole_passed')
+                         OVER (PARTITION BY reading.device_id, reading.boot ORDER BY reading.seq)
+               END AS scored_at
         FROM reading
+        LEFT JOIN LATERAL (
+            SELECT kind, last_seq, scored_at FROM scored_later
+            WHERE scored_later.device_id = reading.device_id AND scored_later.boot = reading.boot
+              AND scored_later.first_seq <= reading.seq
+            ORDER BY first_seq DESC LIMIT 1
+        ) AS later ON reading.seq <= later.last_seq
         WHERE person_id = ANY (%(people)s) AND time >= %(time_from)s AND time < %(time_before)s
     ) AS scored
     ORDER BY scored_at, device_id, boot, seq, time

@@ -11,12 +11,15 @@ import sys
 import typer
 
 from tidewell.commands import (
+    alert,
     backtest,
     demo,
     devices,
     doctor,
     evaluate,
     people,
+    policy,
+    repair,
     score,
     small_site,
     stages,
@@ -31,7 +34,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (small_site, doctor, stages, demo, people, devices, score, backtest, evaluate):
+for module in (
+    small_site,
+    doctor,
+    stages,
+    demo,
+    people,
+    devices,
+    score,
+    backtest,
+    repair,
+    evaluate,
+    alert,
+    policy,
+):
     module.register(app)
 
 
