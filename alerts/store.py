@@ -239,6 +239,7 @@ async def _slot(desk: Desk, alert: AlertRow, address: Address, key: str) -> Slot
         "address": address.address,
         "since": desk.now - LOOK_BACK,
     }
+    await desk.connection.execute(_SQL["lock_budget"], {"staff_id": address.staff_id})
     async with desk.connection.cursor(row_factory=kwargs_row(Push)) as cursor:
         await cursor.execute(_SQL["recent_pushes"], which)
         pushes = await cursor.fetchall()

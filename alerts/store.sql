@@ -115,15 +115,16 @@ SELECT NOT EXISTS (
     WHERE alert.alert_id = %(alert_id)s AND earlier.alert_id < alert.alert_id
 );
 
--- When somebody was sent a message lately, or will be: each bundle counts once. The lock keeps two
--- processes from filling one budget twice.
+-- Keeps two processes from filling one budget twice. A statement of its own: the next one sees what the other
+-- process has committed meanwhile.
+-- name: lock_budget
+SELECT pg_advisory_xact_lock(hashtextextended('tidewell.alerts.budget', %(staff_id)s));
+
+-- When somebody was sent a message lately, or will be: each bundle counts once.
 -- name: recent_pushes
-WITH mine AS MATERIALIZED (
-    SELECT pg_advisory_xact_lock(hashtextextended('tidewell.alerts.budget', %(staff_id)s))
-)
 SELECT max(coalesce(delivery.handed_over_at, delivery.attempt_at)) AS at, delivery.bundle,
        bool_and(delivery.attempts = 0 AND delivery.state = 'waiting') AS is_unsent
-FROM mine, delivery
+FROM delivery
 WHERE delivery.staff_id = %(staff_id)s AND delivery.channel = %(channel)s
   AND delivery.address = %(address)s AND delivery.state <> 'given_up'
   AND delivery.attempt_at > %(since)s

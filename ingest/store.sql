@@ -4,7 +4,7 @@
 SELECT sum(version)::bigint FROM registry_version;
 
 -- name: devices
-SELECT device.name, device.device_id, device.revoked_at IS NOT NULL AND device.revoked_at <= %(now)s,
+SELECT device.name, device.device_id, device.revoked_at IS NOT NULL,
        device.model, device_assignment.person_id,
        (extract(epoch FROM device_assignment.valid_from) * 1000)::bigint,
        (extract(epoch FROM device_assignment.valid_until) * 1000)::bigint,

@@ -76,7 +76,7 @@ _EVENT_WORDS: Final[dict[str, str]] = {
     "overdue": "Still waiting for somebody to accept; everybody was asked again",
     "held": "Out of hours: it waits until work begins",
     "step_skipped": "The key worker is not there, so others were asked at once",
-    "nobody_watching": "Out of hours, and there is no duty line: nobody is watching",
+    "nobody_watching": "Out of hours and no duty line is set; others were told all the same",
     "snoozed": "{who} put it off",
     "passed_on": "{who} offered it to a colleague; until they take it, it stays where it is",
     "reminded": "{who} was asked how it went",

@@ -103,7 +103,8 @@ def find_site(settings: Settings) -> Addresses:
         found = _read_note(settings.data_dir)
         if found is None:
             raise UsageError(
-                f"no site runs in {settings.data_dir}; start it with `tidewell up --data-dir`"
+                f"no site runs in {settings.data_dir}; "
+                f"start it with `tidewell up --data-dir {settings.data_dir}`"
             )
         return found
     running = [

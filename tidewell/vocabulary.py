@@ -100,7 +100,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     Feature("night_skin_temperature", "Skin temperature at night", "°C", 1),
     Feature("night_respiratory_rate", "Breathing rate at night", "/min", 1),
     Feature("night_spo2", "Blood oxygen at night", "%", 0),
-    Feature("heart_rate_per_step", "Heart rate when moving", "bpm", 0),
+    Feature("heart_rate_per_step", "Rise of heart rate when walking", "bpm", 0),
     Feature("circadian_amplitude", "Difference between day and night heart rate", "bpm", 0),
     Feature("circadian_phase_h", "Time of day when heart rate is highest", "h", 1),
     Feature("sleep_minutes", "Time asleep", "minutes", 0),

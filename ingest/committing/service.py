@@ -271,6 +271,11 @@ class Worker:
         if version != self._registry_version or old:
             self.registry = await self._store.registry(now)
             self._registry_version, self._registry_read_s = version, self._registry_asked_s
+            if len(self._store.epochs) < SHARD_COUNT:
+                self._kept, self._holes = (
+                    {},
+                    0,
+                )  # a device may have moved to another worker and back
             self._add_people()
 
     def _add_people(self) -> None:

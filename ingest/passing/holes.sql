@@ -2,14 +2,16 @@
 
 -- The boots of the worker's people in which scoring waits for a hole for too long, each with the last frame of
 -- its last such hole.
+-- A device is its last wearer's: their worker alone moves its cursor.
 -- name: holes_due
 SELECT frame_gap.device_id, frame_gap.boot, max(frame_gap.last_seq)
 FROM frame_gap
 WHERE state = 'waiting' AND passed_at IS NULL AND noticed_at <= %(noticed_before)s
-  AND EXISTS (
-      SELECT FROM device_assignment JOIN person USING (person_id)
-      WHERE device_assignment.device_id = frame_gap.device_id AND person.shard = ANY (%(shards)s)
-  )
+  AND (
+      SELECT person.shard FROM device_assignment JOIN person USING (person_id)
+      WHERE device_assignment.device_id = frame_gap.device_id
+      ORDER BY device_assignment.valid_from DESC LIMIT 1
+  ) = ANY (%(shards)s)
 GROUP BY frame_gap.device_id, frame_gap.boot
 ORDER BY min(noticed_at), frame_gap.device_id, frame_gap.boot
 LIMIT %(most)s;

@@ -9,11 +9,12 @@ found before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.admit import Registry
 from ingest.committing.scoring import Found, Scoring
@@ -31,6 +32,8 @@ from tidewell.logs import get_logger
 
 RECOVERY_ROWS: Final = 100_000
 """Readings read and scored at once: about 15 MB, and a second of work."""
+Part = tuple[Rows, NDArray[np.int64]]
+"""Readings, and the moment at which each was scored."""
 RENEW_S: Final = 1.0
 """A lease lasts at least five times as long."""
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,9 +93,8 @@ class Recovery:
         heard = await self._heard_after(people, snapshots)
         latest_ms = told = 0
         latest = self._store.latest_moment()
-        async for rows, moments_ms in scored_readings(
-            self._store.url, people, snapshots, RECOVERY_ROWS, latest
-        ):
+        coming = scored_readings(self._store.url, people, snapshots, RECOVERY_ROWS, latest)
+        async for rows, moments_ms in self._renewing(coming):
             crashpoint(CrashPoint.IN_RECOVERY)
             scored_ms = np.maximum(moments_ms, latest_ms)
             latest_ms = int(scored_ms.max())
@@ -108,6 +110,19 @@ class Recovery:
         for one in heard[told:]:
             tell(self._scoring, one.signal)
         await self._score_left_over(people)
+
+    async def _renewing(self, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
+        """Renew the leases also while the database sorts what it will answer."""
+        while True:
+            coming = asyncio.ensure_future(anext(parts, None))
+            try:
+                while not (await asyncio.wait({coming}, timeout=RENEW_S))[0]:
+                    await self._stay()
+            finally:
+                coming.cancel()
+            if (part := coming.result()) is None:
+                return
+            yield part
 
     async def _heard_after(
         self, people: Sequence[int], snapshots: Sequence[Snapshot]

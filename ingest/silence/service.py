@@ -19,7 +19,13 @@ from ingest.committing.scoring import EpisodeRow
 from ingest.leasing.service import Shift
 from ingest.silence.classify import classify, settle
 from ingest.silence.never_heard import closed, due_ms, opened, to_close
-from ingest.silence.outages import QUIET_HOLD_MOST_MS, Ears, Hearing, quiet_from_ms
+from ingest.silence.outages import (
+    QUIET_AFTER_MS,
+    QUIET_HOLD_MOST_MS,
+    Ears,
+    Hearing,
+    quiet_from_ms,
+)
 from ingest.silence.reasons import OutageReason, SilenceReason, StatusVerdict
 from ingest.silence.statuses import StatusBook
 from ingest.silence.store import SilenceStore
@@ -142,7 +148,10 @@ class SilenceWatch:
         # The database is asked for how many it were only where time alone would make it a quiet.
         maybe_ms = quiet_from_ms(hearing, 2**31, at_ms, since_ms=since_ms)
         if maybe_ms is None:
-            if self._quiet_from_ms is not None and await looked.end_outages(quiet=True):
+            # Whoever noted it: this process may have been started since, or have held back enough.
+            heard_ms = self._last_frame_ms
+            is_fresh = heard_ms is not None and at_ms - heard_ms < QUIET_AFTER_MS
+            if hearing.is_heard and is_fresh and await looked.end_outages(quiet=True):
                 get_logger().info("devices are heard again")
             self._quiet_from_ms = None
             return

@@ -74,7 +74,7 @@ SELECT episode.episode_id, episode.person_id, worn_by.device_id,
        coalesce(worn_by.revoked_at <= episode.opened_at, false) AS is_revoked,
        worn_by.device_id IS NOT NULL
            AND coalesce(worn_by.valid_until > episode.opened_at, true) AS is_assigned,
-       episode.closed_at IS NULL AND coalesce(heard.at > %(now)s - %(recent)s::interval, false)
+       episode.closed_at IS NULL AND coalesce(heard.at > %(now)s::timestamptz - %(recent)s::interval, false)
            AND EXISTS (
                -- It began as a device that came off, which asks for nothing at first.
                SELECT FROM episode_event
@@ -123,7 +123,8 @@ INSERT INTO silence (
     episode_id, person_id, device_id, silent_from, noticed_at, ended_at, reason, battery_percent, classified_at
 )
 VALUES (
-    %(episode_id)s, %(person_id)s, %(device_id)s, least(%(silent_from)s, %(noticed_at)s), %(noticed_at)s,
+    %(episode_id)s, %(person_id)s, %(device_id)s, least(%(silent_from)s::timestamptz, %(noticed_at)s::timestamptz),
+    %(noticed_at)s::timestamptz,
     %(ended_at)s, %(reason)s, %(battery_percent)s, %(now)s
 )
 ON CONFLICT DO NOTHING;

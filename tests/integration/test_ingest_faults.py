@@ -342,7 +342,7 @@ async def _fresh_run(
     """Forget all that was found, and let a sound ingest find it again from the devices' frames."""
     await _write(
         database_url,
-        "TRUNCATE reading, dead_letter, device_cursor, frame_gap, detector_snapshot, "
+        "TRUNCATE reading, dead_letter, device_cursor, frame_gap, silence, detector_snapshot, "
         "daily_feature, episode, episode_event",
     )
     async with running_ingest(database_url, broker):

@@ -182,6 +182,12 @@ async def _is_first_of_person(work: Work, given: Given) -> Answer:
     return Answer([{"is_first": is_first}])
 
 
+@STATEMENTS.of(store._SQL, "lock_budget")
+async def _lock_budget(_work: Work, _given: Given) -> Answer:
+    """Hold nobody up: statements of one process do not overlap those of another here."""
+    return Answer([])
+
+
 @STATEMENTS.of(store._SQL, "recent_pushes")
 async def _recent_pushes(work: Work, given: Given) -> Answer:
     """Return when messages went, or will go, to one address; each bundle is one."""

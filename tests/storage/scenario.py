@@ -160,6 +160,7 @@ def reads(days: Days) -> Iterator[Step]:
         "devices": [1],
         "boots": [BOOT],
         "seen": [days.in_columns_ms // MINUTE_MS // 60 * 4],
+        **{f"hole_{name}": [] for name in ("shards", "devices", "boots", "firsts", "lasts")},
     }
     yield Step("read: scored", query(INGEST, "copy_scored_readings"), scored, Role.INGEST)
     yield Step("read: count", query(SITE, "reading_count"))

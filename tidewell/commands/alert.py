@@ -181,6 +181,8 @@ async def _cover(url: str, away: str, by: str, days: tuple[datetime, datetime] |
         if who["away"] == who["by"]:
             raise UsageError("nobody covers for themselves; name somebody else with --by")
         if days is not None:
+            if days[1] <= now:
+                raise UsageError("--until is over already; give days that are still to come")
             await connection.execute(
                 _QUERIES["add_cover"], {**who, "first": days[0], "end": days[1]}
             )
