@@ -24,23 +24,18 @@ def connect(client_id: str, user: str | None, password: str | None) -> bytes:
     texts = [client_id] + [one for one in (user, password) if one is not None]
     flags = 0x02 | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)
     body = b"\x00\x04MQTT\x04" + bytes([flags]) + struct.pack(">H", _KEEP_ALIVE_S)
-    return packet(0x10, body + b"".join(_text(one) for one in texts))
+    return packet(0x10, body + b"".join(prefixed(one) for one in texts))
 
 
 def subscribe(number: int, topics: list[str]) -> bytes:
     """Return SUBSCRIBE at QoS 0."""
-    body = struct.pack(">H", number) + b"".join(_text(topic) + b"\x00" for topic in topics)
+    body = struct.pack(">H", number) + b"".join(prefixed(topic) + b"\x00" for topic in topics)
     return packet(0x82, body)
 
 
 def publish(topic: bytes, number: int, payload: bytes) -> bytes:
     """Return PUBLISH at QoS 1; `topic` is already prefixed with its length."""
     return packet(0x32, topic + number.to_bytes(2, "big") + payload)
-
-
-def puback(number: int) -> bytes:
-    """Return PUBACK."""
-    return b"\x40\x02" + number.to_bytes(2, "big")
 
 
 def packet(first: int, body: bytes) -> bytes:
@@ -55,10 +50,6 @@ def packet(first: int, body: bytes) -> bytes:
 
 def prefixed(text: str) -> bytes:
     """Return a text as MQTT writes it."""
-    return _text(text)
-
-
-def _text(text: str) -> bytes:
     data = text.encode()
     return struct.pack(">H", len(data)) + data
 
@@ -67,7 +58,7 @@ def split(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
     """Yield type and body of each whole packet, and take them out of the buffer.
 
     Example:
-        >>> data = bytearray(puback(5) + b"\x40")
+        >>> data = bytearray([0x40, 2, 0, 5, 0x40])
         >>> list(split(data)), data
         ([(4, b'\\x00\\x05')], bytearray(b'@'))
     """
