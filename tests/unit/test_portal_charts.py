@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portal.charts import SPAN, Chart, daily_chart, hourly_chart, runs
+from portal.charts import LABEL_PX, SPAN, Chart, daily_chart, hourly_chart, runs
 from portal.words import number_words
 
 NOTHING = float("nan")
@@ -86,6 +86,7 @@ def test_midnights_are_labelled_on_the_clock_of_the_person() -> None:
 
 
 @given(st.lists(maybe_value, min_size=1, max_size=90))
+@example([919595.0, -117066.0])  # seven labels, each with just enough room
 def test_every_value_is_drawn_once_inside_the_picture(values: list[float]) -> None:
     chart = chart_of(values)
     finite = np.isfinite(values).sum()
@@ -99,7 +100,11 @@ def test_every_value_is_drawn_once_inside_the_picture(values: list[float]) -> No
         across, down = map(float, point.split(" "))
         assert 0 <= across <= SPAN
         assert 0 <= down <= chart.height
-    assert 1 <= len(chart.up) <= 6
+    assert chart.up
+    heights_px = [tick.at for tick in chart.up]
+    assert all(0 <= at <= chart.height for at in heights_px)
+    gaps_px = np.abs(np.diff(heights_px))
+    assert (gaps_px >= 0.998 * LABEL_PX).all()
     assert "nan" not in chart.line + chart.band
 
 
