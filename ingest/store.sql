@@ -129,24 +129,25 @@ COPY (
 
 -- The readings that a detector has to see again, in the order in which they were scored: a frame was scored
 -- when it and all before it had come or were passed by; one that fills a hole which was passed, as it came. One
--- from before a clock was set back says a moment later than the last one, which tells only its place among such;
--- where it waited, it was scored with the frame that filled the hole below it.
+-- from before a clock was set back says a moment later than the last one, which tells only its place among such.
+-- Where it waited, it was scored with the frame that filled the hole below it, and was not received after that,
+-- whatever a clock that was ahead had said.
 -- name: copy_scored_readings
 COPY (
     SELECT person_id, time, device_id, period_s, boot, seq,
-           CASE WHEN received_at > %(latest)s::timestamptz THEN scored_at ELSE received_at END,
+           CASE WHEN came_at > %(latest)s::timestamptz THEN scored_at ELSE came_at END,
            coalesce(heart_rate, 'NaN'), coalesce(hrv_rmssd, 'NaN'), coalesce(skin_temperature, 'NaN'),
            coalesce(eda, 'NaN'), coalesce(steps, 'NaN'), coalesce(spo2, 'NaN'),
            coalesce(respiratory_rate, 'NaN'), coalesce(motion, 'NaN'), coalesce(sleep_state, 'NaN'),
            coalesce(worn, 'NaN'), scored_at
     FROM (
-        SELECT reading.*,
+        SELECT reading.*, came.at AS came_at,
                CASE WHEN later.kind = 'hole_passed' THEN known.received_at
                     ELSE max(greatest(known.received_at, known.scored_at))
                          FILTER (WHERE later.kind IS DISTINCT FROM 'hole_passed') OVER below
                END AS known_at,
-               CASE WHEN later.kind = 'hole_passed' THEN reading.received_at
-                    ELSE max(greatest(reading.received_at, later.scored_at))
+               CASE WHEN later.kind = 'hole_passed' THEN came.at
+                    ELSE max(greatest(came.at, later.scored_at))
                          FILTER (WHERE later.kind IS DISTINCT FROM 'hole_passed') OVER below
                END AS said_at
         FROM reading JOIN device_cursor USING (device_id, boot) JOIN person USING (person_id)
@@ -157,7 +158,11 @@ COPY (
             ORDER BY first_seq DESC LIMIT 1
         ) AS later ON reading.seq <= later.last_seq
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN reading.received_at <= %(latest)s::timestamptz THEN reading.received_at END AS received_at,
+            SELECT CASE later.kind WHEN 'waited' THEN least(reading.received_at, later.scored_at)
+                                   ELSE reading.received_at END AS at
+        ) AS came
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN came.at <= %(latest)s::timestamptz THEN came.at END AS received_at,
                    CASE WHEN later.scored_at <= %(latest)s::timestamptz THEN later.scored_at END AS scored_at
         ) AS known
         LEFT JOIN unnest(%(shards)s::smallint[], %(devices)s::integer[], %(boots)s::integer[], %(seen)s::bigint[])

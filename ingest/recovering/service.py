@@ -144,13 +144,14 @@ class Recovery:
     async def _score_left_over(self, people: Sequence[int]) -> None:
         """Score stored readings that a detector which failed had left."""
         for key, after, upto in await self._store.unscored(people):
+            moment = self._store.next_moment()
             rows = await self._store.held_readings(people, key, after, upto)
             found = self._scoring.score(rows) if len(rows) else Found()
             self._unscored |= found.failed
             if found.failed:
                 get_logger().error("readings still cannot be scored", people=sorted(found.failed))
                 continue
-            async with self._store.transaction(self._store.next_moment()) as transaction:
+            async with self._store.transaction(moment) as transaction:
                 await save_found(transaction, found, self._scoring.version)
                 await note_scored_later(transaction, key, Gap(after + 1, upto))
                 await transaction.mark_scored(key, upto)

@@ -18,6 +18,7 @@ from tidewell.local_time import utc_moment
 
 Owner = AsyncConnection[TupleRow]
 LABEL = "P-1"
+HOUR_MS = 3_600_000
 YEAR_MS = 365 * 86_400_000
 LATER = "SELECT count(*) FROM device_cursor WHERE last_received_at > now()"
 RECEIVED = "SELECT seq, received_at > now() + interval '1 day' FROM reading ORDER BY seq, time"
@@ -29,9 +30,10 @@ def frame(shard: int, seq: int, start_ms: int) -> Decoded:
     return decode_arrival(Arrival(topic, orjson.dumps(body | {"heart_rate": [60.0 + seq]})))
 
 
-async def a_worker(url: str) -> tuple[Worker, DetectorScoring, Store]:
+async def a_worker(url: str, begin_after_ms: int = 0) -> tuple[Worker, DetectorScoring, Store]:
     store = await Store.open(url, "tests", 60)
     await store.leases.take()
+    store.leases.clock.begin_after(begin_after_ms)
     scoring = DetectorScoring(4 * 3_600, one_by_one=False)
     worker = Worker(store, scoring)
     await worker.recover(utc_moment(store.leases.time_ms()))
@@ -70,6 +72,32 @@ async def test_a_detector_is_brought_back_across_a_clock_that_was_a_year_ahead(
 
     worker, scoring, store = await a_worker(database_url)
     assert not store.leases.clock.is_far_ahead(store.leases.time_ms())
+    assert scoring.snapshot([person_id]) == remembered
+    await store.leases.leave()
+    await store.close()
+
+
+async def test_what_waited_while_moments_were_set_back_keeps_its_time(
+    database_url: str, owner: Owner
+) -> None:
+    (shard,) = await enrol(database_url, [LABEL])
+    start_ms = now_ms() - HOUR_MS
+    worker, _, store = await a_worker(database_url)
+    (person_id,) = worker.registry.people
+    store.leases.clock.begin_after(now_ms() + HOUR_MS)  # as if it had been an hour later
+    store.leases.clock.hear(now_ms() + HOUR_MS, monotonic_s())
+    await worker.commit([frame(shard, 0, start_ms), frame(shard, 3, start_ms)], Counts())
+    await store.close()
+
+    worker, scoring, store = await a_worker(database_url)
+    await worker.commit([frame(shard, 1, start_ms)], Counts())
+    await worker.commit([frame(shard, 2, start_ms)], Counts())
+    await worker.commit([frame(shard, 4, start_ms)], Counts())
+    assert not store.leases.clock.is_far_ahead(store.leases.time_ms())
+    remembered = scoring.snapshot([person_id])
+    await store.close()
+
+    _, scoring, store = await a_worker(database_url, begin_after_ms=now_ms() + 2 * HOUR_MS)
     assert scoring.snapshot([person_id]) == remembered
     await store.leases.leave()
     await store.close()

@@ -129,15 +129,14 @@ def in_order_of_scoring(
         latest_ms: what is later comes from a clock that was set back, and says nothing.
         from_ms: the moment of what has no other.
     """
-    stretches: dict[tuple[int, int], list[tuple[int, Row]]] = {}
-    for (device_id, boot, first), row in sorted(scored_later.items()):
-        stretches.setdefault((device_id, boot), []).append((first, row))
+    stretches = _stretches(scored_later)
     known: dict[tuple[int, int], int] = {}
     said: dict[tuple[int, int], int] = {}
     scored = []
     for row in sorted(readings, key=_place_in_boot):
         key = (row["device_id"], row["boot"])
         later = _stretch_of(row["seq"], stretches.get(key, ()))
+        row = _not_after(row, later)  # noqa: PLW2901 -- the same reading
         said_ms = row["received_ms"]
         known_ms = said_ms if said_ms <= latest_ms else from_ms
         if later is None or later["kind"] != "hole_passed":
@@ -148,6 +147,27 @@ def in_order_of_scoring(
         scored.append((known_ms, said_ms if known_ms == from_ms else 0, row))
     scored.sort(key=lambda one: one[:2])
     return [(known_ms, row) for known_ms, _, row in scored]
+
+
+def not_after_scoring(row: Row, scored_later: Mapping[tuple[int, int, int], Row]) -> Row:
+    """Return a reading that was received no later than it was scored, whatever a clock said."""
+    of_boot = _stretches(scored_later).get((row["device_id"], row["boot"]), ())
+    return _not_after(row, _stretch_of(row["seq"], of_boot))
+
+
+def _not_after(row: Row, later: Row | None) -> Row:
+    if later is None or later["kind"] != "waited":
+        return row
+    return {**row, "received_ms": min(row["received_ms"], as_ms(later["scored_at"]))}
+
+
+def _stretches(
+    scored_later: Mapping[tuple[int, int, int], Row],
+) -> dict[tuple[int, int], list[tuple[int, Row]]]:
+    found: dict[tuple[int, int], list[tuple[int, Row]]] = {}
+    for (device_id, boot, first), row in sorted(scored_later.items()):
+        found.setdefault((device_id, boot), []).append((first, row))
+    return found
 
 
 def _stretch_of(seq: int, stretches: Sequence[tuple[int, Row]]) -> Row | None:

@@ -13,7 +13,7 @@ from ingest.leasing.service import SILENCE_GRACE_S
 from ingest.service import DetectorScoring
 from tests.simulation.invariants import Violation
 from tests.simulation.scoring import Chain
-from tests.simulation.world import CALM_MOST_S, SET_BACK, TROUBLE_S, World, now, real_replay
+from tests.simulation.world import CALM_MOST_S, TROUBLE_S, World, now, real_replay
 
 MEASURES_EVERY_S: Final = 1.6
 CLOCK_ERRORS_MS: Final = (-3_600_000, -5_000, 5_000, 600_000, 3_600_000)
@@ -294,20 +294,18 @@ def _compare_live_state(world: World) -> None:
             state |= {person: remembered.get(person, {}) for person in people}
         elif people and asyncio.get_running_loop().time() < SILENCE_GRACE_S:
             # Later, a day may have been closed by silence, which no stored reading tells.
-            # Live, nobody was heard later than the time to which moments were set back.
-            left_out = {"last_received_ms"} if world.counts.get(SET_BACK) else set[str]()
-            _compare_detectors(scoring, real_replay(world), people, left_out)
+            _compare_detectors(scoring, real_replay(world, shard), people)
     if world.counting:
         world.referee.compare_state(state, "the worker")
 
 
 def _compare_detectors(
-    scoring: DetectorScoring, replay: DetectorScoring, people: list[int], left_out: set[str]
+    scoring: DetectorScoring, replay: DetectorScoring, people: list[int]
 ) -> None:
     """Hold a real detector against a replay, array by array."""
     there, replayed = (np.load(io.BytesIO(one.snapshot(people))) for one in (scoring, replay))
     for name in sorted(there.files):
-        if there[name].tobytes() != replayed[name].tobytes() and name not in left_out:
+        if there[name].tobytes() != replayed[name].tobytes():
             raise Violation(f"I4: {name} in a detector is not that of a replay")
 
 

@@ -44,7 +44,7 @@ from tests.simulation import broker as broker_module
 from tests.simulation.broker import Broker, use_broker
 from tests.simulation.database import Connection, Interference, MemoryDatabase
 from tests.simulation.devices import Device, Ledger
-from tests.simulation.invariants import Referee, Violation, replayed_into
+from tests.simulation.invariants import Referee, Violation
 from tests.simulation.phone import Telephones
 from tests.simulation.processes import PROCESS, Process, make_task
 from tests.simulation.scoring import CountingScoring
@@ -446,14 +446,11 @@ def _keep(faults: list[BaseException], context: dict[str, Any]) -> None:
         faults.append(error)
 
 
-def real_replay(world: World) -> Any:
-    """Return a real detector that has seen all stored readings once."""
-    settings = world.settings
-    return replayed_into(
-        DetectorScoring(settings.silence_after_s, None, one_by_one=False),
-        world.database,
-        world.referee.turns,
-    )
+def real_replay(world: World, shard: int) -> Any:
+    """Return a real detector that has seen all stored readings of a shard's people once."""
+    silence_after_s = world.settings.silence_after_s
+    replay = DetectorScoring(silence_after_s, None, one_by_one=False)
+    return world.referee.replayed_into(replay, shard)
 
 
 def now() -> Any:
