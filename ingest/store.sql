@@ -113,7 +113,8 @@ VALUES (%(device_id)s, %(boot)s, %(first)s, %(last)s, %(state)s, %(noticed_at)s,
 ON CONFLICT (device_id, boot, first_seq) DO UPDATE SET last_seq = excluded.last_seq, state = excluded.state;
 
 -- Readings of frames that came before the hole below them was filled. A moment later than the last one comes
--- from a clock that was ahead and was set back; such readings count as received now.
+-- from a clock that was ahead and was set back; such readings count as received now. A boot without a span has
+-- nothing that waits.
 -- name: copy_held_readings
 COPY (
     SELECT person_id, time, device_id, period_s, boot, seq, least(received_at, %(latest)s::timestamptz),
@@ -124,6 +125,8 @@ COPY (
     FROM reading
     WHERE person_id = ANY (%(people)s) AND device_id = %(device_id)s AND boot = %(boot)s
       AND seq > %(after)s AND seq <= %(upto)s
+      AND time >= (SELECT first_time FROM unscored_span WHERE device_id = %(device_id)s AND boot = %(boot)s)
+      AND time <= (SELECT last_time FROM unscored_span WHERE device_id = %(device_id)s AND boot = %(boot)s)
     ORDER BY seq, time
 ) TO STDOUT (FORMAT binary);
 

@@ -35,7 +35,7 @@ from ingest.cursors import Cursor, Gap
 from ingest.decode import Refused
 from ingest.leasing.homes import for_holder
 from ingest.passing.service import HolePasser
-from ingest.passing.store import note_scored_later
+from ingest.passing.store import forget_unscored, note_scored_later, note_unscored
 from ingest.reasons import Refusal, SignalKind, SignalVerdict
 from ingest.recovering.service import Recovery
 from ingest.repairing.store import save_found
@@ -138,6 +138,8 @@ class Worker:
             await transaction.save_cursors(kept, made.tallies)
             for key, stretch in self._held_back_until_now(made, kept).items():
                 await note_scored_later(transaction, key, stretch)
+                await forget_unscored(transaction, key, kept[key])
+            await note_unscored(transaction, rows, kept)
             for key, one in kept.items():
                 lost = made.tallies[key].lost
                 if one.cursor.gaps != made.before[key].gaps or lost:

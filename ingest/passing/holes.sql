@@ -26,3 +26,13 @@ WHERE device_id = %(device_id)s AND boot = %(boot)s AND state = 'waiting' AND pa
 INSERT INTO scored_later (device_id, boot, first_seq, last_seq, kind, scored_at)
 VALUES (%(device_id)s, %(boot)s, %(first)s, %(last)s, %(kind)s, %(now)s)
 ON CONFLICT DO NOTHING;
+
+-- name: widen_unscored_span
+INSERT INTO unscored_span AS known (device_id, boot, first_time, last_time)
+VALUES (%(device_id)s, %(boot)s, %(first_time)s, %(last_time)s)
+ON CONFLICT (device_id, boot) DO UPDATE SET
+    first_time = least(known.first_time, excluded.first_time),
+    last_time = greatest(known.last_time, excluded.last_time);
+
+-- name: forget_unscored_span
+DELETE FROM unscored_span WHERE device_id = %(device_id)s AND boot = %(boot)s;

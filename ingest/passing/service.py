@@ -20,7 +20,7 @@ import numpy as np
 from ingest.batch import DeviceBoot
 from ingest.committing.scoring import Found, Scoring
 from ingest.cursors import Gap
-from ingest.passing.store import holes_due, pass_holes
+from ingest.passing.store import forget_unscored, holes_due, pass_holes
 from ingest.repairing.store import save_found
 from ingest.store import Kept, Store
 from tidewell.crashpoints import CrashPoint, crashpoint
@@ -78,6 +78,7 @@ class HolePasser:
             await save_found(transaction, found, self._scoring.version)
             await pass_holes(transaction, key, holes, stretches)
             await transaction.mark_scored(key, after.scored_upto)
+            await forget_unscored(transaction, key, after)
             crashpoint(CrashPoint.BEFORE_COMMIT)
         get_logger().warning(
             "scoring goes on without frames that have not come",

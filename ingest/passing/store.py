@@ -5,15 +5,19 @@ It never moves `upto`: what a device is told rests on its frames alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
+
+import numpy as np
 
 from ingest.batch import DeviceBoot
 from ingest.cursors import Gap
 from ingest.reasons import ScoredLater
-from ingest.store import Store, Transaction
+from ingest.rows import Rows
+from ingest.store import Kept, Store, Transaction
 from tidewell.database import Queries
+from tidewell.local_time import utc_moment
 
 QUERIES: Final = Queries("ingest.passing", "holes.sql")
 
@@ -60,3 +64,28 @@ async def note_scored_later(
             "kind": kind.value,
         },
     )
+
+
+async def note_unscored(
+    transaction: Transaction, rows: Rows | None, kept: Mapping[DeviceBoot, Kept]
+) -> None:
+    """Note in which time of their person the readings lie that were stored and not scored."""
+    if rows is None:
+        return
+    for key, one in kept.items():
+        if one.scored_upto == one.cursor.highest:
+            continue
+        of_boot = (rows.device_id == key[0]) & (rows.boot == key[1])
+        time_ms = rows.time_ms[of_boot & (rows.seq > one.scored_upto)]
+        if len(time_ms):
+            first, last = int(np.min(time_ms)), int(np.max(time_ms))
+            which = {"device_id": key[0], "boot": key[1]}
+            times = {"first_time": utc_moment(first), "last_time": utc_moment(last)}
+            await transaction.execute(QUERIES["widen_unscored_span"], {**which, **times})
+
+
+async def forget_unscored(transaction: Transaction, key: DeviceBoot, kept: Kept) -> None:
+    """Forget where the unscored readings of a boot lie, if there are none any more."""
+    if kept.scored_upto == kept.cursor.highest:
+        which = {"device_id": key[0], "boot": key[1]}
+        await transaction.execute(QUERIES["forget_unscored_span"], which)

@@ -78,7 +78,7 @@ async def test_a_detector_is_brought_back_across_a_clock_that_was_a_year_ahead(
 
 
 async def test_what_waited_while_moments_were_set_back_keeps_its_time(
-    database_url: str, owner: Owner
+    database_url: str,
 ) -> None:
     (shard,) = await enrol(database_url, [LABEL])
     start_ms = now_ms() - HOUR_MS

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
 from numpy.typing import NDArray
 
+from ingest.cursors import Cursor
+from ingest.passing.store import note_unscored
 from ingest.rows import Rows
-from ingest.store import Store
+from ingest.store import QUERIES, Kept, Store
 from tidewell.errors import LeaseLostError
 from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS, SHARD_COUNT
 
@@ -65,6 +68,7 @@ async def stored(owner: Owner) -> list[tuple[object, ...]]:
 
 async def add(store: Store, rows: Rows) -> tuple[Rows, dict[tuple[int, int, int], int]]:
     async with store.transaction(NOW) as transaction:
+        await note_unscored(transaction, rows, {(1, 7): Kept(Cursor(-1, 99), -1)})
         return await transaction.add_readings(rows)
 
 
@@ -127,6 +131,31 @@ async def test_what_is_read_back_for_scoring_is_what_was_stored(store: Store) ->
     assert back.time_ms.tolist() == [START_MS, START_MS + 60_000, START_MS + 120_000]
     assert len(await store.held_readings([5], (1, 7), after=4, upto=9)) == 0
     assert len(await store.held_readings([6], (1, 7), after=3, upto=4)) == 0
+
+
+async def test_what_waits_is_found_without_looking_at_all_that_is_stored_of_a_person(
+    store: Store, owner: Owner
+) -> None:
+    async with store.transaction(NOW) as transaction:
+        await transaction.add_readings(some_rows(heart_rates(*[60.0] * 5_000)))
+    await add(store, some_rows(heart_rates(61, 62, 63), seq=4, first=6_000))
+    await owner.execute("ANALYZE reading")
+    select = QUERIES["copy_held_readings"].partition("COPY (")[2].partition(") TO STDOUT")[0]
+    which = {"people": [5], "device_id": 1, "boot": 7, "after": 3, "upto": 4, "latest": NOW}
+    cursor = await psycopg.AsyncClientCursor(owner).execute(
+        b"EXPLAIN (ANALYZE, FORMAT JSON) " + select.encode(), which
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    assert 3 <= rows_looked_at(row[0][0]["Plan"]) < 50
+
+
+def rows_looked_at(plan: dict[str, Any]) -> int:
+    """Return how many readings a plan took into its hands, kept or not."""
+    own = 0
+    if plan.get("Relation Name") == "reading":
+        own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    return int(own) + sum(rows_looked_at(one) for one in plan.get("Plans", ()))
 
 
 async def test_the_same_values_again_are_no_contradiction(store: Store, owner: Owner) -> None:

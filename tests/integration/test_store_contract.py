@@ -36,6 +36,7 @@ from ingest.batch import DeadLetter, Tally
 from ingest.committing.scoring import EpisodeRow
 from ingest.cursors import Cursor, Gap
 from ingest.decode import Refused
+from ingest.passing.store import forget_unscored, note_unscored
 from ingest.reasons import Refusal
 from ingest.recovering.store import scored_readings
 from ingest.rows import Rows
@@ -204,6 +205,7 @@ async def commit(
         counted = {KEY: Tally(committed=len(fresh))} if tallies is None else tallies
         await transaction.save_cursors(kept, counted)
         await transaction.save_gaps(KEY, cursor, lost)
+        await note_unscored(transaction, fresh, {KEY: Kept(cursor, -1)})
     return len(fresh), contradicted
 
 
@@ -264,6 +266,20 @@ async def test_gaps_close_and_what_a_device_gave_up_stays_known(ground: Ground) 
     assert kept.cursor.gaps == (Gap(0, 3), Gap(5, 8))
     await commit(store, rows(8, first=2), Cursor(9, 9), lost=(Gap(0, 3), Gap(5, 7)))
     assert (await store.cursors([KEY]))[KEY].cursor == Cursor(9, 9)
+
+
+async def test_what_waits_is_looked_for_in_its_own_time_until_all_of_it_is_scored(
+    ground: Ground,
+) -> None:
+    store = await ground.store("one")
+    await store.leases.take()
+    await commit(store, rows(4, 5), Cursor(-1, 5, (Gap(0, 3),)))
+    await commit(store, rows(9, first=9), Cursor(-1, 9, (Gap(0, 3), Gap(6, 8))))
+    assert await held(store) == [4, 5, 9]
+    for scored_upto, waiting in ((5, [4, 5, 9]), (9, [])):
+        async with store.transaction(NOW) as transaction:
+            await forget_unscored(transaction, KEY, Kept(Cursor(9, 9), scored_upto))
+        assert await held(store) == waiting
 
 
 async def test_the_same_refused_bytes_are_kept_once(ground: Ground) -> None:

@@ -13,6 +13,7 @@ import ingest
 from ingest.rows import Rows, copy_bytes, parse_copy
 from tests.simulation.database import STATEMENTS, Answer, Row, Run, Work
 from tidewell.database import Queries
+from tidewell.local_time import utc_moment
 from tidewell.vocabulary import CHANNEL_NAMES
 
 Given = Mapping[str, Any]
@@ -401,10 +402,13 @@ async def _insert_dead_letter(work: Work, given: Given) -> Answer:
 
 @answers_of_ingest("copy_held_readings")
 async def _copy_held_readings(work: Work, given: Given) -> Answer:
+    span = work.get("unscored_span", (given["device_id"], given["boot"]))
     held = [
         row
         for _, row in work.rows("reading")
-        if row["person_id"] in given["people"]
+        if span
+        and span["first"] <= utc_moment(row["time_ms"]) <= span["last"]
+        and row["person_id"] in given["people"]
         and (row["device_id"], row["boot"]) == (given["device_id"], given["boot"])
         and given["after"] < row["seq"] <= given["upto"]
     ]

@@ -64,6 +64,24 @@ async def _save_scored_later(work: Work, given: Given) -> Answer:
     return Answer()
 
 
+@answers_of_ingest("widen_unscored_span")
+async def _widen_unscored_span(work: Work, given: Given) -> Answer:
+    key = (given["device_id"], given["boot"])
+    first, last = given["first_time"], given["last_time"]
+    if known := await work.hold("unscored_span", key):
+        first, last = min(first, known["first"]), max(last, known["last"])
+    await work.put("unscored_span", key, {"first": first, "last": last})
+    return Answer(touched=1)
+
+
+@answers_of_ingest("forget_unscored_span")
+async def _forget_unscored_span(work: Work, given: Given) -> Answer:
+    key = (given["device_id"], given["boot"])
+    if await work.hold("unscored_span", key) is not None:
+        await work.delete("unscored_span", key)
+    return Answer()
+
+
 @answers_of_ingest("next_repair")
 async def _next_repair(work: Work, given: Given) -> Answer:
     """A run lasts minutes: no day of it comes too late to be judged."""

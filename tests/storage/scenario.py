@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ENROLMENT: Final = Queries("tidewell", "enrolment.sql")
 INGEST: Final = Queries("ingest", "store.sql")
+HOLES: Final = Queries("ingest.passing", "holes.sql")
 SITE: Final = Queries("tidewell", "small_site.sql")
 PERSON_PAGE: Final = Queries("portal", "person_page.sql")
 
@@ -149,6 +150,8 @@ def cursors(now: str) -> Iterator[Step]:
 
 def reads(days: Days) -> Iterator[Step]:
     """Ask everything that the service asks of readings."""
+    span = {"device_id": 2, "boot": BOOT, "first_time": "1970-01-01Z", "last_time": "9999-01-01Z"}
+    yield Step("span", query(HOLES, "widen_unscored_span"), span, Role.INGEST)
     held = {"people": [1, 2], "device_id": 2, "boot": BOOT, "after": -1, "upto": 1 << 40}
     held["latest"] = "9999-01-01Z"
     yield Step("read: held", query(INGEST, "copy_held_readings"), held, Role.INGEST)
