@@ -7,7 +7,7 @@ payload. Readings of a pause are dropped here, before anything keeps them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -62,6 +62,14 @@ class Registry:
 
     devices: Mapping[str, Device] = field(default_factory=dict)
     people: Mapping[int, Person] = field(default_factory=dict)
+
+    def wearers(self, device_ids: Container[int]) -> dict[int, set[int]]:
+        """Return who wears or wore each of these devices."""
+        return {
+            one.device_id: {wearing.person_id for wearing in one.wearings}
+            for one in self.devices.values()
+            if one.device_id in device_ids
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ AT_LEAST_ONCE: Final = 1
 DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 RETRY_FIRST_S: Final = 0.5
 RETRY_MOST_S: Final = 15.0
-"""A restart of a broker takes seconds; asking more often would only slow it down."""
+"""A restart of a broker or database takes seconds; asking more often would only slow it down."""
 WILDCARD: Final = "tidewell/v1/+/+/frame"
 STATUSES: Final = "tidewell/v1/+/+/status"
 """Retained, so that each connection hears the latest word of every device; it is not confirmed."""

@@ -43,7 +43,13 @@ from ingest.decode import LONGEST_DETAIL, Refused
 from ingest.flood import FloodGate
 from ingest.leasing.service import Sessions, Shift
 from ingest.measuring.service import HourlyCounts, commit_timings, measures_of
-from ingest.mqtt import AbandonedError, BrokerAddress, parse_broker_url
+from ingest.mqtt import (
+    RETRY_FIRST_S,
+    RETRY_MOST_S,
+    AbandonedError,
+    BrokerAddress,
+    parse_broker_url,
+)
 from ingest.reasons import Passage, Refusal
 from ingest.repairing.service import repairs_beside
 from ingest.rows import Rows
@@ -70,9 +76,6 @@ TICK_S: Final = 5.0
 COLLECT_AFTER_OBJECTS: Final = 100_000
 COLLECT_AFTER_ROUNDS: Final = 20
 """So cycles of a library are still found, within the minute at full load."""
-RETRY_FIRST_S: Final = 0.5
-RETRY_MOST_S: Final = 15.0
-"""A restart of a database or broker takes seconds; asking more often would only slow it down."""
 
 
 class BatchRefusedError(TidewellError):
@@ -217,7 +220,7 @@ class _Ingest:
         while True:
             worker = Worker(store, self._detector())
             try:
-                await worker.recover(utc_moment(store.leases.time_ms()))
+                await worker.recover()
             except ScoringError as error:
                 assert not self._one_by_one  # one by one, a failure is an answer and not an error
                 self._take_one_by_one(error)

@@ -120,9 +120,9 @@ class Store:
         """Return a number that grows with every change of what `registry` returns."""
         return int((await self._all("registry_version"))[0][0])
 
-    async def registry(self, now: datetime) -> Registry:
+    async def registry(self) -> Registry:
         """Return all devices and people."""
-        devices = _devices(await self._all("devices", now=now))
+        devices = _devices(await self._all("devices"))
         pauses: dict[int, list[Span]] = {}
         for person_id, start_ms, end_ms in await self._all("pauses"):
             pauses.setdefault(person_id, []).append(
@@ -189,7 +189,10 @@ class Store:
         )
 
     async def unscored(self, people: Sequence[int]) -> list[tuple[DeviceBoot, int, int]]:
-        """Return the boots of these people with readings stored but not scored: after, upto."""
+        """Return boots with readings stored but not scored, of devices that these people wear now.
+
+        Or wore last; each with the frame after which they come, and the last one.
+        """
         rows = await self._all("unscored", people=list(people))
         return [((device_id, boot), after, upto) for device_id, boot, after, upto in rows]
 

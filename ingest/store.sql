@@ -317,16 +317,22 @@ WHERE last_received_at > %(now)s::timestamptz AND device_id IN (
 UPDATE detector_snapshot SET cursors = jsonb_set(cursors, '{replay_from}', to_jsonb(%(now)s::text))
 WHERE shard = ANY (%(shards)s) AND (cursors ->> 'replay_from')::timestamptz > %(now)s::timestamptz;
 
--- Boots with stored readings that the detector has not seen: a batch whose scoring failed.
+-- Boots with stored readings that the detector has not seen: a batch whose scoring failed. A device is its last
+-- wearer's: their worker alone moves its cursor.
 -- name: unscored
-SELECT DISTINCT device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto, scorable.upto
-FROM device_cursor JOIN device_assignment USING (device_id)
+SELECT device_cursor.device_id, device_cursor.boot, device_cursor.scored_upto, scorable.upto
+FROM device_cursor
 CROSS JOIN LATERAL (
     SELECT coalesce(min(first_seq) - 1, device_cursor.highest) AS upto FROM frame_gap
     WHERE frame_gap.device_id = device_cursor.device_id AND frame_gap.boot = device_cursor.boot
       AND frame_gap.state = 'waiting' AND frame_gap.passed_at IS NULL
 ) AS scorable
-WHERE device_assignment.person_id = ANY (%(people)s) AND device_cursor.scored_upto < scorable.upto
+WHERE device_cursor.scored_upto < device_cursor.highest AND device_cursor.scored_upto < scorable.upto
+  AND (
+      SELECT person_id FROM device_assignment
+      WHERE device_assignment.device_id = device_cursor.device_id
+      ORDER BY valid_from DESC LIMIT 1
+  ) = ANY (%(people)s)
 ORDER BY device_cursor.device_id, device_cursor.boot;
 
 -- name: mark_scored

@@ -79,7 +79,7 @@ class Worker:
         self._snapshot_at_s: dict[int, float] = {}
         self.registry = Registry()
 
-    async def recover(self, now: datetime, shards: Sequence[int] | None = None) -> None:
+    async def recover(self, shards: Sequence[int] | None = None) -> None:
         """Bring the detector to where the stored readings left it, then score what never was.
 
         Args:
@@ -89,7 +89,7 @@ class Worker:
             ScoringError: the detector failed on stored readings.
         """
         self._registry_version = await self._store.registry_version()
-        self.registry = await self._store.registry(now)
+        self.registry = await self._store.registry()
         self._registry_read_s = self._registry_asked_s = monotonic_s()
         recovery = Recovery(self._store, self._scoring, self.registry, self._unscored)
         await recovery.run(sorted(self._store.epochs if shards is None else shards))
@@ -126,7 +126,7 @@ class Worker:
         """
         received_ms = await self.next_moment_ms()
         now = utc_moment(received_ms)
-        await self._refresh(messages, now)
+        await self._refresh(messages)
         held, wrong = self._store.epochs, list[DeadLetter]()
         if len(held) < SHARD_COUNT:
             messages, wrong = for_holder(messages, self.registry, held)
@@ -138,7 +138,7 @@ class Worker:
             await transaction.save_cursors(kept, made.tallies)
             for key, stretch in self._held_back_until_now(made, kept).items():
                 await note_scored_later(transaction, key, stretch)
-                await forget_unscored(transaction, key, kept[key])
+                await forget_unscored(transaction, key)
             await note_unscored(transaction, rows, kept)
             for key, one in kept.items():
                 lost = made.tallies[key].lost
@@ -157,7 +157,7 @@ class Worker:
         Before that, scoring goes on where it waited too long for frames that did not come.
         """
         now = utc_moment(at_ms)
-        await self._refresh((), now)
+        await self._refresh(())
         await self._hear(LOOK_BACK_USUAL)
         await self._pass_holes(at_ms)
         found = Found()
@@ -168,14 +168,12 @@ class Worker:
 
     async def _pass_holes(self, at_ms: int) -> None:
         """Score what stood above holes for too long."""
-        due = await self._holes_passed.due(at_ms)
+        held_back = self._devices_of(self._unscored)
+        due = await self._holes_passed.due(at_ms, held_back)
         if missing := {key for key, _ in due} - self._kept.keys():
             self._kept |= await self._store.cursors(missing)
-        held_back = self._devices_of(self._unscored)
         for key, passed_upto in due:
-            if key[0] in held_back:
-                continue
-            people = self._people_of({key[0]})[key[0]]
+            people = self.registry.wearers({key[0]})[key[0]]
             kept, failed = await self._holes_passed.go_past(
                 key, self._kept[key], passed_upto, people
             )
@@ -252,7 +250,7 @@ class Worker:
         ]
         return [one for one in told if self._scoring.knows(one.person_id)][:SIGNALS_MOST]
 
-    async def _refresh(self, messages: Sequence[Decoded], now: datetime) -> None:
+    async def _refresh(self, messages: Sequence[Decoded]) -> None:
         """Read the registry again when it has changed, or a message names a device that it lacks.
 
         Asking whether it changed costs nothing; reading it does, with thousands of people in it.
@@ -262,16 +260,16 @@ class Worker:
         unknown = names - self.registry.devices.keys() - self._looked_for
         self._looked_for = unknown if stale else self._looked_for | unknown
         if stale or unknown:
-            await self._read_registry(now)
+            await self._read_registry()
 
-    async def _read_registry(self, now: datetime) -> None:
+    async def _read_registry(self) -> None:
         self._registry_asked_s = monotonic_s()
         version = (
             await self._store.registry_version()
         )  # first: what changes meanwhile is read twice
         old = self._registry_asked_s - self._registry_read_s > REGISTRY_READ_S
         if version != self._registry_version or old:
-            self.registry = await self._store.registry(now)
+            self.registry = await self._store.registry()
             self._registry_version, self._registry_read_s = version, self._registry_asked_s
             if len(self._store.epochs) < SHARD_COUNT:
                 self._kept, self._holes = (
@@ -385,21 +383,13 @@ class Worker:
             device_id, boot, seq = _frame_key(one)
             if (device_id, boot) in in_batch:
                 in_batch[device_id, boot].append(seq)
-        people = self._people_of({device_id for device_id, _ in closing})
+        people = self.registry.wearers({device_id for device_id, _ in closing})
         held = []
         for key, after in closing.items():
             known = sorted(people[key[0]])
             stored = await self._store.held_readings(known, key, after, upto[key])
             held.append(stored.take(~np.isin(stored.seq, np.array(in_batch[key], np.int64))))
         return held
-
-    def _people_of(self, device_ids: Container[int]) -> dict[int, set[int]]:
-        """Return who wears or wore each of these devices."""
-        return {
-            one.device_id: {wearing.person_id for wearing in one.wearings}
-            for one in self.registry.devices.values()
-            if one.device_id in device_ids
-        }
 
     def _devices_of(self, people: set[int]) -> set[int]:
         return {

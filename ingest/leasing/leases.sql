@@ -69,12 +69,17 @@ WHERE has_session AND owner IS NOT NULL
   AND seen_until BETWEEN clock_timestamp() AND clock_timestamp() + %(longest)s::interval;
 
 -- A session at the broker whose worker has not come back. It is taken out of the list while its
--- session is ended, so that no worker comes into the slot meanwhile.
+-- session is ended, so that no worker comes into the slot meanwhile. Whoever was to end it and did not is
+-- followed by another once its lease is over.
 -- name: claim_left_session
 UPDATE ingest_worker SET owner = %(owner)s, seen_until = clock_timestamp() + %(lease)s::interval, has_session = false
 WHERE slot = (
     SELECT slot FROM ingest_worker
-    WHERE has_session AND seen_until < clock_timestamp() - %(left_after)s::interval
+    WHERE (has_session AND seen_until < clock_timestamp() - %(left_after)s::interval)
+       OR (NOT has_session AND owner IS NOT NULL AND seen_until < clock_timestamp())
     ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING slot;
+
+-- name: note_session_ended
+UPDATE ingest_worker SET owner = NULL WHERE slot = %(slot)s AND owner = %(owner)s AND NOT has_session;

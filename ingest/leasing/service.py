@@ -17,7 +17,6 @@ from ingest.mqtt import BrokerAddress, Handler, Listener, StatusHandler, end_ses
 from ingest.store import Store
 from tidewell.clock import monotonic_s
 from tidewell.errors import ServerUnavailableError
-from tidewell.local_time import utc_moment
 from tidewell.logs import get_logger
 
 SILENCE_GRACE_S: Final = 300.0
@@ -54,13 +53,15 @@ class Sessions:
             self._slot, self.listener = slot, listener
         return self.listener
 
-    async def end_left(self, slot: int) -> None:
-        """End the session of a slot that nobody comes back to."""
+    async def end_left(self, slot: int) -> bool:
+        """End the session of a slot that nobody comes back to; return whether it is gone."""
         try:
             await end_session(self._address, session_name(self._secret, slot))
             get_logger().info("ended the session of a worker that did not come back", slot=slot)
         except ServerUnavailableError as error:
             get_logger().warning("a session could not be ended", slot=slot, why=str(error))
+            return False
+        return True
 
     async def stop(self, *, for_good: bool = False) -> None:
         """Leave the broker; unless for good, the session keeps frames until we are back."""
@@ -191,7 +192,7 @@ class Shift:
         taken = await self._store.leases.take(wanted)
         if not taken:
             return False
-        await worker.recover(utc_moment(self._store.leases.time_ms()), taken)
+        await worker.recover(taken)
         await self.listen()
         get_logger().info("took shards", shards=len(taken), held=len(self._store.epochs))
         return True
@@ -199,5 +200,5 @@ class Shift:
     async def _sweep(self) -> None:
         self._sweep_at_s = monotonic_s() + SWEEP_S
         slot = await self._store.leases.claim_left_session()
-        if slot is not None:
-            await self._sessions.end_left(slot)
+        if slot is not None and await self._sessions.end_left(slot):
+            await self._store.leases.note_session_ended(slot)

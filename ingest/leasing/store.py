@@ -138,10 +138,22 @@ class Leases:
         await self._connection.execute(QUERIES["say_listening"], self._named(self.epochs))
 
     async def claim_left_session(self) -> int | None:
-        """Return a slot whose session at the broker nobody will come back to, and keep it shut."""
-        which = {"owner": f"{self._owner} (ends a session)", "lease": self._lease}
+        """Return a slot whose session at the broker nobody will come back to, and keep it shut.
+
+        It comes again after a lease unless `note_session_ended` says that its session is gone.
+        """
+        which = {"owner": self._ends_a_session, "lease": self._lease}
         row = await self._one("claim_left_session", **which, left_after=SESSION_LEFT_AFTER)
         return None if row is None else int(row[0])
+
+    async def note_session_ended(self, slot: int) -> None:
+        """Note that the session of a slot that was claimed is gone."""
+        which = {"slot": slot, "owner": self._ends_a_session}
+        await self._connection.execute(QUERIES["note_session_ended"], which)
+
+    @property
+    def _ends_a_session(self) -> str:
+        return f"{self._owner} (ends a session)"
 
     def time_ms(self) -> int:
         """Return the time of the site: the database's, as far as it said one."""

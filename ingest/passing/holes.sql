@@ -7,6 +7,7 @@
 SELECT frame_gap.device_id, frame_gap.boot, max(frame_gap.last_seq)
 FROM frame_gap
 WHERE state = 'waiting' AND passed_at IS NULL AND noticed_at <= %(noticed_before)s
+  AND frame_gap.device_id <> ALL (%(held_back)s::integer[])
   AND (
       SELECT person.shard FROM device_assignment JOIN person USING (person_id)
       WHERE device_assignment.device_id = frame_gap.device_id
@@ -35,4 +36,7 @@ ON CONFLICT (device_id, boot) DO UPDATE SET
     last_time = greatest(known.last_time, excluded.last_time);
 
 -- name: forget_unscored_span
-DELETE FROM unscored_span WHERE device_id = %(device_id)s AND boot = %(boot)s;
+DELETE FROM unscored_span USING device_cursor AS known
+WHERE unscored_span.device_id = %(device_id)s AND unscored_span.boot = %(boot)s
+  AND known.device_id = unscored_span.device_id AND known.boot = unscored_span.boot
+  AND known.scored_upto = known.highest;

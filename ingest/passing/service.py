@@ -46,10 +46,14 @@ class HolePasser:
         self._scoring = scoring
         self._next_moment = next_moment
 
-    async def due(self, at_ms: int) -> list[tuple[DeviceBoot, int]]:
-        """Return the boots with holes to pass, each with the last frame to pass."""
+    async def due(self, at_ms: int, held_back: Collection[int]) -> list[tuple[DeviceBoot, int]]:
+        """Return the boots with holes to pass, each with the last frame to pass.
+
+        Args:
+            held_back: devices of people whose readings cannot be scored.
+        """
         noticed_before = utc_moment(at_ms) - HOLE_PASSED_AFTER
-        return await holes_due(self._store, noticed_before, BOOTS_AT_ONCE)
+        return await holes_due(self._store, noticed_before, BOOTS_AT_ONCE, held_back)
 
     async def go_past(
         self, key: DeviceBoot, kept: Kept, passed_upto: int, people: Collection[int]
@@ -78,7 +82,7 @@ class HolePasser:
             await save_found(transaction, found, self._scoring.version)
             await pass_holes(transaction, key, holes, stretches)
             await transaction.mark_scored(key, after.scored_upto)
-            await forget_unscored(transaction, key, after)
+            await forget_unscored(transaction, key)
             crashpoint(CrashPoint.BEFORE_COMMIT)
         get_logger().warning(
             "scoring goes on without frames that have not come",

@@ -5,7 +5,7 @@ It never moves `upto`: what a device is told rests on its frames alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -23,14 +23,18 @@ QUERIES: Final = Queries("ingest.passing", "holes.sql")
 
 
 async def holes_due(
-    store: Store, noticed_before: datetime, most: int
+    store: Store, noticed_before: datetime, most: int, held_back: Collection[int]
 ) -> list[tuple[DeviceBoot, int]]:
-    """Return the boots in which scoring waited too long, each with the last frame to pass."""
+    """Return the boots in which scoring waited too long, each with the last frame to pass.
+
+    Those of devices that are held back would only keep the others waiting.
+    """
     rows = await store.fetch(
         QUERIES["holes_due"],
         noticed_before=noticed_before,
         shards=sorted(store.epochs),
         most=most,
+        held_back=sorted(held_back),
     )
     return [((device_id, boot), last) for device_id, boot, last in rows]
 
@@ -84,8 +88,7 @@ async def note_unscored(
             await transaction.execute(QUERIES["widen_unscored_span"], {**which, **times})
 
 
-async def forget_unscored(transaction: Transaction, key: DeviceBoot, kept: Kept) -> None:
-    """Forget where the unscored readings of a boot lie, if there are none any more."""
-    if kept.scored_upto == kept.cursor.highest:
-        which = {"device_id": key[0], "boot": key[1]}
-        await transaction.execute(QUERIES["forget_unscored_span"], which)
+async def forget_unscored(transaction: Transaction, key: DeviceBoot) -> None:
+    """Forget where the unscored readings of a boot lie, if its stored cursor leaves none."""
+    which = {"device_id": key[0], "boot": key[1]}
+    await transaction.execute(QUERIES["forget_unscored_span"], which)

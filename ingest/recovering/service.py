@@ -20,7 +20,7 @@ from ingest.admit import Registry
 from ingest.committing.scoring import Found, Scoring
 from ingest.committing.signals import HeardSignal, places_among, tell
 from ingest.cursors import Gap
-from ingest.passing.store import note_scored_later
+from ingest.passing.store import forget_unscored, note_scored_later
 from ingest.recovering.store import scored_readings
 from ingest.repairing.store import save_found
 from ingest.rows import Rows
@@ -79,6 +79,8 @@ class Recovery:
         for shard, zones in people.items():
             if shard not in snapshots:
                 await self._catch_up(list(zones), [])
+        # At the end: a device may have been worn by people of two shards.
+        await self._score_left_over([person for zones in people.values() for person in zones])
 
     def _people_by_shard(self, shards: Sequence[int]) -> dict[int, dict[int, ZoneTable]]:
         """Return the people of these shards with their time zones; shards without any are out."""
@@ -109,7 +111,6 @@ class Recovery:
             await self._stay()
         for one in heard[told:]:
             tell(self._scoring, one.signal)
-        await self._score_left_over(people)
 
     async def _renewing(self, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
         """Renew the leases also while the database sorts what it will answer."""
@@ -145,7 +146,9 @@ class Recovery:
         """Score stored readings that a detector which failed had left."""
         for key, after, upto in await self._store.unscored(people):
             moment = self._store.next_moment()
-            rows = await self._store.held_readings(people, key, after, upto)
+            wearers = self._registry.wearers({key[0]})[key[0]]
+            wore = [one for one in sorted(wearers) if self._scoring.knows(one)]
+            rows = await self._store.held_readings(wore, key, after, upto)
             found = self._scoring.score(rows) if len(rows) else Found()
             self._unscored |= found.failed
             if found.failed:
@@ -155,6 +158,7 @@ class Recovery:
                 await save_found(transaction, found, self._scoring.version)
                 await note_scored_later(transaction, key, Gap(after + 1, upto))
                 await transaction.mark_scored(key, upto)
+                await forget_unscored(transaction, key)
 
     async def _stay(self) -> None:
         """Renew the leases when it is time, and let others work."""

@@ -14,7 +14,6 @@ from ingest.store import Store
 from tests.integration.pipeline import enrol
 from tidewell.clock import monotonic_s, now_ms
 from tidewell.enrolment import device_name_of
-from tidewell.local_time import utc_moment
 
 Owner = AsyncConnection[TupleRow]
 LABEL = "P-1"
@@ -36,7 +35,7 @@ async def a_worker(url: str, begin_after_ms: int = 0) -> tuple[Worker, DetectorS
     store.leases.clock.begin_after(begin_after_ms)
     scoring = DetectorScoring(4 * 3_600, one_by_one=False)
     worker = Worker(store, scoring)
-    await worker.recover(utc_moment(store.leases.time_ms()))
+    await worker.recover()
     return worker, scoring, store
 
 

@@ -147,7 +147,9 @@ async def test_what_waits_is_found_without_looking_at_all_that_is_stored_of_a_pe
     )
     row = await cursor.fetchone()
     assert row is not None
-    assert 3 <= rows_looked_at(row[0][0]["Plan"]) < 50
+    (explained,) = row
+    assert isinstance(explained, list)
+    assert 3 <= rows_looked_at(explained[0]["Plan"]) < 50
 
 
 def rows_looked_at(plan: dict[str, Any]) -> int:

@@ -115,7 +115,7 @@ async def a_worker(site: Site) -> AsyncIterator[tuple[Worker, DetectorScoring]]:
         await store.leases.take()
         scoring = DetectorScoring(SILENCE_S, one_by_one=False)
         worker = Worker(store, scoring)
-        await worker.recover(utc_moment(now_ms()))
+        await worker.recover()
         yield worker, scoring
         await store.leases.leave()
     finally:

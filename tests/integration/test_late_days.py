@@ -30,7 +30,6 @@ from ingest.service import DetectorScoring
 from ingest.store import Store
 from tests.integration.pipeline import DAYS, EPISODE_EVENTS, EPISODES, enrol, rows
 from tests.integration.pipeline import invented_recordings as invented
-from tidewell.clock import now_utc
 from tidewell.crashpoints import CrashPoint
 from tidewell.enrolment import device_name_of
 from tidewell.vocabulary import CHANNEL_NAMES
@@ -60,7 +59,7 @@ async def a_worker(url: str) -> AsyncIterator[tuple[Worker, DetectorScoring]]:
         await store.leases.take()
         scoring = DETECTOR()
         worker = Worker(store, scoring)
-        await worker.recover(now_utc())
+        await worker.recover()
         yield worker, scoring
     finally:
         await store.leases.leave()
@@ -319,6 +318,47 @@ async def test_a_hole_holds_scoring_back_until_it_is_passed_and_upto_stays(
         database_url, "SELECT first_seq, last_seq FROM frame_gap WHERE passed_at IS NOT NULL"
     ) == [(30, 30)]
     assert len(await rows(database_url, DAYS)) == 2
+
+
+@pytest.mark.usefixtures("passes_at_once")
+async def test_many_holes_of_somebody_who_cannot_be_scored_hold_up_nobody_else(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "BOOTS_AT_ONCE", 2)
+    stuck, other = [await a_device(database_url, 2, label) for label in ("T-0", "T-1")]
+    async with a_worker(database_url) as (worker, _):
+        for boot in (1, 2, 3):
+            await stuck.send(worker, [boot], boot=boot, first_seq=1)
+        await other.send(worker, [0], boot=9, first_seq=1)
+        worker._unscored.add(min(worker.registry.people))
+        await worker.tick(await worker.next_moment_ms(), may_be_silent=False)
+    scored = "SELECT boot FROM device_cursor WHERE scored_upto = highest"
+    assert await rows(database_url, scored) == [(9,)]
+
+
+async def test_what_could_not_be_scored_is_left_to_the_worker_of_whoever_wears_the_device_last(
+    database_url: str, owner: Owner
+) -> None:
+    device = await a_device(database_url, 2)
+    await enrol(database_url, ["T-1"])
+    async with a_worker(database_url) as (worker, _):
+        first, last = sorted(worker.registry.people)
+        worker._unscored.add(first)
+        await device.send(worker, [0], boot=1, first_seq=0)
+        assert await worker._store.unscored([first]) == [((1, 1), -1, 0)]
+        ends = "UPDATE device_assignment SET valid_until = now() WHERE device_id = 1"
+        await owner.execute(ends)
+        await owner.execute(
+            "INSERT INTO device_assignment (device_id, person_id, valid_from)"
+            " VALUES (1, %s, now())",
+            (last,),
+        )
+        assert await worker._store.unscored([first]) == []
+        assert await worker._store.unscored([last]) == [((1, 1), -1, 0)]
+    async with a_worker(database_url):
+        pass
+    assert await rows(database_url, CURSOR) == [(0, 0, 0)]
+    assert len(await rows(database_url, "SELECT 1 FROM unscored_span")) == 0
 
 
 @pytest.mark.usefixtures("passes_at_once")

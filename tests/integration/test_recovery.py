@@ -35,7 +35,7 @@ async def a_worker(url: str) -> AsyncIterator[tuple[Worker, DetectorScoring, Sto
         await store.leases.take()
         scoring = DetectorScoring(4 * 3_600, one_by_one=False)
         worker = Worker(store, scoring)
-        await worker.recover(now_utc())
+        await worker.recover()
         yield worker, scoring, store
     finally:
         await store.leases.leave()
@@ -90,7 +90,7 @@ async def test_catching_up_in_small_parts_renews_the_lease_and_ends_where_it_sto
         store.leases.on_renewed = lambda: renewed.append(1)
         await store.leases.take()
         scoring = DetectorScoring(4 * 3_600, one_by_one=False)
-        await Worker(store, scoring).recover(now_utc())
+        await Worker(store, scoring).recover()
         assert [scoring.snapshot([person]) for person in people] == remembered
         assert len(renewed) > PEOPLE
         await store.leases.leave()
@@ -113,9 +113,9 @@ async def test_people_of_a_shard_that_was_given_back_are_forgotten_and_the_other
         other = await Store.open(url, "other", 600)
         assert await other.leases.take() == [gone]
         successor = DetectorScoring(4 * 3_600, one_by_one=False)
-        await Worker(other, successor).recover(now_utc())
+        await Worker(other, successor).recover()
         assert successor.snapshot([people[0]]) == remembered[0]
         await other.leases.leave()
         await other.close()
-        await worker.recover(now_utc(), await store.leases.take())
+        await worker.recover(await store.leases.take())
         assert [scoring.snapshot([person]) for person in people] == remembered

@@ -36,7 +36,8 @@ from ingest.batch import DeadLetter, Tally
 from ingest.committing.scoring import EpisodeRow
 from ingest.cursors import Cursor, Gap
 from ingest.decode import Refused
-from ingest.passing.store import forget_unscored, note_unscored
+from ingest.leasing import store as leasing
+from ingest.passing.store import forget_unscored, holes_due, note_unscored
 from ingest.reasons import Refusal
 from ingest.recovering.store import scored_readings
 from ingest.rows import Rows
@@ -278,7 +279,8 @@ async def test_what_waits_is_looked_for_in_its_own_time_until_all_of_it_is_score
     assert await held(store) == [4, 5, 9]
     for scored_upto, waiting in ((5, [4, 5, 9]), (9, [])):
         async with store.transaction(NOW) as transaction:
-            await forget_unscored(transaction, KEY, Kept(Cursor(9, 9), scored_upto))
+            await transaction.mark_scored(KEY, scored_upto)
+            await forget_unscored(transaction, KEY)
         assert await held(store) == waiting
 
 
@@ -337,6 +339,32 @@ async def test_a_worker_in_its_next_life_takes_all_its_shards_however_few_were_a
     assert await store.leases.take(5) == [0, 1, 2, 3, 4]
     assert await again.leases.take(2) == [0, 1, 2, 3, 4]
     assert await again.leases.take(0) == []
+
+
+async def test_a_session_that_could_not_be_ended_is_tried_again_after_a_lease(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leasing, "SESSION_LEFT_AFTER", timedelta(0))
+    gone, store = await ground.store("gone"), await ground.store("one")
+    assert await gone.leases.claim_slot() == 1
+    await ground.end_leases()
+    assert await store.leases.claim_left_session() == 1
+    assert await store.leases.claim_left_session() is None  # somebody is at it
+    await ground.end_leases()
+    assert await store.leases.claim_left_session() == 1
+    await store.leases.note_session_ended(1)
+    await ground.end_leases()
+    assert await store.leases.claim_left_session() is None
+    assert await store.leases.claim_slot() == 1
+
+
+async def test_holes_of_who_cannot_be_scored_hold_up_nobody_else(ground: Ground) -> None:
+    store = await ground.store("one")
+    await store.leases.take()
+    await commit(store, rows(4), Cursor(-1, 4, (Gap(0, 3),)))
+    later = NOW + timedelta(minutes=1)
+    assert await holes_due(store, later, 1, held_back=()) == [(KEY, 3)]
+    assert await holes_due(store, later, 1, held_back={KEY[0]}) == []
 
 
 async def test_moments_go_on_after_the_last_one_of_whoever_had_the_shard(ground: Ground) -> None:

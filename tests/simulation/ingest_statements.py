@@ -180,11 +180,22 @@ async def _count_workers(work: Work, given: Given) -> Answer:
 async def _claim_left_session(work: Work, given: Given) -> Answer:
     now = work.database.now
     for (slot,), row in sorted(work.rows("ingest_worker")):
-        if row["has_session"] and row["seen_until"] < now - given["left_after"]:
+        until = row["seen_until"]
+        is_left = row["has_session"] and until < now - given["left_after"]
+        is_not_ended = not row["has_session"] and row["owner"] is not None and until < now
+        if is_left or is_not_ended:
             until = now + given["lease"]
             taken = {"owner": given["owner"], "seen_until": until, "has_session": False}
             await work.put("ingest_worker", (slot,), taken)
             return Answer([{"slot": slot}])
+    return Answer()
+
+
+@answers_of_ingest("note_session_ended")
+async def _note_session_ended(work: Work, given: Given) -> Answer:
+    row = await work.hold("ingest_worker", (given["slot"],))
+    if row and row["owner"] == given["owner"] and not row["has_session"]:
+        await work.put("ingest_worker", (given["slot"],), {**row, "owner": None})
     return Answer()
 
 

@@ -34,7 +34,8 @@ async def _holes_due(work: Work, given: Given) -> Answer:
     for key, row in sorted(work.rows("frame_gap")):
         is_open = row["state"] == "waiting" and row["passed_at"] is None
         is_old = row["noticed_at"] <= given["noticed_before"]
-        if is_open and is_old and shards[key[0]] in given["shards"]:
+        is_free = key[0] not in given["held_back"]
+        if is_open and is_old and is_free and shards[key[0]] in given["shards"]:
             due.setdefault(key[:2], []).append((row["noticed_at"], row["last_seq"]))
     order = sorted(due, key=lambda boot: (min(due[boot])[0], boot))[: given["most"]]
     return Answer(
@@ -77,7 +78,9 @@ async def _widen_unscored_span(work: Work, given: Given) -> Answer:
 @answers_of_ingest("forget_unscored_span")
 async def _forget_unscored_span(work: Work, given: Given) -> Answer:
     key = (given["device_id"], given["boot"])
-    if await work.hold("unscored_span", key) is not None:
+    cursor = work.get("device_cursor", key)
+    is_scored = cursor is not None and cursor["scored_upto"] == cursor["highest"]
+    if is_scored and await work.hold("unscored_span", key) is not None:
         await work.delete("unscored_span", key)
     return Answer()
 
