@@ -1,6 +1,7 @@
 """When the people who run the service are told that devices are not heard, and when they are not.
 
-Rule 1: one trouble is one notice, however many shards and people it is about.
+Rule 1: one trouble is one notice, however many shards and people it is about. That our ears are
+shut, and that nobody speaks to open ones, are two: the one never hides the other.
 Rule 2: a trouble that comes back within the hour belongs to the notice that was sent.
 Rule 3: what was over before anybody could be told is told once, if it lasted.
 
@@ -30,6 +31,13 @@ _TEXT: Final = "Wellbeing: devices are not heard now. Open: {link}"
 _TEXT_OVER: Final = "Wellbeing: devices were unheard for a time. Open: {link}"
 
 
+class NoticeAbout(StrEnum):
+    """Which trouble a notice is about; each has notices of its own."""
+
+    NOT_HEARING = "not_hearing"
+    NOBODY_HEARD = "nobody_heard"
+
+
 class NoticeDecision(StrEnum):
     """What is done about our own outages at one look."""
 
@@ -43,10 +51,10 @@ class NoticeDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The worst of what is going on.
+    """The worst of one kind of what is going on.
 
     Attributes:
-        unheard_since: since when some shard is not heard; None where all are.
+        unheard_since: since when some shard is not heard, or nobody is; None where all are.
         missed_from, missed_until: the latest outage that is over and lasted, not told of yet.
     """
 

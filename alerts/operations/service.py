@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from alerts.deliveries import Failure, after_failure
-from alerts.operations.notices import NoticeDecision
+from alerts.operations.notices import NoticeAbout, NoticeDecision
 from alerts.operations.store import ClaimedNotice, claim, look, mark
 from alerts.store import Desk, Site
 from tidewell import clock
@@ -48,14 +48,19 @@ class Operations:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
 
-    async def look_once(self, connection: Connection) -> NoticeDecision:
+    async def look_once(self, connection: Connection) -> dict[NoticeAbout, NoticeDecision]:
         """Decide, then send what is due."""
-        decision = await look(self._desk(connection))
-        if decision in _SAID:
-            get_logger().error("devices are not heard; operations are told", reason=decision.value)
+        decisions = await look(self._desk(connection))
+        for about, decision in decisions.items():
+            if decision in _SAID:
+                get_logger().error(
+                    "devices are not heard; operations are told",
+                    about=about.value,
+                    reason=decision.value,
+                )
         for claimed in await claim(self._desk(connection)):
             await mark(self._desk(connection), claimed, await self._send(claimed))
-        return decision
+        return decisions
 
     def _desk(self, connection: Connection) -> Desk:
         return Desk(connection, self._site, clock.now_utc())

@@ -16,6 +16,7 @@ from alerts.operations.notices import (
     LEVEL,
     NOTICE_AFTER,
     LastNotice,
+    NoticeAbout,
     NoticeDecision,
     Trouble,
     decide_notice,
@@ -48,23 +49,28 @@ class ClaimedNotice:
     message: Message
 
 
-async def look(desk: Desk) -> NoticeDecision:
-    """Decide about our own outages and write down what follows."""
+async def look(desk: Desk) -> dict[NoticeAbout, NoticeDecision]:
+    """Decide about our own outages, of each kind, and write down what follows."""
     async with desk.connection.transaction():
         await desk.connection.execute(_SQL["lock_notices"])
-        found = {"stale": desk.now - NOTICE_AFTER, "lasting": NOTICE_AFTER}
-        row = await (await desk.connection.execute(_SQL["trouble"], found)).fetchone()
-        assert row is not None  # the query always answers
-        trouble = Trouble(*row)
-        row = await (await desk.connection.execute(_SQL["last_notice"])).fetchone()
-        last = None if row is None else LastNotice(*row[1:])
-        decision = decide_notice(trouble, last, desk.now)
-        if decision is NoticeDecision.RAISED:
-            await _raise(desk, trouble.unheard_since, None)
-        elif decision is NoticeDecision.RAISED_AFTERWARDS:
-            await _raise(desk, trouble.missed_from, trouble.missed_until)
-        elif row is not None:
-            await _change(desk, decision, int(row[0]))
+        return {about: await _look_at(desk, about) for about in NoticeAbout}
+
+
+async def _look_at(desk: Desk, about: NoticeAbout) -> NoticeDecision:
+    which = {"about": about.value}
+    found = {**which, "stale": desk.now - NOTICE_AFTER, "lasting": NOTICE_AFTER}
+    row = await (await desk.connection.execute(_SQL["trouble"], found)).fetchone()
+    assert row is not None  # the query always answers
+    trouble = Trouble(*row)
+    row = await (await desk.connection.execute(_SQL["last_notice"], which)).fetchone()
+    last = None if row is None else LastNotice(*row[1:])
+    decision = decide_notice(trouble, last, desk.now)
+    if decision is NoticeDecision.RAISED:
+        await _raise(desk, about, trouble.unheard_since, None)
+    elif decision is NoticeDecision.RAISED_AFTERWARDS:
+        await _raise(desk, about, trouble.missed_from, trouble.missed_until)
+    elif row is not None:
+        await _change(desk, decision, int(row[0]))
     return decision
 
 
@@ -78,8 +84,11 @@ async def _change(desk: Desk, decision: NoticeDecision, notice: int) -> None:
         await desk.connection.execute(_SQL[queries[decision]], parameters)
 
 
-async def _raise(desk: Desk, began_at: datetime | None, ended_at: datetime | None) -> None:
+async def _raise(
+    desk: Desk, about: NoticeAbout, began_at: datetime | None, ended_at: datetime | None
+) -> None:
     values = {
+        "about": about.value,
         "began_at": began_at,
         "ended_at": ended_at,
         "is_afterwards": ended_at is not None,

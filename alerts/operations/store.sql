@@ -3,28 +3,30 @@
 -- name: lock_notices
 SELECT pg_advisory_xact_lock(hashtextextended('tidewell.alerts.operations', 0));
 
--- Since when a shard is not heard, and the latest outage that is over. A shard that nobody ever heard is
--- one of a site that has not begun.
+-- Since when a shard is not heard, or nobody is though we listen, and the latest outage of that kind that is over. A
+-- shard that nobody ever heard is one of a site that has not begun.
 -- name: trouble
 SELECT least(
-           (SELECT min(heard_until) FROM shard WHERE heard_until < %(stale)s),
-           (SELECT min(began_at) FROM outage WHERE ended_at IS NULL)
+           (SELECT min(heard_until) FROM shard WHERE heard_until < %(stale)s AND %(about)s = 'not_hearing'),
+           (SELECT min(began_at) FROM outage
+            WHERE ended_at IS NULL AND (reason = 'nobody_heard') = (%(about)s = 'nobody_heard'))
        ),
        missed.began_at, missed.ended_at
 FROM (SELECT) AS always
 LEFT JOIN (
     SELECT began_at, ended_at FROM outage
     WHERE ended_at IS NOT NULL AND ended_at - began_at >= %(lasting)s::interval
+      AND (reason = 'nobody_heard') = (%(about)s = 'nobody_heard')
     ORDER BY ended_at DESC LIMIT 1
 ) AS missed ON true;
 
 -- name: last_notice
-SELECT operations_notice_id, began_at, ended_at FROM operations_notice
+SELECT operations_notice_id, began_at, ended_at FROM operations_notice WHERE about = %(about)s
 ORDER BY operations_notice_id DESC LIMIT 1;
 
 -- name: raise_notice
-INSERT INTO operations_notice (began_at, noticed_at, ended_at, is_afterwards)
-VALUES (%(began_at)s, %(now)s, %(ended_at)s, %(is_afterwards)s)
+INSERT INTO operations_notice (about, began_at, noticed_at, ended_at, is_afterwards)
+VALUES (%(about)s, %(began_at)s, %(now)s, %(ended_at)s, %(is_afterwards)s)
 RETURNING operations_notice_id;
 
 -- name: end_notice

@@ -148,19 +148,33 @@ class SilenceWatch:
         # The database is asked for how many it were only where time alone would make it a quiet.
         maybe_ms = quiet_from_ms(hearing, 2**31, at_ms, since_ms=since_ms)
         if maybe_ms is None:
-            # Whoever noted it: this process may have been started since, or have held back enough.
-            heard_ms = self._last_frame_ms
-            is_fresh = heard_ms is not None and at_ms - heard_ms < QUIET_AFTER_MS
-            if hearing.is_heard and is_fresh and await looked.end_outages(quiet=True):
-                get_logger().info("devices are heard again")
-            self._quiet_from_ms = None
+            await self._look_at_known_quiet(looked, hearing, at_ms)
             return
         devices = await looked.devices_heard_before(utc_moment(last_ms), QUIET_LOOKS_BACK)
         found_ms = quiet_from_ms(hearing, devices, at_ms, since_ms=since_ms)
         if found_ms is not None and await looked.note_quiet(utc_moment(found_ms)):
             self._say_outage(OutageReason.NOBODY_HEARD, found_ms, at_ms)
-        is_long = found_ms is not None and at_ms - found_ms > QUIET_HOLD_MOST_MS
-        self._quiet_from_ms = None if is_long else found_ms
+        self._hold_back(found_ms, at_ms)
+
+    async def _look_at_known_quiet(
+        self, looked: SilenceStore, hearing: Hearing, at_ms: int
+    ) -> None:
+        """Go on with a quiet that is written down, or end it when somebody is heard.
+
+        Whoever noted it: this process may have been started since, or have connected again.
+        """
+        heard_ms = self._last_frame_ms
+        is_fresh = heard_ms is not None and at_ms - heard_ms < QUIET_AFTER_MS
+        if not hearing.is_heard or not is_fresh:
+            self._hold_back(await looked.quiet_since_ms(), at_ms)
+            return
+        if await looked.end_outages(quiet=True):
+            get_logger().info("devices are heard again")
+        self._hold_back(None, at_ms)
+
+    def _hold_back(self, quiet_from_ms: int | None, at_ms: int) -> None:
+        is_long = quiet_from_ms is not None and at_ms - quiet_from_ms > QUIET_HOLD_MOST_MS
+        self._quiet_from_ms = None if is_long else quiet_from_ms
 
     def _say_outage(self, reason: OutageReason, began_ms: int, at_ms: int) -> None:
         self._outages[reason] += 1

@@ -28,20 +28,48 @@ SELECT shard, (extract(epoch FROM heard_until) * 1000)::bigint FROM shard WHERE 
 -- name: mark_heard
 UPDATE shard SET heard_until = %(now)s WHERE shard = ANY (%(shards)s);
 
+-- For these shards an outage is over; the others of the same one, which nobody hears yet, go on without them. "Nobody
+-- at all is heard" was said of all its shards together, and is over with the first who is.
 -- name: end_outages
-UPDATE outage SET ended_at = greatest(began_at, %(now)s)
-WHERE ended_at IS NULL AND shards && %(shards)s::smallint[] AND (reason = 'nobody_heard') = %(quiet)s
-RETURNING outage_id;
+WITH known AS (
+    SELECT outage_id, began_at, reason, noticed_at,
+           ARRAY(SELECT unnest(shards) INTERSECT SELECT unnest(%(shards)s::smallint[]) ORDER BY 1) AS heard,
+           CASE WHEN NOT %(quiet)s
+                THEN ARRAY(SELECT unnest(shards) EXCEPT SELECT unnest(%(shards)s::smallint[]) ORDER BY 1)
+                ELSE '{}' END AS unheard
+    FROM outage
+    WHERE ended_at IS NULL AND shards && %(shards)s::smallint[] AND (reason = 'nobody_heard') = %(quiet)s
+    FOR UPDATE
+), part AS (
+    INSERT INTO outage (shards, began_at, ended_at, reason, noticed_at)
+    SELECT heard, began_at, greatest(began_at, %(now)s), reason, noticed_at FROM known
+    WHERE cardinality(unheard) > 0
+)
+UPDATE outage SET
+    shards = CASE WHEN cardinality(unheard) > 0 THEN unheard ELSE outage.shards END,
+    ended_at = CASE WHEN cardinality(unheard) = 0 THEN greatest(outage.began_at, %(now)s) END
+FROM known WHERE outage.outage_id = known.outage_id
+RETURNING heard;
 
+-- Of shards about which an outage of this kind is open already, nothing new is said.
 -- name: add_outage
 INSERT INTO outage (shards, began_at, ended_at, reason, noticed_at)
-SELECT %(shards)s::smallint[], %(began_at)s, %(ended_at)s, %(reason)s, %(now)s
-WHERE NOT EXISTS (
-    SELECT FROM outage
-    WHERE ended_at IS NULL AND shards && %(shards)s::smallint[]
-      AND (reason = 'nobody_heard') = (%(reason)s = 'nobody_heard')
-)
+SELECT fresh.shards, %(began_at)s, %(ended_at)s, %(reason)s, %(now)s
+FROM (
+    SELECT ARRAY(
+        SELECT unnest(%(shards)s::smallint[])
+        EXCEPT
+        SELECT unnest(shards) FROM outage
+        WHERE ended_at IS NULL AND (reason = 'nobody_heard') = (%(reason)s = 'nobody_heard')
+        ORDER BY 1
+    ) AS shards
+) AS fresh
+WHERE cardinality(fresh.shards) > 0
 RETURNING outage_id;
+
+-- name: quiet_since
+SELECT (extract(epoch FROM min(began_at)) * 1000)::bigint FROM outage
+WHERE ended_at IS NULL AND shards && %(shards)s::smallint[] AND reason = 'nobody_heard';
 
 -- name: devices_heard_between
 SELECT count(DISTINCT device_cursor.device_id)

@@ -97,17 +97,26 @@ class SilenceStore:
         """Note that all of these shards are heard now."""
         await self._all_changed("mark_heard", shards=self._shards)
 
-    async def end_outages(self, *, quiet: bool) -> int:
-        """End what is open about these shards: a quiet time, or any other outage."""
-        return await self._all_changed("end_outages", shards=self._shards, quiet=quiet)
+    async def end_outages(self, *, quiet: bool) -> set[int]:
+        """End what is open about these shards, a quiet time or any other outage; say of which."""
+        rows = await self._all("end_outages", shards=self._shards, quiet=quiet)
+        return {shard for (shards,) in rows for shard in shards}
+
+    async def quiet_since_ms(self) -> int | None:
+        """Return since when it is written down that nobody of these shards is heard."""
+        rows = await self._all("quiet_since", shards=self._shards)
+        return None if rows[0][0] is None else int(rows[0][0])
 
     async def note_outage(self, missed: Missed) -> bool:
         """Open an outage, or write down one that is over; return whether it was not known yet."""
-        if missed.is_over and await self.end_outages(quiet=False):
+        shards = set(missed.shards)
+        if missed.is_over:
+            shards -= await self.end_outages(quiet=False)
+        if not shards:
             return False
         added = await self._all_changed(
             "add_outage",
-            shards=list(missed.shards),
+            shards=sorted(shards),
             began_at=utc_moment(missed.began_ms),
             ended_at=self._now if missed.is_over else None,
             reason=missed.reason.value,

@@ -6,19 +6,28 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
 import ingest.leasing.service as leasing
+from ingest.admit import Registry
+from ingest.committing.counts import Counts
 from ingest.service import run_ingest
+from ingest.silence.outages import Missed
+from ingest.silence.reasons import OutageReason
+from ingest.silence.service import SilenceWatch
+from ingest.silence.store import SilenceStore
+from ingest.store import Store
 from tests.integration.pipeline import CLIENT_ID, enrol, own_broker, rows, wait_until_ready
 from tests.integration.test_ingest_faults import BareDevice, frame
 from tidewell.clock import monotonic_s, now_ms
 from tidewell.database import Role, connect
 from tidewell.embedded.nats import NatsServer
 from tidewell.enrolment import device_name_of
+from tidewell.local_time import utc_moment
 from tidewell.settings import load_settings
 
 SILENCES = (
@@ -58,6 +67,30 @@ async def ingesting(database_url: str, broker: NatsServer) -> AsyncIterator[None
     finally:
         stop.set()
         await task
+
+
+@asynccontextmanager
+async def holding(database_url: str) -> AsyncIterator[Store]:
+    """Yield the store of a worker that holds every shard."""
+    store = await Store.open(database_url, "tests", 60)
+    await store.leases.take()
+    yield store
+    await store.leases.leave()
+    await store.close()
+
+
+class Ear:
+    """As much of a shift as a look at silence uses: it hears, and has just begun to."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.held = frozenset(store.epochs)
+
+    def hearing(self) -> tuple[bool, int]:
+        return True, 1
+
+    def hears_long_enough(self) -> bool:
+        return False
 
 
 async def hand_out(database_url: str, ago_s: float) -> None:
@@ -181,6 +214,57 @@ async def test_a_broker_that_is_away_is_one_outage_and_nobodys_silence(
             await until(database_url, EVENTS, lambda now: len(now) == 2)
             assert monotonic_s() - back_s > 2
     assert await rows(database_url, OUTAGES) == [("broker_away", True, 64)]
+
+
+async def test_an_outage_ends_for_the_shards_that_are_heard_and_goes_on_for_the_others(
+    database_url: str,
+) -> None:
+    began = utc_moment(now_ms() - 60_000)
+    async with holding(database_url) as store:
+        for held, change in (((0, 1, 2), "missed"), ((1,), "heard"), ((2, 3), "missed")):
+            async with store.transaction(now := store.next_moment()) as transaction:
+                looked = SilenceStore(transaction.cursor, held, now)
+                if change == "heard":
+                    assert await looked.end_outages(quiet=False) == {1}
+                else:
+                    away = Missed(held, now_ms() - 60_000, OutageReason.BROKER_AWAY, is_over=False)
+                    assert await looked.note_outage(away)
+    found = await rows(
+        database_url, "SELECT shards, ended_at IS NULL, began_at FROM outage ORDER BY 1"
+    )
+    assert [row[:2] for row in found] == [([0, 2], True), ([1], False), ([3], True)]
+    assert all(abs(row[2] - began) < timedelta(seconds=30) for row in found)  # type: ignore[operator] # a time
+
+
+async def test_a_quiet_is_over_for_all_its_shards_when_one_of_them_is_heard(
+    database_url: str,
+) -> None:
+    async with holding(database_url) as store:
+        async with store.transaction(now := store.next_moment()) as transaction:
+            assert await SilenceStore(transaction.cursor, (0, 1, 2), now).note_quiet(now)
+        async with store.transaction(now := store.next_moment()) as transaction:
+            assert await SilenceStore(transaction.cursor, (1,), now).end_outages(quiet=True)
+    assert await rows(database_url, OUTAGES) == [("nobody_heard", True, 3)]
+
+
+async def test_a_worker_that_starts_inside_a_quiet_goes_on_holding_notices_back(
+    database_url: str,
+) -> None:
+    counts = Counts()
+    async with holding(database_url) as store:
+        for ago_s, holds_back in ((3_600, True), (13 * 3_600, False)):
+            began = utc_moment(now_ms() - ago_s * 1000)
+            async with store.transaction(now := store.next_moment()) as transaction:
+                looked = SilenceStore(transaction.cursor, store.epochs, now)
+                await looked.end_outages(quiet=True)
+                assert await looked.note_quiet(began)
+            watch = SilenceWatch(SILENCE_S, lambda *_: {}, "test")
+            await watch.look(Ear(store), Registry(), counts)  # type: ignore[arg-type] # as much of a shift as is used
+            assert watch.holds_back is holds_back
+        counts.frames_committed += 1
+        await watch.look(Ear(store), Registry(), counts)  # type: ignore[arg-type] # likewise
+        assert not watch.holds_back
+    assert [row[1] for row in await rows(database_url, OUTAGES)] == [True, True]
 
 
 async def test_a_night_without_the_service_is_an_outage_when_it_starts_again(

@@ -46,22 +46,40 @@ def _open_outages(work: Work, given: Given, *, quiet: bool) -> list[tuple[Key, R
 
 @answers_of_ingest("end_outages")
 async def _end_outages(work: Work, given: Given) -> Answer:
-    found = _open_outages(work, given, quiet=given["quiet"])
-    for key, row in found:
+    found = []
+    for key, row in _open_outages(work, given, quiet=given["quiet"]):
         ended_at = max(row["began_at"], given["now"])
-        await work.put("outage", key, {**row, "ended_at": ended_at})
-    return Answer(touched=len(found))
+        heard = sorted(set(row["shards"]) & set(given["shards"]))
+        unheard = [] if given["quiet"] else sorted(set(row["shards"]) - set(heard))
+        if unheard:
+            number = work.database.next_number("outage")
+            over = {**row, "shards": heard, "ended_at": ended_at}
+            await work.put("outage", (number,), over)
+            await work.put("outage", key, {**row, "shards": unheard})
+        else:
+            await work.put("outage", key, {**row, "ended_at": ended_at})
+        found.append({"heard": heard})
+    return Answer(found)
 
 
 @answers_of_ingest("add_outage")
 async def _add_outage(work: Work, given: Given) -> Answer:
-    if _open_outages(work, given, quiet=given["reason"] == "nobody_heard"):
+    known = _open_outages(work, given, quiet=given["reason"] == "nobody_heard")
+    shards = sorted(set(given["shards"]).difference(*(row["shards"] for _, row in known)))
+    if not shards:
         return Answer()
     assert given["ended_at"] is None or given["ended_at"] >= given["began_at"]
-    names = ("shards", "began_at", "ended_at", "reason")
+    names = ("began_at", "ended_at", "reason")
     number = work.database.next_number("outage")
-    await work.put("outage", (number,), {name: given[name] for name in names})
+    row = {"shards": shards, **{name: given[name] for name in names}}
+    await work.put("outage", (number,), row)
     return Answer(touched=1)
+
+
+@answers_of_ingest("quiet_since")
+async def _quiet_since(work: Work, given: Given) -> Answer:
+    began = [row["began_at"] for _, row in _open_outages(work, given, quiet=True)]
+    return Answer([{"since": round(min(began).timestamp() * 1000) if began else None}])
 
 
 @answers_of_ingest("devices_heard_between")

@@ -16,3 +16,11 @@ INSERT INTO unscored_span (device_id, boot, first_time, last_time)
 SELECT device_id, boot, '-infinity', 'infinity' FROM device_cursor WHERE scored_upto < highest;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON unscored_span TO tidewell_ingest;
+
+-- "Nobody is heard, though we listen" and "we do not hear" are two troubles: while the one is open, the people who
+-- run the service are told of the other.
+
+ALTER TABLE operations_notice ADD COLUMN about text NOT NULL DEFAULT 'not_hearing'
+    CHECK (about IN ('not_hearing', 'nobody_heard'));
+ALTER TABLE operations_notice ALTER COLUMN about DROP DEFAULT;
+COMMENT ON COLUMN operations_notice.about IS 'Whether our ears were shut, or open and nothing came';
