@@ -8,6 +8,7 @@ I5 every change that opened has an alert, and somebody was told; an open one has
 I6 nobody is told twice without a reason
 I7 an alert that was accepted tells its owner at most, and one that was closed nobody
 I8 what is committed never goes back, and no device hears of more than that
+I9 an outage ends when all are heard, and who runs the service is told of it no oftener than it says
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Referee:
             self._look_at_cursor((key[0], key[1]), before, after)
         for _, before, after in commit.of("delivery"):
             self._look_at_delivery(before, after)
+        for _, _, after in commit.of("operations_delivery"):
+            self._look_at_notice(after)
         for _, before, after in commit.of("alert"):
             self._look_at_alert(before, after)
 
@@ -150,6 +153,14 @@ class Referee:
             if alert["state"] not in OPEN_STATES and owner != after["staff_id"]:
                 raise Violation(f"I7: alert {after['alert_id']} is answered and tells again")
 
+    def _look_at_notice(self, after: Row | None) -> None:
+        assert after is not None
+        key = after["idempotency_key"]
+        if after["state"] == "handed_over":
+            if not self._phones.heard[key]:
+                raise Violation(f"I9: operations were told {key}, it says, and nobody was")
+            self._phones.marked(key)
+
     def _look_at_alert(self, before: Row | None, after: Row | None) -> None:
         assert after is not None
         if after["state"] != "closed" and after["wake_at"] is None:
@@ -178,6 +189,7 @@ class Referee:
         self._look_for_lost_alerts(now)
         if counting:
             self._look_for_lost_episodes()
+        self._look_at_outages()
         for key, count in self._phones.heard.items():
             if count > 1 + self._phones.excused[key]:
                 raise Violation(f"I6: a message left {count} times without a reason")
@@ -189,6 +201,15 @@ class Referee:
                 is_gone = seq < below or boot in self._ledger.switched_off
                 if not is_gone and not self._is_stored(boot, seq):
                     raise Violation(f"I2: frame {seq} of {boot} is neither stored nor refused")
+
+    def _look_at_outages(self) -> None:
+        told = {row["notice"] for row in self._database.table("operations_delivery").values()}
+        for (number,) in self._database.table("operations_notice").keys() - {("lock",)}:
+            if number not in told:
+                raise Violation(f"I9: nobody was to be told of the outage in notice {number}")
+        for row in self._database.table("outage").values():
+            if row["ended_at"] is None:
+                raise Violation(f"I9: all are heard, and an outage goes on: {row}")
 
     def _look_for_lost_alerts(self, now: datetime) -> None:
         intake = self._database.table("alert_intake")

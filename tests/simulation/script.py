@@ -266,6 +266,7 @@ def _is_quiet(world: World) -> bool:
     return (
         not any(one.unconfirmed for one in world.broker.sessions.values() if one.client)
         and _is_settled(world)
+        and all(row["ended_at"] is not None for row in table("outage").values())
         and len(table("alert_intake")) == len(table("episode_event"))
         and all(key[0] in folded for key in table("alert_action"))
         and not any(row["state"] == "waiting" for row in table("delivery").values())

@@ -31,15 +31,17 @@ import ingest.mqtt
 import ingest.service
 import tests.simulation.alert_statements
 import tests.simulation.finding_statements
+import tests.simulation.operations_statements
 import tests.simulation.sending_statements
 import tests.simulation.silence_statements  # noqa: F401 -- these register their answers
-from alerts.operations.service import Operations
+from alerts.operations import notices
+from alerts.operations import store as operations
 from ingest.committing.service import Worker
 from ingest.leasing import shares
 from ingest.leasing.store import Leases
 from ingest.passing import service as passing
 from ingest.service import DetectorScoring, run_ingest
-from ingest.silence.service import SilenceWatch
+from ingest.silence import outages
 from tests.simulation import broker as broker_module
 from tests.simulation.broker import Broker, use_broker
 from tests.simulation.database import Connection, Interference, MemoryDatabase
@@ -67,6 +69,8 @@ POLICY: Final = {
     "push_budget": {"in_15_minutes": 100, "in_1_hour": 400, "in_3_hours": 1_000},
 }
 SET_BACK: Final = "moments set back"
+NOTICE_AFTER: Final = timedelta(seconds=3)
+"""So that an outage of some seconds is told."""
 ALERTS_LOOK_EVERY_S: Final = 6.0
 """In place of each second, which would only make each run longer."""
 
@@ -156,6 +160,8 @@ class World:
         # In half of the runs sooner than many frames are sent again: holes are passed, and filled.
         seconds = self.chance("holes").choice((720.0, 720.0, 0.2, 3.0))
         self.hole_passed_after = timedelta(seconds=seconds)
+        # An outage lasts a few seconds here; in half of the runs such a one is told.
+        self.outage_from_ms = self.chance("outages").choice((15_000, 1_000))
         self.settings = Settings(
             lease_s=self.rng.choice((5, 8)),
             batch_frames=self.rng.choice((1, 3, 2_000)),
@@ -201,6 +207,8 @@ class World:
             "dead letters": len(table("dead_letter")),
             "alerts raised": len(table("alert")),
             "messages heard": sum(self.phones.heard.values()),
+            "outages": len(table("outage")),
+            "notices to operations": len(table("operations_notice")),
             "holes passed": sum(
                 row["kind"] == "hole_passed" for row in table("scored_later").values()
             ),
@@ -367,15 +375,6 @@ def _open_channels(settings: Settings) -> dict[str, Telephones]:
     return {"console": WORLD.get().phones}
 
 
-async def _tell_nobody(_self: Operations, _connection: object, stop: asyncio.Event) -> None:
-    """Leave out the people who run the service: they are told of outages, not of anybody."""
-    await stop.wait()
-
-
-async def _look_at_nothing(*_: object) -> None:
-    """Leave out why it is quiet: it reads what is stored and changes no reading and no finding."""
-
-
 def _chance_of_process() -> random.Random:
     return random.Random(f"{WORLD.get().seed} {PROCESS.get().name}")  # noqa: S311 -- chance of a test
 
@@ -399,9 +398,7 @@ def installed() -> Iterator[None]:
             mock.patch.object(Worker, "_set_back", _setting_back(Worker._set_back)),
             mock.patch.object(Leases, "take", _taking(Leases.take)),
             mock.patch.object(Worker, "recover", _recovering(Worker.recover)),
-            mock.patch.object(SilenceWatch, "look", _look_at_nothing),
             mock.patch.object(alerts.service, "open_channels", _open_channels),
-            mock.patch.object(Operations, "work", _tell_nobody),
             mock.patch.object(alerts.service, "random", chance),
             mock.patch.object(alerts.service, "POLL_S", ALERTS_LOOK_EVERY_S),
             mock.patch.object(alerts.sending.service, "POLL_S", ALERTS_LOOK_EVERY_S),
@@ -426,7 +423,12 @@ async def _run(seed: int, run: Callable[[World], Coroutine[Any, Any, None]]) -> 
     use_broker(world.broker)
     try:
         world.furnish()
-        with mock.patch.object(passing, "HOLE_PASSED_AFTER", world.hole_passed_after):
+        with (
+            mock.patch.object(passing, "HOLE_PASSED_AFTER", world.hole_passed_after),
+            mock.patch.object(outages, "OUTAGE_FROM_MS", world.outage_from_ms),
+            mock.patch.object(operations, "NOTICE_AFTER", NOTICE_AFTER),
+            mock.patch.object(notices, "NOTICE_AFTER", NOTICE_AFTER),
+        ):
             await run(world)
         problem = None
     except (AssertionError, NotImplementedError) as error:
