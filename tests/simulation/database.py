@@ -241,6 +241,9 @@ class Work:
 
     def commit(self) -> None:
         """Make everything visible at once."""
+        if not self.writes and not self.hints:
+            self.end()
+            return
         database = self.database
         changes = {
             (table, key): (database.table(table).get(key), row)

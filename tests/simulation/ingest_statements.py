@@ -358,7 +358,8 @@ def rows_of(readings: Sequence[Row]) -> Rows:
 
 @answers_of_ingest("give_up_when_idle")
 async def _give_up_when_idle(work: Work, given: Given) -> Answer:
-    work.session.idle_most_s = float(given["most"].removesuffix("s"))
+    # Nought is never, as in PostgreSQL.
+    work.session.idle_most_s = float(given["most"].removesuffix("s")) or None
     return Answer()
 
 

@@ -22,7 +22,7 @@ from alerts.sending.store import claim as claim_usual
 from ingest.batch import plan as plan_batch
 from ingest.leasing.store import Leases
 from ingest.service import _Ingest
-from ingest.store import Kept, Store, Transaction
+from ingest.store import QUERIES, Kept, Store, Transaction
 
 Plant = Callable[[ExitStack], None]
 
@@ -91,7 +91,16 @@ class _HastyStore:
 
 
 def _missing_fence(patches: ExitStack) -> None:
-    """Never ask whether the shards are still ours; renew nothing, commit all the same."""
+    """Never ask whether the shards are still ours; renew nothing, commit all the same.
+
+    The database would end the transaction of whoever froze in it; that fence is open too.
+    """
+    usual_open = Store.open
+
+    async def open_for_ever(*given: Any) -> Store:
+        store = await usual_open(*given)
+        await store._connection.execute(QUERIES["give_up_when_idle"], {"most": "0s"})
+        return store
 
     async def renew(self: Leases, cursor: object, now: object) -> None:
         del self, cursor, now
@@ -100,6 +109,7 @@ def _missing_fence(patches: ExitStack) -> None:
         del self
         return 1
 
+    patches.enter_context(mock.patch.object(Store, "open", open_for_ever))
     patches.enter_context(mock.patch.object(Leases, "renew", renew))
     patches.enter_context(mock.patch.object(Leases, "renew_slot", renew_slot))
 

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 from unittest import mock
@@ -308,7 +309,12 @@ async def _connect(conninfo: str, **options: Any) -> Connection:
     await process.speak()
     await asyncio.sleep(0.002)
     await process.speak()
-    return WORLD.get().connect(str(conninfo_to_dict(conninfo)["application_name"]))
+    return WORLD.get().connect(_application(conninfo))
+
+
+@cache
+def _application(conninfo: str) -> str:
+    return str(conninfo_to_dict(conninfo)["application_name"])
 
 
 def _counting(usual: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
@@ -392,6 +398,8 @@ def installed() -> Iterator[None]:
             mock.patch.object(ingest.mqtt, "_Client", broker_module.Client),
             mock.patch.object(psycopg.AsyncConnection, "connect", _connect),
             mock.patch.object(ingest.service, "DetectorScoring", _make_scoring),
+            # It looks for garbage at each start, of which there are dozens in a run.
+            mock.patch.object(ingest.service, "_spare_the_collector", lambda: None),
             mock.patch.object(shares, "SHARD_COUNT", SHARDS),
             mock.patch.object(Leases, "renew", _counting(Leases.renew)),
             mock.patch.object(Leases, "renew_slot", _counting(Leases.renew_slot)),
