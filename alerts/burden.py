@@ -8,7 +8,7 @@ Rule 3: a bundle that was tried once is closed, so that a repeat of it says the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,6 +19,17 @@ LOOK_BACK: Final = timedelta(hours=3)
 """The longest window of a budget."""
 
 Windows = Sequence[tuple[timedelta, int]]
+
+_MINUTE: Final = timedelta(minutes=1)
+
+CHANNEL_WINDOWS: Final[Mapping[str, Windows]] = {
+    "sms": ((_MINUTE, 1), (15 * _MINUTE, 5), (60 * _MINUTE, 11)),
+    "email": ((_MINUTE, 4), (60 * _MINUTE, 30)),
+    "web_push": ((_MINUTE, 2), (60 * _MINUTE, 20)),
+    "apprise": ((_MINUTE, 2), (60 * _MINUTE, 20)),
+}
+"""What one address bears whatever a policy allows: a text rings and costs money each time, so it
+has the limits of paging systems; a notification makes a sound; a mail only fills a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +70,8 @@ def first_free(pushes: Sequence[Push], windows: Windows, now: datetime) -> datet
         if len(moments) >= most:
             free_at = max(free_at, moments[-most] + span)
     return free_at
+
+
+def windows_of(channel: str, windows: Windows) -> Windows:
+    """Return the budget of an address: what the policy allows, and what its channel does."""
+    return (*windows, *CHANNEL_WINDOWS.get(channel, ()))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from alerts.reasons import DeliveryReason
+from tidewell.errors import ChannelSettingsError, ChannelUnavailableError, DeadAddressError
 
 if TYPE_CHECKING:
     import random
@@ -87,11 +88,26 @@ def idempotency_key(public_id: str, step: str, address: Address) -> str:
 def after_failure(error: ChannelError, attempts: int, now: datetime, rng: random.Random) -> Failure:
     """Say what follows a failed attempt; `attempts` counts that one too."""
     words = str(error)[:ERROR_CHARACTERS_MOST]
+    if isinstance(error, DeadAddressError):
+        return Failure(DeliveryReason.ADDRESS_IS_DEAD, None, words)
     if not error.worth_a_retry:
         return Failure(DeliveryReason.REFUSED_BY_CHANNEL, None, words)
     if attempts >= ATTEMPTS_MOST:
         return Failure(DeliveryReason.ATTEMPTS_USED_UP, None, words)
-    return Failure(DeliveryReason.TRY_AGAIN, now + retry_wait(attempts, rng), words)
+    reason = DeliveryReason.TRY_AGAIN
+    if isinstance(error, ChannelSettingsError):
+        reason = DeliveryReason.OURS_TO_PUT_RIGHT
+    wait = max(retry_wait(attempts, rng), asked_wait(error))
+    return Failure(reason, now + wait, words)
+
+
+def asked_wait(error: ChannelError) -> timedelta:
+    """Return how long the provider asked us to wait, within our own bounds.
+
+    A provider that asks for an hour gets five minutes: whoever is to be told cannot wait for it.
+    """
+    asked_s = error.retry_after_s if isinstance(error, ChannelUnavailableError) else None
+    return timedelta(seconds=min(max(asked_s or 0.0, 0.0), RETRY_LONGEST.total_seconds()))
 
 
 def retry_wait(attempts: int, rng: random.Random) -> timedelta:

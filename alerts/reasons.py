@@ -62,6 +62,7 @@ class AlertEventKind(StrEnum):
     NOTIFICATION_QUEUED = "notification_queued"
     NOTIFICATION_SENT = "notification_sent"
     NO_NOTIFICATION_SENT = "no_notification_sent"
+    RECEIPT_CAME = "receipt_came"
     ESCALATED = "escalated"
     OVERDUE = "overdue"
     HELD = "held"
@@ -126,11 +127,24 @@ class DeliveryReason(StrEnum):
 
     HANDED_OVER = "handed_over"
     TRY_AGAIN = "try_again"
+    OURS_TO_PUT_RIGHT = "ours_to_put_right"
     REFUSED_BY_CHANNEL = "refused_by_channel"
+    ADDRESS_IS_DEAD = "address_is_dead"
     ATTEMPTS_USED_UP = "attempts_used_up"
     UNKNOWN_CHANNEL = "unknown_channel"
     ALREADY_ACCEPTED = "already_accepted"
     ALREADY_CLOSED = "already_closed"
+
+
+class ReceiptReason(StrEnum):
+    """What a provider reported about a message that it had taken; none of them is an acceptance."""
+
+    REACHED_THE_PHONE = "reached_the_phone"
+    PHONE_NOT_REACHED = "phone_not_reached"
+    NUMBER_IS_DEAD = "number_is_dead"
+    PROVIDER_FAILED = "provider_failed"
+    STATUS_UNKNOWN = "status_unknown"
+    MESSAGE_UNKNOWN = "message_unknown"
 
 
 class ActionReason(StrEnum):

@@ -24,6 +24,7 @@ from alerts.auditing.store import audit_alerts
 from alerts.channels import open_channels
 from alerts.intake import store as intake
 from alerts.operations.service import Operations
+from alerts.receipts.service import Receipts
 from alerts.sending.service import Sender
 from alerts.set_aside import SetAside
 from alerts.store import (
@@ -37,6 +38,7 @@ from alerts.store import (
 )
 from alerts.texts import LINK_BASE_CHARACTERS_MOST
 from tidewell import clock
+from tidewell.contact_addresses import SMS
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Role, connect
 from tidewell.errors import ServerUnavailableError, SettingsError
@@ -92,6 +94,9 @@ async def run_alerts(
             group.create_task(_keep_connected("decider", database_url, stop, decider.work))
             operations = Operations(channels, site, rng)
             group.create_task(_keep_connected("operations", database_url, stop, operations.work))
+            if SMS in channels:
+                receipts = Receipts(site)
+                group.create_task(_keep_connected("receipts", database_url, stop, receipts.work))
             for name, sender in senders.items():
                 group.create_task(_keep_connected(name, database_url, stop, sender.work))
     finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg.rows import kwargs_row, scalar_row
 from pydantic import ValidationError
 
-from alerts.burden import LOOK_BACK, Push, Slot, place
+from alerts.burden import LOOK_BACK, Push, Slot, place, windows_of
 from alerts.decisions import AlertFacts, Decision, Note, Reopen, Tell, decide
 from alerts.deliveries import CONSOLE, Address, addresses_of, idempotency_key
 from alerts.policy import PolicyDocument, Step
@@ -78,6 +78,22 @@ class AlertRow:
     outcome: str | None
     policy: dict[str, Any]
     wake_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnAddress:
+    """One way to reach somebody, that may not work."""
+
+    staff_id: int
+    channel: str
+    address: str
+    is_dead: bool
+
+    def problem(self, site: Site) -> DeliveryReason | None:
+        """Return why nothing is sent there, or None."""
+        if self.channel not in site.channels:
+            return DeliveryReason.UNKNOWN_CHANNEL
+        return DeliveryReason.ADDRESS_IS_DEAD if self.is_dead else None
 
 
 def as_alert(*, state: str, level: str, **columns: Any) -> AlertRow:  # noqa: ANN401 -- columns as psycopg reads them
@@ -243,23 +259,25 @@ async def _slot(desk: Desk, alert: AlertRow, address: Address, key: str) -> Slot
     async with desk.connection.cursor(row_factory=kwargs_row(Push)) as cursor:
         await cursor.execute(_SQL["recent_pushes"], which)
         pushes = await cursor.fetchall()
-    windows = readable_policy(alert.policy).as_policy().push_windows
+    allowed = readable_policy(alert.policy).as_policy().push_windows
+    windows = windows_of(address.channel, allowed)
     return place(pushes, windows, alert.level, desk.now, f"bundle-{key}")
 
 
 async def _own_addresses(desk: Desk, alert: AlertRow, tell: Tell) -> list[Address]:
     """Return people's own addresses; say in the history which of them we cannot write to."""
     parameters = {"staff_ids": list(tell.staff_ids), "now": desk.now}
-    async with desk.connection.cursor(row_factory=kwargs_row(Address)) as cursor:
-        await cursor.execute(_SQL["contact_methods"], parameters)
+    async with desk.connection.cursor(row_factory=kwargs_row(_OwnAddress)) as cursor:
+        await cursor.execute(_SQL["addresses_of_staff"], parameters)
         own = await cursor.fetchall()
-    for address in own:
-        if address.channel not in desk.site.channels:
-            unknown = DeliveryReason.UNKNOWN_CHANNEL
-            await withhold(
-                desk, alert.alert_id, unknown, staff_id=address.staff_id, channel=address.channel
-            )
-    return [address for address in own if address.channel in desk.site.channels]
+    usable: list[Address] = []
+    for one in own:
+        problem = one.problem(desk.site)
+        if problem is None:
+            usable.append(Address(one.staff_id, one.channel, one.address))
+            continue
+        await withhold(desk, alert.alert_id, problem, staff_id=one.staff_id, channel=one.channel)
+    return usable
 
 
 async def record(

@@ -79,12 +79,12 @@ JOIN staff_at_work USING (staff_id)
 WHERE staff_at_work.left_at IS NULL OR staff_at_work.left_at > %(now)s
 ORDER BY candidate.staff_id, candidate.step;
 
--- name: contact_methods
-SELECT staff_id, channel, address
-FROM contact_method
+-- name: addresses_of_staff
+SELECT staff_id, channel, address, is_dead
+FROM staff_address
 WHERE staff_id = ANY (%(staff_ids)s) AND created_at <= %(now)s
   AND (disabled_at IS NULL OR disabled_at > %(now)s)
-ORDER BY staff_id, contact_method_id;
+ORDER BY staff_id, channel, address;
 
 -- name: queue_delivery
 INSERT INTO delivery (

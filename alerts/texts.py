@@ -1,6 +1,6 @@
 """What leaves the building: a short text that names nobody and says nothing about health.
 
-It may light up on a phone that lies on a table. So it is one of four fixed sentences with a link
+It may light up on a phone that lies on a table. So it is one of a few fixed sentences with a link
 in it; everything else is behind the sign-in. Never add a name, a cause or a time, and no number but
 that of the people in a bundle.
 """
@@ -64,3 +64,25 @@ def link_to(link_base: str, public_id: str) -> str:
 def new_public_id(rng: random.Random) -> str:
     """Return the code that names an alert outside the building."""
     return "".join(rng.choices(PUBLIC_ID_ALPHABET, k=PUBLIC_ID_LENGTH))
+
+
+def anybodys_text(text: str, level: Level, link: str) -> str:
+    """Return a text if it is one of the fixed sentences with this link, else one that says less.
+
+    Where we cannot know who reads along, nothing else gets through, and nothing gets lost.
+
+    Example:
+        >>> anybodys_text("Robin is ill", Level.FOR_REVIEW, "https://pages.example/a/7K2Q")
+        'Wellbeing: please look. Open: https://pages.example/a/7K2Q'
+    """
+    people = text.removeprefix("Wellbeing: ").partition(" ")[0]
+    is_number = people.isascii() and people.isdigit()
+    fixed = {text_for(level, link), trial_text(link)}
+    if is_number:
+        fixed.add(bundle_text(int(people), link))
+    return text if text in fixed else f"Wellbeing: please look. Open: {link}"
+
+
+def trial_text(link: str) -> str:
+    """Return the text by which somebody tries whether messages reach them."""
+    return f"Wellbeing: this is a test, nothing to do. Open: {link}"

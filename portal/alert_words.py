@@ -106,6 +106,13 @@ _REFUSED_WORDS: Final[dict[str, str]] = {
     "snooze_too_long": "{who} wanted to put it off for longer than is agreed",
 }
 
+_RECEIPT_WORDS: Final[dict[str, str]] = {
+    "reached_the_phone": "The text reached the phone of {who}; that does not say who read it",
+    "phone_not_reached": "The text did not reach the phone of {who}",
+    "number_is_dead": "The number of {who} does not exist any more; no text is sent there again",
+    "provider_failed": "The text to {who} was lost on its way",
+}
+
 _SUGGESTIONS: Final[dict[str, str]] = {
     Level.CHECK_NOW: "Please check in now. If someone is in danger, call 999.",
     Level.CHECK_TODAY: "A friendly check-in today is enough.",
@@ -129,7 +136,8 @@ def outcome_words(outcome: str | None) -> str:
 
 def event_words(kind: str, reason: str, who: str | None) -> str:
     """Return one line of an alert's history."""
-    template = _REFUSED_WORDS.get(reason) if kind == "action_refused" else _EVENT_WORDS.get(kind)
+    by_reason = {"action_refused": _REFUSED_WORDS, "receipt_came": _RECEIPT_WORDS}
+    template = by_reason[kind].get(reason) if kind in by_reason else _EVENT_WORDS.get(kind)
     if kind == "duplicate_suppressed" and who is None:
         template = "The same change was noticed again; nobody was called twice"
     return (template or sentence_case(kind)).format(who=who or "the next person")

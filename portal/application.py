@@ -21,7 +21,9 @@ from portal import (
     clinician_pages,
     live,
     note_pages,
+    notification_pages,
     person_page,
+    receipts,
     sign_in_pages,
     young_person_pages,
 )
@@ -63,6 +65,7 @@ _QUERIES: Final = Queries("portal", "service.sql")
 _ANYONE: Final = frozenset({Audience.ANYONE})
 _PRACTITIONER: Final = frozenset({Audience.PRACTITIONER})
 _STAFF: Final = frozenset({Audience.PRACTITIONER, Audience.CLINICIAN})
+_EVERY_STAFF: Final = frozenset({Audience.PRACTITIONER, Audience.CLINICIAN, Audience.ADMIN})
 _CLINICIAN: Final = frozenset({Audience.CLINICIAN})
 _YOUNG_PERSON: Final = frozenset({Audience.YOUNG_PERSON})
 _ADMIN: Final = frozenset({Audience.ADMIN})
@@ -124,6 +127,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/me/notes", note_pages.add_my_note, _YOUNG_PERSON),
     Route("POST", "/me" + _NOTE + "/remove", note_pages.remove_my_note, _YOUNG_PERSON),
     Route("GET", "/service", admin_pages.show_service, _ADMIN),
+    Route("GET", "/notifications", notification_pages.show_notifications, _EVERY_STAFF),
+    Route("POST", "/notifications/add", notification_pages.add_phone, _EVERY_STAFF),
+    Route("POST", "/notifications/remove", notification_pages.remove_phone, _EVERY_STAFF),
+    Route("GET", "/push-worker.mjs", notification_pages.show_worker, _ANYONE),
+    Route("POST", "/receipts/notify", receipts.take_notify_receipt, _ANYONE),
 )
 
 

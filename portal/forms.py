@@ -26,6 +26,20 @@ FORM_WAIT_S: Final = 10.0
 FormModel = TypeVar("FormModel", bound=BaseModel)
 
 
+async def read_body(request: web.Request) -> bytes:
+    """Return what was sent.
+
+    Raises:
+        HTTPRequestTimeout: it did not arrive in time.
+        HTTPRequestEntityTooLarge: it is larger than any form of ours.
+    """
+    try:
+        async with asyncio.timeout(FORM_WAIT_S):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+
+
 async def read_form(request: web.Request, shape: type[FormModel]) -> FormModel | None:
     """Return the form that was sent, or None when it does not have the shape that it should.
 
@@ -36,11 +50,7 @@ async def read_form(request: web.Request, shape: type[FormModel]) -> FormModel |
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
-    try:
-        async with asyncio.timeout(FORM_WAIT_S):
-            body = await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
+    body = await read_body(request)
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
         form = shape.model_validate(dict(fields))

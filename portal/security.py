@@ -37,6 +37,8 @@ AUDIENCES: Final[web.AppKey[Mapping[str, frozenset[Audience]]]] = web.AppKey("au
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _STATIC_PATH: Final = "/static/"
+_FROM_PROVIDERS: Final = "/receipts/"
+"""Called by providers with a token of their own; a cookie counts for nothing there."""
 
 
 class Refusal(StrEnum):
@@ -52,6 +54,10 @@ class Refusal(StrEnum):
     WAIT_BEFORE_NEXT_TRY = "wait_before_next_try"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 -- the name of a reason
     TOO_BUSY = "too_busy"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105 -- the name of a reason
+    UNUSABLE_RECEIPT = "unusable_receipt"
+    NO_PUSH_SERVICE = "no_push_service"
+    TOO_MANY_PHONES = "too_many_phones"
 
 
 def log_refusal(request: web.Request, reason: Refusal) -> None:
@@ -88,7 +94,7 @@ def security_headers(nonce: str, *, https: bool, static: bool) -> dict[str, str]
     policy = (
         "default-src 'none'; "
         f"script-src 'self' 'nonce-{nonce}'; "
-        "style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     headers = {
@@ -124,6 +130,8 @@ async def give_nonce(request: web.Request, handler: Handler) -> web.StreamRespon
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let nothing change because of a page of another site."""
+    if request.path.startswith(_FROM_PROVIDERS):
+        return await handler(request)
     public_url = request.app[SETTINGS].public_url
     reason = cross_site_refusal(request.method, request.headers, request.host, public_url)
     if reason is not None:

@@ -51,7 +51,25 @@ class ChannelError(TidewellError):
     """A message could not be handed to a channel."""
 
 
+class DeadAddressError(ChannelError):
+    """Nobody is behind this address any more; no message should go there again."""
+
+
 class ChannelUnavailableError(ChannelError):
-    """The channel may take the same message later."""
+    """The channel may take the same message later.
+
+    `retry_after_s` is what the provider asked for, if it asked; the caller puts bounds on it.
+    """
 
     worth_a_retry = True
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ChannelSettingsError(ChannelUnavailableError):
+    """The provider refuses us and not the message: our key, password or settings are wrong.
+
+    Worth a retry, because somebody may put it right meanwhile; said aloud, because somebody must.
+    """

@@ -104,6 +104,11 @@ async def examine(settings: Settings, addresses: Addresses) -> list[Finding]:
         *judge_secrets(settings, addresses),
         *judge_exposure(settings),
     ]
+    return worst_first(found)
+
+
+def worst_first(found: Sequence[Finding]) -> list[Finding]:
+    """Return findings with what must be done at the head."""
     order = [Verdict.ACT, Verdict.LOOK, Verdict.WELL]
     return sorted(found, key=lambda one: order.index(one.verdict))
 

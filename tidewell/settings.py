@@ -130,6 +130,60 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         default=None, description="Signs what is posted to webhook_url."
     )
+    smtp_host: str | None = Field(
+        default=None,
+        pattern=r"^[0-9A-Za-z:][0-9A-Za-z.:-]{0,252}$",
+        description="Mail server that takes our e-mail; without it there is none.",
+    )
+    smtp_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        default=587, description="Port of the mail server; usually 587 for starttls, 465 for tls."
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How the way to it is encrypted; none only for a mail server on this machine.",
+    )
+    smtp_ca: Path | None = Field(
+        default=None,
+        description="A certificate that the mail server's has to come from, if it is your own.",
+    )
+    smtp_user: str | None = Field(default=None, description="Account at the mail server, if any.")
+    smtp_password: SecretStr | None = Field(
+        default=None, description="The password of that account."
+    )
+    smtp_from: str | None = Field(
+        default=None, description="The address that our e-mail comes from."
+    )
+    push_key: SecretStr | None = Field(
+        default=None,
+        description="The private key that signs notifications; `tidewell push keys` makes one.",
+    )
+    push_contact: str | None = Field(
+        default=None,
+        pattern=r"^(?:mailto:[^\s@]+@[^\s@]+|https://\S+)$",
+        description="Whom a push service asks when something is wrong, as mailto: or https:.",
+    )
+    push_test_service: WebAddress | None = Field(
+        default=None, description="A push service on this machine, for tests only."
+    )
+    notify_key: SecretStr | None = Field(
+        default=None, description="The API key of GOV.UK Notify; without it there are no texts."
+    )
+    notify_template: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        description="The number of the text message template at GOV.UK Notify.",
+    )
+    notify_url: WebAddress = Field(
+        default="https://api.notifications.service.gov.uk",
+        description="Where GOV.UK Notify is; another one only on this machine, for tests.",
+    )
+    notify_receipt_token: SecretStr | None = Field(
+        default=None,
+        description="The bearer token with which GOV.UK Notify reports what became of a text.",
+    )
+    apprise: bool = Field(
+        default=False, description="Pilots only: people may also be told through Apprise."
+    )
     portal_host: str = Field(default="127.0.0.1", description="Address that the pages listen on.")
     portal_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=8470, description="Port that the pages listen on; 0 takes a free one."

@@ -14,25 +14,12 @@ import hmac
 import json
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
+from alerts.channels.posting import TIMEOUT_S, Answer, Poster
 from tidewell import clock
 from tidewell.errors import ChannelError, ChannelUnavailableError
 
 if TYPE_CHECKING:
     from alerts.deliveries import Message
-
-TIMEOUT_S: Final = 10
-"""A gateway that thinks for longer is as good as down; the lease of a delivery is longer still."""
-
-CONNECTIONS_MOST: Final = 8
-"""As many as are sent at once; a small receiver is not flooded after an outage."""
-
-ANSWER_BYTES_MOST: Final = 8_190
-"""For a line or a header of the answer; its body is not read at all."""
-
-WORTH_A_RETRY: Final = frozenset({408, 429})
-"""The only refusals of the 4xx kind that speak of the moment and not of the message."""
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 EVENT_TYPE: Final = "tidewell.alert.notification"
@@ -70,47 +57,16 @@ class Webhook:
 
     def __init__(self, secret: str, timeout_s: float = TIMEOUT_S) -> None:
         self._secret = secret
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._session: aiohttp.ClientSession | None = None
+        self._poster = Poster("the webhook", timeout_s)
 
     async def send(self, message: Message) -> None:
         """Post a message; what the status means is in `judge`."""
         body = body_of(message)
-        try:
-            async with self._open().post(
-                message.address,
-                data=body,
-                headers=self._headers(message, body),
-                allow_redirects=False,
-            ) as answer:
-                judge(answer.status)
-        except aiohttp.InvalidURL as error:
-            raise ChannelError(
-                "the address of the webhook is not an http address; correct it"
-            ) from error
-        except TimeoutError as error:
-            raise ChannelUnavailableError("the webhook did not answer in time") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise ChannelUnavailableError(
-                f"the webhook could not be reached: {type(error).__name__}"
-            ) from error
+        judge(await self._poster.post(message.address, body, self._headers(message, body)))
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=self._timeout,
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS_MOST),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                max_line_size=ANSWER_BYTES_MOST,
-                max_field_size=ANSWER_BYTES_MOST,
-            )
-        return self._session
+        await self._poster.close()
 
     def _headers(self, message: Message, body: bytes) -> dict[str, str]:
         timestamp = str(int(clock.now_utc().timestamp()))
@@ -122,10 +78,12 @@ class Webhook:
         }
 
 
-def judge(status: int) -> None:
+def judge(answer: Answer) -> None:
     """Return for 2xx, else raise: `ChannelUnavailableError` where the same may pass later."""
-    if 200 <= status < 300:
+    if answer.is_taken:
         return
-    if status >= 500 or status in WORTH_A_RETRY:
-        raise ChannelUnavailableError(f"the webhook answered {status}")
-    raise ChannelError(f"the webhook refused the message with {status}; check its address")
+    if answer.may_pass:
+        raise ChannelUnavailableError(
+            f"the webhook answered {answer.status}", retry_after_s=answer.retry_after_s
+        )
+    raise ChannelError(f"the webhook refused the message with {answer.status}; check its address")

@@ -39,8 +39,8 @@ UPDATE operations_notice SET ended_at = NULL WHERE operations_notice_id = %(noti
 SELECT staff_id FROM staff WHERE role = 'admin' ORDER BY staff_id;
 
 -- name: addresses_of_admins
-SELECT staff_id, channel, address FROM contact_method
-WHERE staff_id = ANY (%(staff_ids)s) AND created_at <= %(now)s
+SELECT staff_id, channel, address FROM staff_address
+WHERE staff_id = ANY (%(staff_ids)s) AND NOT is_dead AND created_at <= %(now)s
   AND (disabled_at IS NULL OR disabled_at > %(now)s);
 
 -- name: queue_notice

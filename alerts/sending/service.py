@@ -11,6 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from alerts.deliveries import ATTEMPTS_MOST, after_failure
+from alerts.reasons import DeliveryReason
 from alerts.sending.store import Claimed, claim, mark_failed, mark_handed_over
 from alerts.store import Desk, Site
 from tidewell import clock
@@ -115,7 +116,9 @@ class Sender:
             failure = after_failure(error, claimed.attempts, desk.now, self._rng)
             await mark_failed(desk, claimed, self._owner, failure)
             del self._unmarked[delivery_id]
-            get_logger().warning(
+            is_ours = failure.reason is DeliveryReason.OURS_TO_PUT_RIGHT
+            say = get_logger().error if is_ours else get_logger().warning
+            say(
                 "a message was not handed over",
                 alert_id=claimed.alert_id,
                 channel=self._name,

@@ -156,6 +156,9 @@ async def mark_failed(desk: Desk, claimed: Claimed, owner: str, failure: Failure
         if not marked.rowcount:
             return
         staff_id, channel = claimed.message.staff_id, claimed.channel
+        if failure.reason is DeliveryReason.ADDRESS_IS_DEAD:
+            dead = {"channel": channel, "address": claimed.message.address, "now": desk.now}
+            await desk.connection.execute(_SQL["mark_dead"], {**dead, "said": failure.error})
         await withhold(desk, claimed.alert_id, failure.reason, staff_id=staff_id, channel=channel)
         waking = {"alert_id": claimed.alert_id, "now": desk.now}
         await desk.connection.execute(_SQL["wake_now"], waking)

@@ -64,6 +64,12 @@ SET state = 'given_up', last_error = %(error)s, lease_owner = NULL, lease_until 
 WHERE delivery_id = %(delivery_id)s AND state = 'waiting' AND lease_owner = %(owner)s
 RETURNING delivery_id;
 
+-- name: mark_dead
+INSERT INTO dead_address (channel, address, died_at, what_was_said)
+VALUES (%(channel)s, %(address)s, %(now)s, %(said)s)
+ON CONFLICT (channel, address) DO UPDATE
+SET died_at = excluded.died_at, what_was_said = excluded.what_was_said;
+
 -- name: wake_now
 UPDATE alert
 SET wake_at = least(wake_at, %(now)s)

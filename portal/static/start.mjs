@@ -2,7 +2,10 @@
 
 import { initAll } from './vendor/nhsuk-frontend.js'
 import { followEvents } from './live.mjs'
+import { offerNotifications } from './notifications.mjs'
 
 initAll()
 const place = document.querySelector('[data-live]')
 if (place) followEvents(place)
+const offer = document.querySelector('[data-push]')
+if (offer) offerNotifications(offer)

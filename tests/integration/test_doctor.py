@@ -7,6 +7,7 @@ from datetime import timedelta
 import psycopg
 
 from tests.integration.pipeline import ingest_process, wait_until_ready
+from tidewell.channel_examination import examine_channels
 from tidewell.clock import now_utc
 from tidewell.embedded.nats import NatsServer
 from tidewell.examination import Addresses, Finding, Verdict, examine
@@ -58,3 +59,29 @@ async def test_servers_that_do_not_answer_are_two_lines() -> None:
     acts = [one for one in found if one.verdict is Verdict.ACT]
     assert len([one for one in acts if "TIDEWELL_DATABASE_URL" in one.remedy]) == 1
     assert len([one for one in acts if "TIDEWELL_BROKER_URL" in one.remedy]) == 1
+
+
+async def test_what_is_wrong_with_the_ways_to_people_is_said_without_an_address(
+    database_url: str, owner: psycopg.AsyncConnection[tuple[object, ...]]
+) -> None:
+    await owner.execute(
+        """
+        INSERT INTO staff (role, display_name, created_at)
+        VALUES ('practitioner', 'Jo Virtual', now()), ('practitioner', 'Pat Virtual', now());
+        INSERT INTO sign_in (username, password_hash, staff_id, created_at)
+        SELECT 'worker' || staff_id, '', staff_id, now() FROM staff;
+        INSERT INTO contact_method (staff_id, channel, address, created_at)
+        SELECT staff_id, 'sms', '+447700900123', now() FROM staff WHERE display_name LIKE 'Jo%';
+        INSERT INTO dead_address VALUES ('sms', '+447700900123', now(), 'gone');
+        """
+    )
+    found = await examine_channels(load_settings({}), database_url)
+    said = lines(found, Verdict.LOOK)
+    assert "dead addresses: sms of worker1" in said
+    assert "2 practitioners have no address that works" in said
+    assert "7700900" not in said
+
+
+async def test_without_a_database_only_the_settings_are_looked_at() -> None:
+    found = await examine_channels(load_settings({}), "postgresql://u:x@127.0.0.1:1/t")
+    assert [one.verdict for one in found] == [Verdict.LOOK]

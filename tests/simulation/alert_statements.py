@@ -143,11 +143,11 @@ async def _reopen(work: Work, given: Given) -> Answer:
     return Answer(touched=1)
 
 
-@STATEMENTS.of(store._SQL, "contact_methods")
-async def _contact_methods(work: Work, given: Given) -> Answer:
+@STATEMENTS.of(store._SQL, "addresses_of_staff")
+async def _addresses_of_staff(work: Work, given: Given) -> Answer:
     return Answer(
         [
-            some(row, ("staff_id", "channel", "address"))
+            some(row, ("staff_id", "channel", "address")) | {"is_dead": False}
             for _, row in sorted(work.rows("contact_method"))
             if row["staff_id"] in given["staff_ids"]
         ]

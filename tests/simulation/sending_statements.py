@@ -151,6 +151,13 @@ async def _mark_notified(work: Work, given: Given) -> Answer:
     return Answer(touched=1)
 
 
+@STATEMENTS.of(sending._SQL, "mark_dead")
+async def _mark_dead(work: Work, given: Given) -> Answer:
+    row = {"died_at": given["now"], "what_was_said": given["said"]}
+    await work.put("dead_address", (given["channel"], given["address"]), row)
+    return Answer(touched=1)
+
+
 async def _unclaim(work: Work, given: Given, **changed: object) -> Answer:
     row = await work.hold("delivery", (given["delivery_id"],))
     if row is None or row["state"] != "waiting" or row["lease_owner"] != given["owner"]:

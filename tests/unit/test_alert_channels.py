@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from alerts.channels import open_channels
 from alerts.channels.console import Console
+from alerts.channels.posting import Answer
 from alerts.channels.webhook import Webhook, body_of, judge, signature_of
 from alerts.deliveries import Message
 from alerts.service import site_of
@@ -70,19 +71,19 @@ def test_the_signature_is_an_hmac_of_time_and_body() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_handed_over(status: int) -> None:
-    judge(status)
+    judge(Answer(status))
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_speaks_of_the_moment_is_worth_a_retry(status: int) -> None:
     with pytest.raises(ChannelUnavailableError):
-        judge(status)
+        judge(Answer(status))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 410, 422])
 def test_what_speaks_of_the_message_is_not(status: int) -> None:
     with pytest.raises(ChannelError) as refused:
-        judge(status)
+        judge(Answer(status))
     assert not refused.value.worth_a_retry
 
 

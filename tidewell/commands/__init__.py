@@ -13,6 +13,7 @@ import typer
 from tidewell.commands import (
     alert,
     backtest,
+    contact,
     demo,
     devices,
     doctor,
@@ -46,6 +47,7 @@ for module in (
     repair,
     evaluate,
     alert,
+    contact,
     policy,
 ):
     module.register(app)

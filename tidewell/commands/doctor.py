@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from tidewell.channel_examination import examine_channels
 from tidewell.commands.shared import DataDir, say, start_command
-from tidewell.examination import Addresses, Verdict, examine, worst
+from tidewell.examination import Addresses, Finding, Verdict, examine, worst, worst_first
 from tidewell.settings import PREFIX, Settings
 from tidewell.small_site import find_site
 
@@ -38,11 +39,16 @@ def doctor(
         Path(site.data_dir) if site.data_dir else None,
         site.broker_authority,
     )
-    findings = asyncio.run(examine(settings, addresses))
+    findings = asyncio.run(_examine(settings, addresses))
     for one in findings:
         say(one.line())
     if worst(findings) is Verdict.ACT:
         raise typer.Exit(1)
+
+
+async def _examine(settings: Settings, addresses: Addresses) -> list[Finding]:
+    site = await examine(settings, addresses)
+    return worst_first([*site, *await examine_channels(settings, addresses.database_url)])
 
 
 def _list_settings(settings: Settings) -> None:
