@@ -31,7 +31,7 @@ from alerts.auditing import store as auditing
 from alerts.auditor import PUT_OFF_MOST
 from alerts.concerns import store as concerns
 from alerts.intake import store as intake
-from alerts.reasons import ActionReason, ConcernReason, DecisionReason, IntakeReason
+from alerts.reasons import ActionReason, DecisionReason, IntakeReason
 from alerts.sending import store as sending
 from alerts.store import Desk, Site
 from ingest.batch import DeadLetter, Tally
@@ -91,24 +91,6 @@ class Ground:
                     f"UPDATE {table} SET {column} = {column} - make_interval(secs => %s)",
                     (LEASE_S,),
                 )
-
-    async def ask(self, at: datetime, *, withdraws: int | None = None) -> int:
-        """Ask for a check-in as the young person's page does, or take that back."""
-        kind, choice = ("raise", "talk") if withdraws is None else ("withdraw", None)
-        given = {"person_id": 1, "kind": kind, "source": "young_person", "choice": choice}
-        if self.memory is not None:
-            number = self.memory.next_number("concern")
-            rest = {"staff_id": None, "level": None, "takes_it": False, "at": at}
-            row = {"concern_id": number, **given, **rest, "withdraws": withdraws}
-            self.memory.put("concern", (number,), row)
-            return number
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as owner:
-            cursor = await owner.execute(
-                "INSERT INTO concern (person_id, kind, source, choice, withdraws, at)"
-                " VALUES (1, %s, 'young_person', %s, %s, %s) RETURNING concern_id",
-                (kind, choice, withdraws, at),
-            )
-            return int((await cursor.fetchone() or (0,))[0])
 
     async def act(self, alert_id: int, kind: str, at: datetime) -> None:
         """Ask something of an alert, as the pages do."""
@@ -449,31 +431,6 @@ async def test_an_answer_is_folded_in_once_and_stops_the_telling(ground: Ground)
     assert await answers.fold(desk, pending) is None
     assert await answers.unfolded_actions(desk.connection, []) == []
     assert await sending.claim(desk, "console", "one") == []
-
-
-async def take_in_concerns(desk: Desk) -> list[ConcernReason | None]:
-    pending = await concerns.unhandled_concerns(desk.connection, [])
-    return [await concerns.take_in(desk, one, CHANCE) for one in pending]
-
-
-async def test_what_a_young_person_asks_is_taken_in_once_joined_and_taken_back(
-    ground: Ground,
-) -> None:
-    desk = await ground.desk()
-    first = await ground.ask(NOW)
-    await ground.ask(NOW)
-    await ground.ask(NOW, withdraws=first)
-    # What takes something back waits until that was taken in.
-    assert await take_in_concerns(desk) == [ConcernReason.RAISED, ConcernReason.JOINED]
-    assert await take_in_concerns(desk) == [ConcernReason.NOT_NEEDED_ANY_MORE]
-    assert await take_in_concerns(desk) == []
-    [claimed] = await sending.claim(desk, "console", "one")
-    later = Desk(desk.connection, SITE, NOW + timedelta(hours=1))
-    assert await shared.due_alerts(later, []) == [claimed.alert_id]
-    assert await shared.wake(later, claimed.alert_id) is DecisionReason.ASKED_AGAIN
-    assert await shared.wake(later, claimed.alert_id) is None
-    await concerns.tell_stretch(desk)
-    await concerns.tell_stretch(desk)
 
 
 async def test_the_auditor_sees_what_is_open(ground: Ground) -> None:
