@@ -3,15 +3,17 @@
 Rule 1: an alert that is not closed always has a next wake-up, also one that somebody accepted.
 Rule 2: an accepted alert tells its owner only, until it is open again; a closed one tells nobody.
 Rule 3: out of hours holds what can wait, and never what is to be checked now.
-Rule 4: whoever stores a decision and asks again at the same moment is told to do nothing more.
+Rule 4: who asks again is heard: the owner, or those who were asked, are told within the hour.
+Rule 5: whoever stores a decision and asks again at the same moment is told to do nothing more.
 
 Nothing here reads a clock or a database: facts in, decisions out, each with its reason.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from alerts.policy import Policy, Step
 from alerts.reasons import AlertEventKind, AlertState, DecisionReason
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from alerts.progress import Progress
+
+REPEAT_AFTER: Final = timedelta(hours=1)
+"""Who asks again is heard; a finger that taps ten times does not ring ten times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,29 @@ def decide(alert: AlertFacts, recipients: Recipients, policy: Policy, now: datet
         return Decision(DecisionReason.CLOSED, (), None)
     case = _Case(alert, recipients, policy, now)
     if alert.state is AlertState.ACCEPTED:
-        return _look_after_owned(case)
-    return _hold(case) or _ask(case)
+        return _tell_of_repeat(case, _look_after_owned(case))
+    return _tell_of_repeat(case, _hold(case) or _ask(case))
+
+
+def _tell_of_repeat(case: _Case, decision: Decision) -> Decision:
+    """Add a message about having been asked again, unless somebody is told in any case."""
+    progress = case.alert.progress
+    if not progress.is_repeat_untold or any(isinstance(one, Tell) for one in decision.actions):
+        return decision
+    owner = case.alert.accepted_by
+    wanted = progress.asked if owner is None else frozenset({owner})
+    there = sorted(wanted & case.recipients.present)
+    if not there or decision.wake_at is None:
+        return decision
+    at = case.now
+    if progress.told_at is not None:
+        at = max(at, progress.told_at + REPEAT_AFTER)
+    at = case.policy.held_until(case.alert.level, at) or at
+    if at > case.now:
+        return replace(decision, wake_at=min(decision.wake_at, at))
+    tell = Tell(f"{progress.demand}.again.{progress.repeats}", tuple(there), None)
+    actions = (*decision.actions, tell)
+    return Decision(DecisionReason.ASKED_AGAIN, actions, decision.wake_at)
 
 
 def _hold(case: _Case) -> Decision | None:
@@ -203,7 +229,8 @@ def _ask(case: _Case) -> Decision:
 def _ask_first(case: _Case) -> Decision:
     """Ask the first step, and after a rise whoever had accepted the alert at its lower level."""
     progress, is_open = case.alert.progress, case.policy.is_open(case.now)
-    asking = first_asking(case.policy, case.recipients, case.alert.level, is_open=is_open)
+    recipients = _besides_whoever_raised_it(case)
+    asking = first_asking(case.policy, recipients, case.alert.level, is_open=is_open)
     if asking is None:
         return _nobody_there(case)
     staff_ids = asking.staff_ids
@@ -215,12 +242,23 @@ def _ask_first(case: _Case) -> Decision:
     return Decision(reason, (*_passed_over(case, asking), tell), case.deadline(case.now))
 
 
+def _besides_whoever_raised_it(case: _Case) -> Recipients:
+    """Leave out who is worried themselves and wants others to look, as long as there are others."""
+    raised_by, people = case.alert.progress.raised_by, case.recipients
+    if raised_by is None or not people.present - {raised_by}:
+        return people
+    return replace(people, away=people.away | {raised_by})
+
+
 def _passed_over(case: _Case, asking: Asking) -> tuple[Note, ...]:
     """Say why the key worker is not asked first, and that nobody watches out of hours."""
     notes: list[Note] = []
     if asking.step is not Step.KEY_WORKER and asking.step is not Step.DUTY_LINE:
         away = case.recipients.is_key_worker_away
         why = DecisionReason.KEY_WORKER_AWAY if away else DecisionReason.NO_KEY_WORKER
+        key_worker = case.recipients.key_worker
+        if key_worker is not None and key_worker == case.alert.progress.raised_by:
+            why = DecisionReason.RAISED_IT_THEMSELVES
         notes.append(Note(AlertEventKind.STEP_SKIPPED, why, detail=Step.KEY_WORKER.value))
     if asking.step is not Step.DUTY_LINE and not case.policy.is_open(case.now):
         notes.append(Note(AlertEventKind.NOBODY_WATCHING, DecisionReason.NO_DUTY_LINE))

@@ -77,6 +77,8 @@ class AlertEventKind(StrEnum):
     DUPLICATE_SUPPRESSED = "duplicate_suppressed"
     WORSENED = "worsened"
     BACK_TO_USUAL = "back_to_usual"
+    ASKED_AGAIN = "asked_again"
+    NOT_NEEDED_ANY_MORE = "not_needed_any_more"
     CLOSED = "closed"
     ACTION_REFUSED = "action_refused"
 
@@ -95,6 +97,24 @@ class IntakeReason(StrEnum):
     OLD_NEWS = "old_news"
     LEVEL_TOO_LOW = "level_too_low"
     EPISODE_CLOSED = "episode_closed"
+
+
+class ConcernKind(StrEnum):
+    """What a row of `concern` says."""
+
+    RAISE = "raise"
+    WITHDRAW = "withdraw"
+
+
+class ConcernReason(StrEnum):
+    """What became of what somebody asked, or was worried about."""
+
+    RAISED = "raised"
+    JOINED = "joined"
+    LEVEL_ROSE = "level_rose"
+    NOT_NEEDED_ANY_MORE = "not_needed_any_more"
+    SOMEBODY_IS_ON_IT = "somebody_is_on_it"
+    ALREADY_CLOSED = "already_closed"
 
 
 class DecisionReason(StrEnum):
@@ -119,6 +139,8 @@ class DecisionReason(StrEnum):
     OWNER_IS_NOT_THERE = "owner_is_not_there"
     PASSED_ON = "passed_on"
     SEEN_AT_LOWER_LEVEL = "seen_at_lower_level"
+    ASKED_AGAIN = "asked_again"
+    RAISED_IT_THEMSELVES = "raised_it_themselves"
     CLOSED = "closed"
 
 
@@ -165,6 +187,7 @@ class ActionReason(StrEnum):
     SNOOZED = "snoozed"
     SNOOZE_WITHOUT_REASON = "snooze_without_reason"
     SNOOZE_TOO_LONG = "snooze_too_long"
+    TOOK_IT_AT_ONCE = "took_it_at_once"
 
 
 class AuditReason(StrEnum):

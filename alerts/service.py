@@ -2,7 +2,8 @@
 
 Each works on its own connection.
 
-The decider folds in what people did, takes in what changed, asks policies that are due, and audits.
+The decider folds in what people did, takes in what they ask for and what changed, asks policies
+that are due, and audits.
 A hint from the database makes it prompt; looking each second makes it certain. A slow channel
 holds up neither the decider nor another channel, and any number of these processes may run at once.
 A database that restarts is waited for, and said once.
@@ -22,6 +23,7 @@ import psycopg
 from alerts.answers import store as answers
 from alerts.auditing.store import audit_alerts
 from alerts.channels import open_channels
+from alerts.concerns import store as concerns
 from alerts.intake import store as intake
 from alerts.operations.service import Operations
 from alerts.receipts.service import Receipts
@@ -132,6 +134,7 @@ class Decider:
         self._senders = tuple(senders)
         self._events_aside = SetAside()
         self._actions_aside = SetAside()
+        self._concerns_aside = SetAside()
         self._alerts_aside = SetAside()
         self._look_back = LOOK_BACK_ALL
         self._audit_at_s = clock.monotonic_s() + AUDIT_EVERY_S
@@ -140,6 +143,8 @@ class Decider:
         """Decide until told to stop; raises what the database raises."""
         await intake.listen(connection)
         await answers.listen(connection)
+        await concerns.listen(connection)
+        await concerns.tell_stretch(self._desk(connection))
         self._look_back = LOOK_BACK_ALL
         while not stop.is_set():
             await self.decide_once(connection)
@@ -150,11 +155,13 @@ class Decider:
     async def decide_once(self, connection: Connection) -> None:
         """Do everything that is to be decided now."""
         await self._fold_actions(connection)
+        await self._take_in_concerns(connection)
         await self._take_in_events(connection)
         await self._wake_alerts(connection)
         self._look_back = LOOK_BACK_USUAL
         if clock.monotonic_s() >= self._audit_at_s:
             await audit_alerts(self._desk(connection))
+            await concerns.tell_stretch(self._desk(connection))
             self._audit_at_s = clock.monotonic_s() + AUDIT_EVERY_S
             self._look_back = LOOK_BACK_ALL
 
@@ -165,6 +172,18 @@ class Decider:
             for pending in batch:
                 folding = answers.fold(self._desk(connection), pending)
                 await _handle(folding, "action", pending.alert_action_id, self._actions_aside)
+            if len(batch) < BATCH_MOST:
+                break
+
+    async def _take_in_concerns(self, connection: Connection) -> None:
+        for _ in range(ROUNDS_MOST):
+            aside = self._concerns_aside.numbers(clock.now_utc())
+            batch = await concerns.unhandled_concerns(connection, aside, look_back=self._look_back)
+            for pending in batch:
+                taking = concerns.take_in(self._desk(connection), pending, self._rng)
+                await _handle(taking, "concern", pending.concern_id, self._concerns_aside)
+                crashpoint(CrashPoint.AFTER_INTAKE)
+                self._nudge_senders()
             if len(batch) < BATCH_MOST:
                 break
 

@@ -22,7 +22,7 @@ from alerts.reasons import AlertEventKind, AlertState, DecisionReason, DeliveryR
 from alerts.routing import Recipients
 from tidewell.database import Connection, Queries
 from tidewell.logs import get_logger
-from tidewell.vocabulary import Level
+from tidewell.vocabulary import Asking, Level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,11 @@ class AlertRow:
     outcome: str | None
     policy: dict[str, Any]
     wake_at: datetime | None
+
+    @property
+    def is_asked_by_a_person(self) -> bool:
+        """Return whether somebody raised it, and no score."""
+        return self.cause in set(Asking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,7 @@ async def queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason)
     """Write the messages down, one for each person and address, before any of them leaves."""
     async with desk.connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_SQL["is_first_of_person"], {"alert_id": alert.alert_id})
-        is_first = bool(await cursor.fetchone())
+        is_first = bool(await cursor.fetchone()) or alert.is_asked_by_a_person
     for address in addresses_of(
         tell.staff_ids, await _own_addresses(desk, alert, tell), desk.site.webhook_url
     ):
@@ -246,8 +251,11 @@ async def queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason)
 
 
 async def _slot(desk: Desk, alert: AlertRow, address: Address, key: str) -> Slot:
-    """Return when a message to an address may leave; the console rings nobody and has no budget."""
-    if address.channel == CONSOLE:
+    """Return when a message to an address may leave; the console rings nobody and has no budget.
+
+    What a person asked for waits for no budget and joins no bundle.
+    """
+    if address.channel == CONSOLE or alert.is_asked_by_a_person:
         return Slot(desk.now, None)
     which = {
         "staff_id": address.staff_id,

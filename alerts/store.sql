@@ -24,7 +24,7 @@ FROM alert_event
 WHERE alert_id = %(alert_id)s
   AND kind IN (
       'created', 'worsened', 're_opened', 'notification_queued', 'no_notification_sent', 'escalated',
-      'overdue', 'held', 'accepted', 'snoozed', 'reminded'
+      'overdue', 'held', 'accepted', 'snoozed', 'reminded', 'asked_again'
   )
 ORDER BY alert_event_id;
 

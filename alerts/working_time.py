@@ -58,6 +58,15 @@ class WorkingTime:
                 return opened[0]
         return moment
 
+    def stretch(self, moment: datetime) -> tuple[datetime, datetime] | None:
+        """Return from when to when somebody is at work, at a moment or next after it."""
+        day = self._local_day(moment)
+        for ahead in range(LOOK_AHEAD_DAYS):
+            opened = self._open_on(day + timedelta(days=ahead))
+            if opened is not None and opened[1] > moment:
+                return opened
+        return None
+
     def after(self, moment: datetime, span: timedelta) -> datetime:
         """Return the end of a span that only runs while somebody is at work."""
         start = moment if self.is_open(moment) else self.next_start(moment)

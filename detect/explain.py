@@ -108,6 +108,7 @@ def explain_day(
         _young_sentence(family, since_day, day, parts, around),
         _clears_when(family, parts),
         around.version,
+        day=day_date(day).isoformat(),
         level=around.level,
         contributions=[part_record(part) for part in parts],
         coverage=_coverage(worn_minutes, around, features),

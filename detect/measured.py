@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detect.words import (
     CLOCK_STEP_MINUTES,
+    INSIDE_WORDS,
     MEASURES,
     SIDE_WORDS,
     Direction,
@@ -61,7 +62,7 @@ class Measured:
         """Return value, direction and usual range, as a practitioner reads them."""
         side = SIDE_WORDS[self.direction]
         if self.inside and self.direction is not Direction.SAME:
-            side = f"a little {side}"
+            side = f"within usual {INSIDE_WORDS[self.direction]}"
         return f"{self.said()}, {side} ({self._usual()})"
 
     def plainly(self) -> str:

@@ -233,6 +233,13 @@ SIDE_WORDS: Final[dict[Direction, str]] = {
     Direction.EARLIER: "earlier than usual",
     Direction.SAME: "about as usual",
 }
+INSIDE_WORDS: Final[dict[Direction, str]] = {
+    Direction.ABOVE: "on the high side",
+    Direction.BELOW: "on the low side",
+    Direction.LATER: "on the late side",
+    Direction.EARLIER: "on the early side",
+}
+"""A value inside of what is usual is never said to be beside it."""
 
 
 def number_words(value: float, decimals: int = 0) -> str:

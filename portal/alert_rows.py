@@ -9,12 +9,16 @@ from typing import Final
 from portal.alert_words import (
     AlertState,
     action_words,
-    event_words,
+    cause_words,
+    choice_words,
+    is_asked,
     level_shape,
     snooze_words,
 )
 from portal.explanation import Explanation, first_changed_day, read_explanation
 from portal.no_data import because_words
+from portal.words import level_words
+from tidewell.vocabulary import Source
 
 SLOW_AFTER: Final = timedelta(seconds=60)
 """The alerts process looks every few seconds; after a minute the page says that it is slow."""
@@ -44,6 +48,16 @@ class AlertFacts:
     def shape(self) -> str:
         """Return the sign of the level."""
         return level_shape(self.level)
+
+    @property
+    def is_asked(self) -> bool:
+        """Return whether a person raised it, and no measurement."""
+        return is_asked(self.cause)
+
+    @property
+    def cause_words(self) -> str:
+        """Return what it is about."""
+        return cause_words(self.cause)
 
     @property
     def first_day(self) -> date:
@@ -134,16 +148,25 @@ class WaitingAction:
 
 
 @dataclass(frozen=True, slots=True)
-class StoryRow:
-    """One line of an alert's history."""
+class ConcernRow:
+    """Something that somebody asked or said, in an alert that people raised."""
 
-    at: datetime
     kind: str
-    reason: str
-    staff_id: int | None
+    source: str
+    level: str | None
+    choice: str | None
+    note: str
+    at: datetime
     staff_name: str | None
 
-    @property
-    def words(self) -> str:
-        """Return the line as people read it."""
-        return event_words(self.kind, self.reason, self.staff_name)
+    def words(self, name: str) -> str:
+        """Return who asked or said what."""
+        who = self.staff_name or "Somebody"
+        if self.kind == "withdraw":
+            return f"{name} said that they do not need it any more"
+        if self.source == Source.YOUNG_PERSON:
+            return f"{name} asked for a check-in: “{choice_words(self.choice or '')}”"
+        level = level_words(self.level or "").lower()
+        if self.source == Source.CARER:
+            return f"A carer is worried ({level}); {who} wrote it down"
+        return f"{who} is worried ({level})"

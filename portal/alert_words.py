@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from portal.words import sentence_case
-from tidewell.vocabulary import Family, Level
+from portal.words import family_words, level_words, sentence_case
+from tidewell.vocabulary import Asking, CheckInChoice, Family, Level
 
 
 class AlertState(StrEnum):
@@ -68,25 +68,34 @@ _SNOOZE_WORDS: Final[dict[SnoozeReason, str]] = {
 }
 
 _EVENT_WORDS: Final[dict[str, str]] = {
-    "created": "Alert raised",
+    "created": "{who} raised it",
     "notification_queued": "A message to {who} is on its way",
     "notification_sent": "Message sent to {who}",
-    "no_notification_sent": "No message could be sent",
+    "no_notification_sent": "No message was sent",
     "escalated": "Nobody had accepted, so more people were asked",
     "overdue": "Still waiting for somebody to accept; everybody was asked again",
     "held": "Out of hours: it waits until work begins",
-    "step_skipped": "The key worker is not there, so others were asked at once",
+    "step_skipped": "The key worker was not asked, so others were asked at once",
     "nobody_watching": "Out of hours and no duty line is set; others were told all the same",
     "snoozed": "{who} put it off",
-    "passed_on": "{who} offered it to a colleague; until they take it, it stays where it is",
+    "passed_on": "{who} offered it to a colleague",
     "reminded": "{who} was asked how it went",
-    "re_opened": "It was not closed in time, so somebody else was asked",
+    "re_opened": "Nobody is on it any more, so others were asked",
     "re_raised": "The change went on or grew, so another alert was raised",
     "accepted": "{who} is on it",
     "duplicate_suppressed": "{who} said “I'm on it” again",
     "worsened": "The change became larger",
     "back_to_usual": "Back to what is usual; open until somebody closes it",
+    "asked_again": "{who} said again that somebody should look",
+    "not_needed_any_more": "They said that they do not need it any more; it stays open until"
+    " somebody closes it",
     "closed": "Closed by {who}",
+}
+
+_WITHOUT_ANYBODY: Final[dict[str, str]] = {
+    "created": "Alert raised",
+    "duplicate_suppressed": "The same change was noticed again; nobody was called twice",
+    "asked_again": "Asked for it again",
 }
 
 _ACTION_WORDS: Final[dict[str, str]] = {
@@ -118,6 +127,17 @@ _SUGGESTIONS: Final[dict[str, str]] = {
     Level.CHECK_TODAY: "A friendly check-in today is enough.",
     Level.FOR_REVIEW: "No hurry: keep it in mind when you next talk.",
 }
+_ASKED_SUGGESTION: Final = "They asked for it: get in touch, and say when you will."
+_WORRY_SUGGESTIONS: Final[dict[str, str]] = {
+    Level.CHECK_NOW: "Please check in now, and speak with whoever is worried."
+    " If someone is in danger, call 999.",
+    Level.CHECK_TODAY: "Please check in today, and speak with whoever is worried.",
+    Level.FOR_REVIEW: "Speak with whoever is worried in the next days.",
+}
+_ASKING_WORDS: Final[dict[str, str]] = {
+    Asking.CHECK_IN_ASKED: "Asked for a check-in",
+    Asking.WORRY: "Somebody is worried",
+}
 _DEVICE_SUGGESTION: Final = "Ask how it goes with the device: is it charged, is it comfortable?"
 
 _LEVEL_SHAPES: Final[dict[str, str]] = {
@@ -138,8 +158,8 @@ def event_words(kind: str, reason: str, who: str | None) -> str:
     """Return one line of an alert's history."""
     by_reason = {"action_refused": _REFUSED_WORDS, "receipt_came": _RECEIPT_WORDS}
     template = by_reason[kind].get(reason) if kind in by_reason else _EVENT_WORDS.get(kind)
-    if kind == "duplicate_suppressed" and who is None:
-        template = "The same change was noticed again; nobody was called twice"
+    if who is None and kind in _WITHOUT_ANYBODY:
+        return _WITHOUT_ANYBODY[kind]
     return (template or sentence_case(kind)).format(who=who or "the next person")
 
 
@@ -161,7 +181,38 @@ def suggestion_words(level: str, cause: str) -> str:
     """Return a good next step, never a clinical one."""
     if cause == Family.DEVICE:
         return _DEVICE_SUGGESTION
+    if cause == Asking.CHECK_IN_ASKED:
+        return _ASKED_SUGGESTION
+    if cause == Asking.WORRY:
+        return _WORRY_SUGGESTIONS.get(level, _WORRY_SUGGESTIONS[Level.CHECK_TODAY])
     return _SUGGESTIONS.get(level, _SUGGESTIONS[Level.CHECK_TODAY])
+
+
+def cause_words(cause: str) -> str:
+    """Return what an alert is about: a kind of change, or what somebody asked."""
+    return _ASKING_WORDS.get(cause) or family_words(cause)
+
+
+def choice_words(choice: str) -> str:
+    """Return what a young person chose; a choice that we do not know is still shown."""
+    known = choice in list(CheckInChoice)
+    return CheckInChoice(choice).words if known else sentence_case(choice)
+
+
+def is_asked(cause: str) -> bool:
+    """Return whether a person raised it, and no measurement."""
+    return cause in list(Asking)
+
+
+def outcomes_for(cause: str) -> list[Outcome]:
+    """Return how an alert can be closed; what a person asked was never wrong data."""
+    left_out = Outcome.DATA_WAS_WRONG if is_asked(cause) else None
+    return [outcome for outcome in Outcome if outcome is not left_out]
+
+
+def level_after(change: str) -> str:
+    """Return the new level of a change that is written like `for_review to check_now`."""
+    return level_words(change.rpartition(" to ")[2])
 
 
 def level_shape(level: str) -> str:

@@ -96,9 +96,12 @@ ORDER BY alert_action.alert_action_id;
 
 -- name: story
 SELECT alert_event.at, alert_event.kind, alert_event.reason, alert_event.staff_id,
-    staff.display_name AS staff_name
+    staff.display_name AS staff_name, alert_event.detail, receiver.display_name AS receiver_name,
+    alert_action.snooze_until, alert_action.outcome
 FROM alert_event
 LEFT JOIN staff USING (staff_id)
+LEFT JOIN alert_action USING (alert_action_id)
+LEFT JOIN staff AS receiver ON receiver.staff_id = alert_action.to_staff_id
 WHERE alert_event.alert_id = %(alert_id)s
 ORDER BY alert_event.alert_event_id
 LIMIT %(limit)s;

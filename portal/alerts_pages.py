@@ -8,7 +8,7 @@ writes down what somebody asked for; the alerts process folds it in, and until i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -23,8 +23,15 @@ from portal.alert_forms import (
     snooze_choices,
     snooze_end,
 )
-from portal.alert_rows import AlertRow, Colleague, OpenAlertRow, StoryRow, WaitingAction
-from portal.alert_words import Outcome, SnoozeReason, outcome_words, suggestion_words
+from portal.alert_rows import AlertRow, OpenAlertRow
+from portal.alert_view import AlertView, read_view
+from portal.alert_words import (
+    Outcome,
+    SnoozeReason,
+    outcome_words,
+    outcomes_for,
+    suggestion_words,
+)
 from portal.context import (
     SETTINGS,
     Audience,
@@ -35,23 +42,16 @@ from portal.context import (
     transaction,
     viewer_of,
 )
-from portal.daily import DayRow, FeatureTrend, one_trend
-from portal.explanation import Explanation, read_explanation
 from portal.forms import read_form
 from portal.people import LookedAt, log_list_look, log_look, people_of_staff, person_card
 from portal.rendering import page
 from portal.security import Refusal, not_found
-from portal.words import age_words, local_day
+from portal.words import age_words
 from tidewell.database import Connection, Queries
+from tidewell.vocabulary import Asking
 
 OPEN_ALERTS_MAX: Final = 200
 """More than anybody can work through; the page says so when it shows no more than this."""
-
-STORY_MAX: Final = 200
-"""An alert that escalates every hour for a week stays below this."""
-
-SPARKLINE_DAYS: Final = 21
-"""Three weeks show a usual stretch before the change on a phone's width."""
 
 _QUERIES: Final = Queries("portal", "alerts.sql")
 
@@ -63,16 +63,6 @@ class ActionKind(StrEnum):
     CLOSE = "close"
     HAND_OVER = "hand_over"
     SNOOZE = "snooze"
-
-
-@dataclass(frozen=True, slots=True)
-class _AlertView:
-    alert: AlertRow
-    explanation: Explanation
-    waiting: list[WaitingAction]
-    story: list[StoryRow]
-    colleagues: list[Colleague]
-    trend: FeatureTrend | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +105,12 @@ async def show_list(request: web.Request) -> web.Response:
 async def show_alert(request: web.Request) -> web.Response:
     """Show one alert. This never accepts or closes it."""
     return await _alert_page(request, errors={}, form=CloseForm())
+
+
+async def show_hand_over(request: web.Request) -> web.Response:
+    """Show the hand-over and the whole story, to be read out or printed."""
+    view = await _look(request)
+    return page(request, "hand_over.jinja", {"alert": view.alert, "view": view})
 
 
 async def accept_alert(request: web.Request) -> web.Response:
@@ -168,12 +164,9 @@ async def close_alert(request: web.Request) -> web.Response:
 async def _alert_page(
     request: web.Request, *, errors: dict[str, str], form: CloseForm, status: int = 200
 ) -> web.Response:
-    viewer, now = viewer_of(request), now_of(request)
-    async with transaction(request) as connection:
-        alert = await _find_alert(connection, request, viewer, now)
-        staff_id = viewer.known_staff_id
-        await log_look(connection, staff_id, alert.person_id, LookedAt.ALERT, now)
-        view = await _read_view(connection, alert, staff_id, now)
+    viewer, now, staff_id = viewer_of(request), now_of(request), viewer_of(request).known_staff_id
+    view = await _look(request)
+    alert = view.alert
     waiting_kinds = {action.kind for action in view.waiting if action.staff_id == staff_id}
     return page(
         request,
@@ -185,7 +178,7 @@ async def _alert_page(
             "explanation": view.explanation,
             "suggestion": suggestion_words(alert.level, alert.cause),
             "outcome": outcome_words(alert.outcome),
-            "outcomes": list(Outcome),
+            "outcomes": outcomes_for(alert.cause),
             "snooze_reasons": list(SnoozeReason),
             "snooze_choices": snooze_choices(alert.level, now, alert.timezone),
             "may_act": viewer.audience is Audience.PRACTITIONER and not waiting_kinds,
@@ -197,6 +190,19 @@ async def _alert_page(
         },
         status=status,
     )
+
+
+async def _look(request: web.Request) -> AlertView:
+    """Read what an alert's page shows, and write down that somebody looked."""
+    viewer, now = viewer_of(request), now_of(request)
+    silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
+    async with transaction(request) as connection:
+        alert = await _find_alert(connection, request, viewer, now)
+        # The young person is told that what they asked for was seen: only this alert counts.
+        is_theirs = alert.cause == Asking.CHECK_IN_ASKED and not alert.is_closed
+        looked_at = LookedAt.ASKED if is_theirs else LookedAt.ALERT
+        await log_look(connection, viewer.known_staff_id, alert.person_id, looked_at, now)
+        return await read_view(connection, alert, viewer.known_staff_id, now, silence_after)
 
 
 async def _find_alert(
@@ -211,56 +217,6 @@ async def _find_alert(
     if alert is None:
         raise not_found(request, Refusal.NOT_ASSIGNED)
     return alert
-
-
-async def _read_view(
-    connection: Connection, alert: AlertRow, staff_id: int, now: datetime
-) -> _AlertView:
-    explanation = read_explanation(alert.explanation)
-    values = {"alert_id": alert.alert_id, "limit": STORY_MAX}
-    return _AlertView(
-        alert=alert,
-        explanation=explanation,
-        waiting=await rows(connection, WaitingAction, _QUERIES["waiting_actions"], values),
-        story=await rows(connection, StoryRow, _QUERIES["story"], values),
-        colleagues=await rows(
-            connection,
-            Colleague,
-            _QUERIES["colleagues"],
-            {"person_id": alert.person_id, "staff_id": staff_id, "now": now},
-        ),
-        trend=await _sparkline(connection, alert, explanation, staff_id, now),
-    )
-
-
-async def _sparkline(
-    connection: Connection, alert: AlertRow, explanation: Explanation, staff_id: int, now: datetime
-) -> FeatureTrend | None:
-    """Return the trend of the measure that moved most, up to the day of the alert or today."""
-    if not explanation.contributions:
-        return None
-    leading = max(explanation.contributions, key=lambda contribution: contribution.share)
-    last_day = local_day(alert.closed_at or now, alert.timezone)
-    first_day = last_day - timedelta(days=SPARKLINE_DAYS - 1)
-    values = {
-        "person_id": alert.person_id,
-        "first_day": first_day,
-        "last_day": last_day,
-        "staff_id": staff_id,
-        "now": now,
-    }
-    days = await rows(connection, DayRow, _QUERIES["recent_days"], values)
-    changed = _changed_days(alert, first_day, last_day)
-    return one_trend(leading.feature, days, first_day, last_day, changed, alert.name)
-
-
-def _changed_days(alert: AlertRow, first_day: date, last_day: date) -> set[date]:
-    """Return the days since when the change has lasted, as far as they are in the picture."""
-    start = max(first_day, alert.first_day)
-    end = last_day
-    if alert.back_to_usual_at is not None:
-        end = min(end, local_day(alert.back_to_usual_at, alert.timezone))
-    return {start + timedelta(days=index) for index in range((end - start).days + 1)}
 
 
 async def _ask(request: web.Request, asked: _Asked) -> None:

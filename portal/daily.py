@@ -7,6 +7,7 @@ neighbours. Chart, sentence and table write a value the same way.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, cast
@@ -134,7 +135,7 @@ def one_trend(
         feature=feature,
         chart=chart,
         sentence=_sentence(feature, calendar, series, name),
-        table=_table(feature, calendar, series, changed),
+        table=_table(feature, calendar, series, changed, by_day),
         change=_change(series),
     )
 
@@ -270,14 +271,18 @@ def _against(feature: Feature, low: float, high: float, name: str) -> str:
 
 
 def _table(
-    feature: Feature, calendar: list[date], series: _Series, changed: set[date]
+    feature: Feature,
+    calendar: list[date],
+    series: _Series,
+    changed: set[date],
+    closed: Collection[date],
 ) -> tuple[TrendDay, ...]:
     """Return the newest day first."""
     lines = [
         TrendDay(
             day=day,
             value=value_words(float(value), feature.name) if np.isfinite(value) else "no value",
-            usual=_range_words(feature, float(low), float(high)),
+            usual=_usual_words(feature, float(low), float(high), is_closed=day in closed),
             changed=day in changed,
         )
         for day, value, low, high in zip(
@@ -285,6 +290,11 @@ def _table(
         )
     ]
     return tuple(reversed(lines))
+
+
+def _usual_words(feature: Feature, low: float, high: float, *, is_closed: bool) -> str:
+    """Return what was usual on a day; a day that is not over has none yet."""
+    return _range_words(feature, low, high) if is_closed else "no full day to compare"
 
 
 def _range_words(feature: Feature, low: float, high: float) -> str:

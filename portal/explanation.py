@@ -61,6 +61,8 @@ class Explanation(BaseModel):
 
     family: str = ""
     since: date | datetime | None = None
+    day: date | None = None
+    """The last day that the sentence knows of; earlier versions of the detector did not say it."""
     sentence: str = NO_SENTENCE
     young_person: str = ""
     contributions: tuple[Contribution, ...] = ()

@@ -41,6 +41,7 @@ class LookedAt(StrEnum):
     ALERT = "alert"
     TRENDS = "trends"
     NOTES = "notes"
+    ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
-from portal.alert_words import level_shape, outcome_words
+from portal.alert_words import cause_words, level_shape, outcome_words
 from portal.context import SETTINGS, Audience, first_row, now_of, rows, transaction, viewer_of
 from portal.context_notes import NoteRow, Reader
 from portal.daily import DayRow, all_trends
@@ -25,6 +25,7 @@ from portal.people import LookedAt, PersonRow, find_person, log_look, person_car
 from portal.rendering import page
 from portal.trend_groups import GroupedTrends, grouped_trends
 from portal.words import age_words, local_day, zone_of
+from portal.worry_pages import waiting_worries
 from tidewell.database import Connection, Queries
 
 WINDOWS_DAYS: Final = (28, 56, 90)
@@ -57,6 +58,11 @@ class EpisodeRow:
         """Return what changed."""
         return read_explanation(self.explanation).sentence
 
+    @property
+    def day(self) -> date | None:
+        """Return the day that the sentence is about, where the detector said it."""
+        return read_explanation(self.explanation).day
+
     def first_day(self, zone: str) -> date:
         """Return the day since when the change lasted."""
         return first_changed_day(self.explanation, self.opened_at, zone)
@@ -75,6 +81,11 @@ class PersonAlertRow:
     closed_at: datetime | None
     outcome: str | None
     accepted_by_name: str | None
+
+    @property
+    def about(self) -> str:
+        """Return what it is about."""
+        return cause_words(self.cause)
 
     @property
     def shape(self) -> str:
@@ -136,6 +147,7 @@ async def show_person(request: web.Request) -> web.Response:
         await log_look(connection, staff_id, person.person_id, LookedAt.TRENDS, now)
         window = read_window(request.query, local_day(now, person.timezone))
         view = await _read_view(connection, person, window, staff_id, now)
+        worries = await waiting_worries(connection, person.person_id)
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
     return page(
         request,
@@ -146,6 +158,7 @@ async def show_person(request: web.Request) -> web.Response:
             "window": window,
             "windows": WINDOWS_DAYS,
             "view": view,
+            "worries": worries,
             "reader": Reader.STAFF,
             "may_write": viewer.audience is Audience.PRACTITIONER,
             "age": age_words,

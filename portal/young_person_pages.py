@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel
 
+from portal.check_in import AskRow, asked_words, my_asks
 from portal.context import first_row, now_of, rows, transaction, viewer_of
 from portal.daily import DayRow
 from portal.data_state import DataFacts, DataState, data_state_words
@@ -28,18 +29,24 @@ from tidewell.database import Connection, Queries
 from tidewell.vocabulary import Family
 
 LOOKS_MAX: Final = 100
+ASKS_MOST: Final = 20
+"""More than anybody asks in two weeks, and a page of it."""
+ASKS_SHOWN_FOR: Final = timedelta(days=14)
+"""Until it has been talked about; older ones are in the record."""
 NOTICED_MOST: Final = 10
 """Few things are open at a time and each lasts for days; a week does not hold more."""
 LOOKS_SHOWN_FOR: Final = timedelta(days=90)
 """A school term; who wants to know about longer ago asks their worker."""
 
 _QUERIES: Final = Queries("portal", "young_person.sql")
+_CONCERNS: Final = Queries("portal", "concerns.sql")
 
 _LOOK_WORDS: Final[dict[str, str]] = {
     LookedAt.LIST: "had their list open, with your name in it",
     LookedAt.ALERT: "looked at what had changed for you",
     LookedAt.TRENDS: "looked at your days and nights",
     LookedAt.NOTES: "looked at the notes about your days",
+    LookedAt.ASKED: "opened what you had asked for",
 }
 _ROLE_WORDS: Final[dict[str, str]] = {
     "practitioner": "practitioner",
@@ -166,15 +173,17 @@ async def show_my_week(request: web.Request) -> web.Response:
         days = await rows(connection, DayRow, _QUERIES["my_days"], values)
         since = {"since": now - timedelta(days=WEEK_DAYS), "limit": NOTICED_MOST}
         episodes = await rows(connection, MyEpisodeRow, _QUERIES["my_episodes"], values | since)
+        asked = await read_asks(connection, request)
     yesterday = today - timedelta(days=1)
     told = [episode for episode in episodes if episode.words]
     noticed = list(dict.fromkeys(one.words for one in told if not one.is_about_device))
     facts = list(dict.fromkeys(one.words for one in told if one.is_about_device))
     level = mine.myself.reading_level
     week = my_week(days, yesterday, level, mine.worker, is_noticed=bool(noticed))
-    return my_page(
-        request, "my_week.jinja", mine, {"week": week, "noticed": noticed, "facts": facts}
-    )
+    asks = my_asks(asked, level, mine.myself.timezone, now)
+    shown: dict[str, object] = {"week": week, "noticed": noticed, "facts": facts}
+    open_asks = {"asks": [ask for ask in asks if ask.is_open], "asked_words": asked_words}
+    return my_page(request, "my_week.jinja", mine, shown | open_asks)
 
 
 async def show_who_looked(request: web.Request) -> web.Response:
@@ -233,6 +242,17 @@ async def read_mine(connection: Connection, request: web.Request) -> Mine:
     if myself is None:
         raise not_found(request, Refusal.NOT_FOUND)
     return Mine(myself, await rows(connection, HelperRow, _QUERIES["my_people"], values))
+
+
+async def read_asks(connection: Connection, request: web.Request) -> list[AskRow]:
+    """Return what a young person asked lately, and all of it that is open."""
+    now = now_of(request)
+    values = {
+        "person_id": viewer_of(request).known_person_id,
+        "since": now - ASKS_SHOWN_FOR,
+        "limit": ASKS_MOST,
+    }
+    return await rows(connection, AskRow, _CONCERNS["my_asks"], values)
 
 
 def my_page(

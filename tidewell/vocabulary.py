@@ -1,4 +1,4 @@
-"""The words of Tidewell: channels, daily features, families, levels.
+"""The words of Tidewell: channels, daily features, families, levels, what people ask for.
 
 One table for the device format, the database, the detector, the pages and the exports. To add a
 channel: add it here, add its column in a migration, describe it in `docs/wire-format.md`; tests
@@ -145,6 +145,44 @@ class Level(StrEnum):
         """Return the level as people read it, such as "Check today"."""
         return self.value.replace("_", " ").capitalize()
 
+
+class Asking(StrEnum):
+    """What kind of alert somebody raised; the others are raised by a family of changes."""
+
+    CHECK_IN_ASKED = "check_in_asked"
+    WORRY = "worry"
+
+
+class Source(StrEnum):
+    """Who asked, or is worried."""
+
+    YOUNG_PERSON = "young_person"
+    STAFF = "staff"
+    CARER = "carer"
+
+
+class CheckInChoice(StrEnum):
+    """Why a young person asks for a check-in. There is no box for words of their own."""
+
+    TALK = "talk"
+    WORRIED = "worried"
+    UNWELL = "unwell"
+    DEVICE = "device"
+    IN_PERSON = "in_person"
+
+    @property
+    def words(self) -> str:
+        """Return the choice as the young person reads it, and their worker too."""
+        return _CHOICE_WORDS[self]
+
+
+_CHOICE_WORDS: Final[dict[CheckInChoice, str]] = {
+    CheckInChoice.TALK: "I'd like to talk",
+    CheckInChoice.WORRIED: "Something is worrying me",
+    CheckInChoice.UNWELL: "I don't feel well",
+    CheckInChoice.DEVICE: "Something about my device",
+    CheckInChoice.IN_PERSON: "I'd rather say it in person",
+}
 
 SHARD_COUNT: Final = 64
 """Shards are fixed at enrolment so that workers can be added later without moving people."""

@@ -143,10 +143,8 @@ async def _apply(desk: Desk, alert: AlertRow, row: _Row, kind: AlertEventKind) -
     """Store an answer, take back what was still to be sent, and set the owner's timer."""
     answer = {"alert_id": alert.alert_id, "staff_id": row.staff_id, "at": row.at}
     if kind in (AlertEventKind.ACCEPTED, AlertEventKind.SNOOZED):
-        snooze = {"snoozed_until": row.snooze_until, "snooze_reason": row.snooze_reason}
-        await desk.connection.execute(_SQL["accept"], {**answer, **snooze})
-        await _take_back(desk, alert.alert_id, DeliveryReason.ALREADY_ACCEPTED)
-        await _set_timer(desk, alert.alert_id)
+        snooze = (row.snooze_until, row.snooze_reason)
+        await give_to(desk, alert.alert_id, row.staff_id, row.at, *snooze)
     elif kind is AlertEventKind.CLOSED:
         closing = {**answer, "outcome": row.outcome, "note": row.note}
         await desk.connection.execute(_SQL["close"], closing)
@@ -156,6 +154,22 @@ async def _apply(desk: Desk, alert: AlertRow, row: _Row, kind: AlertEventKind) -
         await desk.connection.execute(_SQL["offer"], offer)
         asking = Tell(f"passed on {row.at.isoformat()}", (row.to_staff_id,), None)
         await queue(desk, alert, asking, DecisionReason.PASSED_ON)
+
+
+async def give_to(
+    desk: Desk,
+    alert_id: int,
+    staff_id: int,
+    at: datetime,
+    snoozed_until: datetime | None = None,
+    snooze_reason: str | None = None,
+) -> None:
+    """Give an alert an owner: take back what was still to be sent to others, and set the timer."""
+    snooze = {"snoozed_until": snoozed_until, "snooze_reason": snooze_reason}
+    owned = {"alert_id": alert_id, "staff_id": staff_id, "at": at, **snooze}
+    await desk.connection.execute(_SQL["accept"], owned)
+    await _take_back(desk, alert_id, DeliveryReason.ALREADY_ACCEPTED)
+    await _set_timer(desk, alert_id)
 
 
 async def _set_timer(desk: Desk, alert_id: int) -> None:

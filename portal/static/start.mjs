@@ -1,5 +1,6 @@
 // Starts what a page can do with a script. Every page works without it.
 
+import { copyOnClick } from './copy.mjs'
 import { initAll } from './vendor/nhsuk-frontend.js'
 import { followEvents } from './live.mjs'
 import { offerNotifications } from './notifications.mjs'

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 import tests.simulation.alert_statements
+import tests.simulation.concern_statements
 import tests.simulation.finding_statements
 import tests.simulation.ingest_statements as of_ingest
 import tests.simulation.order_statements
@@ -28,6 +29,7 @@ from alerts import store as shared
 from alerts.answers import store as answers
 from alerts.auditing import store as auditing
 from alerts.auditor import PUT_OFF_MOST
+from alerts.concerns import store as concerns
 from alerts.intake import store as intake
 from alerts.reasons import ActionReason, DecisionReason, IntakeReason
 from alerts.sending import store as sending
@@ -221,7 +223,7 @@ def test_the_database_in_memory_has_an_answer_to_every_statement() -> None:
         for name, queries in of_ingest.QUERIES_OF_INGEST.items()
         if queries[name] not in STATEMENTS
     ]
-    for module in (shared, intake, answers, auditing, sending):
+    for module in (shared, intake, answers, concerns, auditing, sending):
         unknown += [name for name in module._SQL if module._SQL[name] not in STATEMENTS]
     assert unknown == []
 

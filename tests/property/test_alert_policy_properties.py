@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.decisions import AlertFacts, Decision, Note, Reopen, Tell, decide
+from alerts.concerns.deciding import Concern, OpenAlert, decide_concern
+from alerts.decisions import REPEAT_AFTER, AlertFacts, Decision, Note, Reopen, Tell, decide
 from alerts.policy import Policy, PolicyDocument, Step, WorkingHours
 from alerts.progress import PastEvent, read_progress
 from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
-from alerts.reasons import AlertEventKind, AlertState, EpisodeEventKind, IntakeReason
+from alerts.reasons import (
+    AlertEventKind,
+    AlertState,
+    ConcernKind,
+    ConcernReason,
+    DecisionReason,
+    EpisodeEventKind,
+    IntakeReason,
+)
 from alerts.routing import Recipients
 from alerts.texts import PUBLIC_ID_ALPHABET, PUBLIC_ID_LENGTH, link_to, text_for
-from tidewell.vocabulary import Level
+from tidewell.vocabulary import CheckInChoice, Level, Source
 
 if TYPE_CHECKING:
     import random
@@ -46,6 +55,25 @@ policies = st.builds(
 moments = st.integers(0, 40 * 24 * 60).map(
     lambda minute: datetime(2026, 12, 1, tzinfo=UTC) + timedelta(minutes=minute)
 )
+levels = st.sampled_from(LEVELS)
+requests = st.builds(
+    Concern,
+    kind=st.sampled_from(ConcernKind),
+    source=st.just(Source.YOUNG_PERSON),
+    level=st.none(),
+    choice=st.sampled_from(CheckInChoice),
+    at=times,
+)
+worries = st.builds(
+    Concern,
+    kind=st.just(ConcernKind.RAISE),
+    source=st.sampled_from([Source.STAFF, Source.CARER]),
+    level=levels,
+    choice=st.none(),
+    at=times,
+    staff_id=staff_ids,
+)
+concerns = st.one_of(requests, worries)
 episode_events = st.builds(
     EpisodeEvent,
     kind=st.sampled_from(EpisodeEventKind),
@@ -72,9 +100,11 @@ class LivedAlert:
     accepted_at: datetime | None = None
     snoozed_until: datetime | None = None
     is_reached: bool = True
+    raised_by: int | None = None
 
     def __post_init__(self) -> None:
-        self.history = [PastEvent(AlertEventKind.CREATED, "raised", self.raised_at, None)]
+        created = PastEvent(AlertEventKind.CREATED, "raised", self.raised_at, self.raised_by)
+        self.history = [created]
         self.told: list[tuple[str, int]] = []
 
     def facts(self) -> AlertFacts:
@@ -120,7 +150,7 @@ class LivedAlert:
 Happening = tuple[str, int, int]
 happenings = st.lists(
     st.tuples(
-        st.sampled_from(["wake", "wake", "wake", "accept", "snooze", "rise", "unreached"]),
+        st.sampled_from(["wake", "wake", "wake", "accept", "snooze", "rise", "unreached", "ask"]),
         staff_ids,
         st.integers(0, 600),
     ),
@@ -146,6 +176,8 @@ def live(
             alert.accept(staff_id, now, until)
         if what == "rise":
             alert.rise(now)
+        if what == "ask":
+            alert.history.append(PastEvent(AlertEventKind.ASKED_AGAIN, "joined", now, None))
         before = alert.facts()
         looks.append((now, alert.look(there, policy, now), before))
         # Only a message that was written down just now can reach somebody.
@@ -156,7 +188,12 @@ def live(
 
 
 lives = given(
-    st.builds(LivedAlert, st.sampled_from(LEVELS), moments),
+    st.builds(
+        LivedAlert,
+        st.sampled_from(LEVELS),
+        moments,
+        raised_by=st.one_of(st.none(), staff_ids),
+    ),
     policies,
     st.lists(recipients(), min_size=1, max_size=3),
     happenings,
@@ -244,6 +281,68 @@ def test_only_people_who_are_there_are_told(
     everybody = frozenset[int]().union(*(there.present for there in people))
     live(alert, document.as_policy(), people, happened)
     assert {staff_id for _, staff_id in alert.told} <= everybody
+
+
+@lives
+def test_whoever_asks_again_is_heard_within_the_hour_or_when_work_begins(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+) -> None:
+    policy = document.as_policy()
+    for number, (now, decision, before) in enumerate(live(alert, policy, people, happened)):
+        there = people[number % len(people)].present
+        told = before.progress.told_at
+        owner = before.accepted_by
+        wanted = before.progress.asked if owner is None else frozenset({owner})
+        if not before.progress.is_repeat_untold or not wanted & there:
+            continue
+        due = now if told is None else max(now, told + REPEAT_AFTER)
+        due = policy.held_until(before.level, due) or due
+        tells = any(isinstance(action, Tell) for action in decision.actions)
+        assert decision.wake_at is not None
+        assert tells or decision.wake_at <= due
+
+
+@lives
+def test_asking_many_times_rings_once_an_hour(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+) -> None:
+    live(alert, document.as_policy(), people, happened)
+    rung: dict[int, datetime] = {}
+    for line in alert.history:
+        if line.kind is AlertEventKind.ACCEPTED:
+            rung.clear()
+        elif line.reason == DecisionReason.ASKED_AGAIN and line.staff_id is not None:
+            last = rung.get(line.staff_id)
+            assert last is None or line.at >= last + REPEAT_AFTER
+            rung[line.staff_id] = line.at
+
+
+@lives
+def test_whoever_is_worried_is_not_the_first_to_be_asked_unless_nobody_else_is_there(
+    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+) -> None:
+    looks = live(alert, document.as_policy(), people, happened)
+    for number, (_, decision, before) in enumerate(looks):
+        there = people[number % len(people)].present
+        if decision.reason is DecisionReason.FIRST_NOTIFICATION and there - {alert.raised_by}:
+            told = [one for one in decision.actions if isinstance(one, Tell)]
+            assert all(alert.raised_by not in one.staff_ids for one in told), before
+
+
+@given(concerns, st.one_of(st.none(), st.builds(OpenAlert, st.sampled_from(AlertState), levels)))
+def test_a_request_is_raised_or_joins_what_is_open_and_never_makes_it_less(
+    concern: Concern, alert: OpenAlert | None
+) -> None:
+    reason = decide_concern(concern, alert)
+    is_open = alert is not None and alert.state is not AlertState.CLOSED
+    if concern.kind is ConcernKind.WITHDRAW:
+        assert (reason is ConcernReason.ALREADY_CLOSED) is not is_open
+        assert reason not in (ConcernReason.RAISED, ConcernReason.JOINED)
+    elif alert is None or not is_open:
+        assert reason is ConcernReason.RAISED
+    else:
+        rises = concern.urgency.rank > alert.level.rank
+        assert reason is (ConcernReason.LEVEL_ROSE if rises else ConcernReason.JOINED)
 
 
 @dataclass

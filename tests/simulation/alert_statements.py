@@ -42,6 +42,7 @@ _HISTORY: Final = frozenset(
         "accepted",
         "snoozed",
         "reminded",
+        "asked_again",
     }
 )
 _NOT_OWNED: Final[Row] = {

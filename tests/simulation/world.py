@@ -31,6 +31,7 @@ import alerts.service
 import ingest.mqtt
 import ingest.service
 import tests.simulation.alert_statements
+import tests.simulation.concern_statements
 import tests.simulation.finding_statements
 import tests.simulation.operations_statements
 import tests.simulation.sending_statements

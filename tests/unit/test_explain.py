@@ -48,6 +48,7 @@ KEYS: Final = {
     "family",
     "level",
     "since",
+    "day",
     "sentence",
     "young_person",
     "contributions",
@@ -150,13 +151,13 @@ def test_every_word_that_can_be_needed_is_there() -> None:
             "night_heart_rate",
             57.2,
             Direction.ABOVE,
-            "night heart rate 57 bpm, a little above usual (56, 54 to 58)",
+            "night heart rate 57 bpm, within usual on the high side (56, 54 to 58)",
         ),
         (
             "night_heart_rate",
             58.4,
             Direction.ABOVE,
-            "night heart rate 58 bpm, a little above usual (56, 54 to 58)",
+            "night heart rate 58 bpm, within usual on the high side (56, 54 to 58)",
         ),
         (
             "night_heart_rate",

@@ -91,7 +91,7 @@ def test_what_is_usual_never_promises_what_cannot_be() -> None:
 
 def test_days_without_a_value_stay_open() -> None:
     trend = trend_of("night_hrv_rmssd", [60, None, 61, 62], (60, 50, 70))
-    assert said(trend)[2] == ("no value", "not learned yet")
+    assert said(trend)[2] == ("no value", "no full day to compare")
     assert trend.chart is not None
     assert trend.chart.line.count("M") == 1
     assert len(trend.chart.dots) == 1

@@ -1,4 +1,4 @@
-"""`tidewell alert accept|close|log|cover`: what the pages do, for a hand without a browser.
+"""`tidewell alert raise|accept|close|log|cover`: what the pages do, for a hand without a browser.
 
 An answer goes the way of the pages: it is written down as the portal writes it, and the alerts
 process folds it in and judges it by the same rules. Nothing here changes an alert by itself.
@@ -21,6 +21,7 @@ from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import UsageError
 from tidewell.local_time import utc_moment, zone_table
 from tidewell.small_site import find_site
+from tidewell.vocabulary import Level, Source
 
 LINES_MOST: Final = 1_000
 """An alert that escalates every hour for a month stays below this."""
@@ -31,6 +32,7 @@ NOTE_CHARACTERS_MOST: Final = 500
 COVER_DAYS_MOST: Final = 92
 """Longer than a quarter is no cover but another key worker."""
 
+LEVELS: Final = tuple(level.value for level in Level if level is not Level.USUAL)
 OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
 _QUERIES: Final = Queries("tidewell.commands", "alert.sql")
 
@@ -57,11 +59,34 @@ class _Line:
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     alert = typer.Typer(help="Answer alerts and read their story.", no_args_is_help=True)
+    alert.command("raise")(raise_)
     alert.command("accept")(accept)
     alert.command("close")(close)
     alert.command("log")(log)
     alert.command("cover")(cover)
     app.add_typer(alert, name="alert")
+
+
+def raise_(
+    person: Annotated[str, typer.Argument(help="The person's code, as it was enrolled.")],
+    by: By,
+    level: Annotated[str, typer.Option(help=f"One of {', '.join(LEVELS)}.")],
+    carer: Annotated[bool, typer.Option("--carer", help="A carer said so to them.")] = False,
+    note: Annotated[str, typer.Option(help="What colleagues need; it never leaves.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Say that somebody is worried: no measurement is needed, and nothing holds it back."""
+    settings = start_command("alert", data_dir)
+    if level not in LEVELS:
+        raise UsageError(f"--level {level[:40]!r}: choose one of {', '.join(LEVELS)}")
+    if len(note.strip()) > NOTE_CHARACTERS_MOST:
+        raise UsageError(f"--note is too long; shorten it to {NOTE_CHARACTERS_MOST} characters")
+    if "\0" in note:
+        raise UsageError("--note holds a null character, which cannot be stored; take it out")
+    source = Source.CARER if carer else Source.STAFF
+    worry = {"source": source.value, "level": level, "note": note.strip()}
+    asyncio.run(_say_worry(find_site(settings).database_url, person, by, worry))
+    say("Sent. The alerts process takes it in within seconds; it is on the person's page.")
 
 
 def accept(code: Code, by: By, data_dir: DataDir = None) -> None:
@@ -151,6 +176,23 @@ async def _ask(url: str, code: str, by: str, kind: str, outcome: str | None, not
         if row is None:
             raise AssertionError("an INSERT … RETURNING without a row")
         await connection.execute(_QUERIES["tell_alerts"], {"alert_action_id": row[0]})
+
+
+async def _say_worry(url: str, person: str, by: str, worry: dict[str, str]) -> None:
+    now = now_utc()
+    async with await connect(url, Role.PORTAL, "tidewell alert") as connection:
+        cursor = await connection.execute(_QUERIES["find_person"], {"label": person})
+        found = await cursor.fetchone()
+        if found is None:
+            raise UsageError(f"nobody is enrolled as {person[:40]!r}; use the code of the person")
+        who = {"person_id": found[0], "staff_id": await _staff(connection, by, now), "now": now}
+        cursor = await connection.execute(_QUERIES["say_worry"], {**who, **worry})
+        row = await cursor.fetchone()
+        if row is None:
+            raise UsageError(
+                f"{by[:60]!r} does not work with people here; name a practitioner or clinician"
+            )
+        await connection.execute(_QUERIES["tell_of_worry"], {"concern_id": row[0]})
 
 
 async def _story(url: str, code: str) -> list[str]:

@@ -32,3 +32,17 @@ UPDATE cover SET accepted_at = %(now)s
 WHERE away_staff_id = %(away)s AND cover_staff_id = %(by)s AND accepted_at IS NULL
   AND valid_until > %(now)s
 RETURNING cover_id;
+
+-- name: find_person
+SELECT person_id FROM person WHERE label = %(label)s;
+
+-- Whoever works with people may be worried about any of them.
+-- name: say_worry
+INSERT INTO concern (person_id, kind, source, staff_id, level, note, at)
+SELECT %(person_id)s, 'raise', %(source)s, staff.staff_id, %(level)s, %(note)s, %(now)s
+FROM staff
+WHERE staff.staff_id = %(staff_id)s AND staff.role IN ('practitioner', 'clinician')
+RETURNING concern_id;
+
+-- name: tell_of_worry
+SELECT pg_notify('tidewell_concern', %(concern_id)s::text);
