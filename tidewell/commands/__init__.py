@@ -20,6 +20,7 @@ from tidewell.commands import (
     people,
     policy,
     repair,
+    rota,
     score,
     small_site,
     stages,
@@ -47,6 +48,7 @@ for module in (
     evaluate,
     alert,
     policy,
+    rota,
 ):
     module.register(app)
 

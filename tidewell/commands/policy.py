@@ -34,6 +34,7 @@ FILE_BYTES_MOST: Final = 65_536
 """A hundred times what a policy needs."""
 
 _NAMED: Final = ("duty_line", "service_managers")
+_ROTAS: Final = ("duty_rota", "service_manager_rota")
 _QUERIES: Final = Queries("tidewell.commands", "policy.sql")
 
 File = Annotated[Path, typer.Argument(help="The policy, a TOML file.")]
@@ -59,13 +60,21 @@ def register(app: typer.Typer) -> None:
 
 
 def check(file: File, data_dir: DataDir = None) -> None:
-    """Say whether a policy can be saved, and change nothing."""
+    """Say whether a policy can be saved, and change nothing; works without a running site."""
     settings = start_command("policy", data_dir)
-    document = asyncio.run(_checked(find_site(settings).database_url, file))
-    say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
+    try:
+        url = find_site(settings).database_url
+    except UsageError:
+        document = _checked_alone(file)
+        say(f"{file.name} is a policy: {document.name}, {len(document.chain)} steps.")
+        say("No site runs here, so no name of a person or rota was looked up.")
+    else:
+        document = asyncio.run(_checked(url, file))
+        say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
+        say("Every name of a person and of a rota was looked up on the site.")
     if document.working_hours is None:
         say("It has no working hours, so that nothing is held at night.")
-    if not document.duty_line:
+    if not document.duty_line and document.duty_rota is None:
         say("It has no duty line: out of hours nobody is watching, and the pages say so.")
 
 
@@ -101,18 +110,58 @@ async def _checked(url: str, file: Path) -> PolicyDocument:
     Raises:
         UsageError: it cannot be saved; the message says all that is wrong.
     """
-    from alerts.policy import chain_problems  # noqa: PLC0415 -- only these commands need it
-
     async with await connect(url, Role.ENROL, "tidewell policy") as connection:
         cursor = await connection.execute(_QUERIES["staff_at_work"], {"now": now_utc()})
         staff = {str(name): int(number) for name, number in await cursor.fetchall()}
-    document = read_policy(file, staff)
-    if problems := chain_problems(document, frozenset(staff.values())):
-        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+        cursor = await connection.execute(_QUERIES["rotas"])
+        rotas = {str(name): int(number) for name, number in await cursor.fetchall()}
+    document = read_policy(file, staff, rotas)
+    _refuse_what_cannot_hold(file, document, frozenset(staff.values()))
     return document
 
 
-def read_policy(file: Path, staff: dict[str, int]) -> PolicyDocument:
+def _checked_alone(file: Path) -> PolicyDocument:
+    """Return the policy of a file, checked as far as the file goes: every name is taken for good.
+
+    Raises:
+        UsageError: it cannot be saved on any site.
+    """
+    body = _read_toml(file)
+    staff = {
+        name: number for number, name in enumerate(sorted(_names(file, body, _NAMED)), start=1)
+    }
+    rotas = {name: number for number, name in enumerate(sorted(_rota_names(file, body)), start=1)}
+    document = read_policy(file, staff, rotas)
+    _refuse_what_cannot_hold(file, document, frozenset(staff.values()))
+    return document
+
+
+def _refuse_what_cannot_hold(file: Path, document: PolicyDocument, at_work: frozenset[int]) -> None:
+    from alerts.policy import chain_problems, hours_problems  # noqa: PLC0415 -- as above
+
+    if problems := [*chain_problems(document, at_work), *hours_problems(document, now_utc())]:
+        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+
+
+def _names(file: Path, body: dict[str, Any], keys: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    for key in keys:
+        names = body.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            raise UsageError(f"{file.name}: {key} is a list of names that people sign in with")
+        found.update(names)
+    return found
+
+
+def _rota_names(file: Path, body: dict[str, Any]) -> set[str]:
+    found = {key: body[key] for key in _ROTAS if key in body}
+    for key, name in found.items():
+        if not isinstance(name, str):
+            raise UsageError(f"{file.name}: {key} is the name of a rota")
+    return set(found.values())
+
+
+def read_policy(file: Path, staff: dict[str, int], rotas: dict[str, int]) -> PolicyDocument:
     """Return the policy of a file; `staff` are those at work, by what they sign in with.
 
     Raises:
@@ -124,12 +173,14 @@ def read_policy(file: Path, staff: dict[str, int]) -> PolicyDocument:
 
     body = _read_toml(file)
     for key in _NAMED:
-        names = body.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-            raise UsageError(f"{file.name}: {key} is a list of names that people sign in with")
-        if unknown := [one for one in names if one not in staff]:
+        if unknown := sorted(_names(file, body, (key,)) - set(staff)):
             raise UsageError(f"{file.name}: {key}: nobody here signs in as {unknown[0][:60]!r}")
-        body[key] = [staff[one] for one in names]
+        body[key] = [staff[one] for one in body.get(key, [])]
+    if unknown := sorted(_rota_names(file, body) - set(rotas)):
+        raise UsageError(
+            f"{file.name}: there is no rota {unknown[0][:60]!r}; `tidewell rota import` makes one"
+        )
+    body |= {key: rotas[body[key]] for key in _ROTAS if key in body}
     try:
         return PolicyDocument.model_validate(body)
     except ValidationError as error:
