@@ -1,4 +1,5 @@
-"""The process of alerts: a decider, a sender for each channel, and who tells operations of outages.
+"""The process of alerts: a decider, a sender for each channel, who tells operations of outages, and
+who looks ahead at who would not be reached.
 
 Each works on its own connection.
 
@@ -24,6 +25,7 @@ from alerts.auditing.store import audit_alerts
 from alerts.channels import open_channels
 from alerts.intake import store as intake
 from alerts.operations.service import Operations
+from alerts.reaching.service import Reaching
 from alerts.sending.service import Sender
 from alerts.set_aside import SetAside
 from alerts.store import (
@@ -92,6 +94,8 @@ async def run_alerts(
             group.create_task(_keep_connected("decider", database_url, stop, decider.work))
             operations = Operations(channels, site, rng)
             group.create_task(_keep_connected("operations", database_url, stop, operations.work))
+            reaching = Reaching(site)
+            group.create_task(_keep_connected("reaching", database_url, stop, reaching.work))
             for name, sender in senders.items():
                 group.create_task(_keep_connected(name, database_url, stop, sender.work))
     finally:

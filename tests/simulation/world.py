@@ -34,6 +34,7 @@ import tests.simulation.finding_statements
 import tests.simulation.sending_statements
 import tests.simulation.silence_statements  # noqa: F401 -- these register their answers
 from alerts.operations.service import Operations
+from alerts.reaching.service import Reaching
 from ingest.committing.service import Worker
 from ingest.leasing import shares
 from ingest.leasing.store import Leases
@@ -372,6 +373,11 @@ async def _tell_nobody(_self: Operations, _connection: object, stop: asyncio.Eve
     await stop.wait()
 
 
+async def _look_at_nobody(_self: Reaching, _connection: object, stop: asyncio.Event) -> None:
+    """Leave out the look ahead: it reads what is stored and changes no alert."""
+    await stop.wait()
+
+
 async def _look_at_nothing(*_: object) -> None:
     """Leave out why it is quiet: it reads what is stored and changes no reading and no finding."""
 
@@ -402,6 +408,7 @@ def installed() -> Iterator[None]:
             mock.patch.object(SilenceWatch, "look", _look_at_nothing),
             mock.patch.object(alerts.service, "open_channels", _open_channels),
             mock.patch.object(Operations, "work", _tell_nobody),
+            mock.patch.object(Reaching, "work", _look_at_nobody),
             mock.patch.object(alerts.service, "random", chance),
             mock.patch.object(alerts.service, "POLL_S", ALERTS_LOOK_EVERY_S),
             mock.patch.object(alerts.sending.service, "POLL_S", ALERTS_LOOK_EVERY_S),

@@ -1,4 +1,4 @@
-"""`tidewell policy check|save|simulate`: who is told of alerts, as a file that a service keeps.
+"""`tidewell policy check|save|simulate|reach`: who is told of alerts, as a file.
 
 The file names people by what they sign in with. It is read strictly: an unknown key, a chain that
 ends in nobody, or somebody who left refuses the whole file, and nothing is saved.
@@ -18,6 +18,7 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from tidewell.clock import now_utc
+from tidewell.commands.reach import reach
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import UsageError
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
     policy.command("check")(check)
     policy.command("save")(save)
     policy.command("simulate")(simulate)
+    policy.command("reach")(reach)
     app.add_typer(policy, name="policy")
 
 
@@ -69,7 +71,7 @@ def check(file: File, data_dir: DataDir = None) -> None:
         say(f"{file.name} is a policy: {document.name}, {len(document.chain)} steps.")
         say("No site runs here, so no name of a person or rota was looked up.")
     else:
-        document = asyncio.run(_checked(url, file))
+        document = asyncio.run(checked_policy(url, file))
         say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
         say("Every name of a person and of a rota was looked up on the site.")
     if document.working_hours is None:
@@ -84,7 +86,7 @@ def save(file: File, data_dir: DataDir = None) -> None:
     url = find_site(settings).database_url
 
     async def work() -> str:
-        document = await _checked(url, file)
+        document = await checked_policy(url, file)
         async with await connect(url, Role.ENROL, "tidewell policy") as connection:
             body = Jsonb(document.model_dump(mode="json"))
             await connection.execute(_QUERIES["save"], {"body": body, "now": now_utc()})
@@ -104,7 +106,7 @@ def simulate(
         say(line)
 
 
-async def _checked(url: str, file: Path) -> PolicyDocument:
+async def checked_policy(url: str, file: Path) -> PolicyDocument:
     """Return the policy of a file with every name in it looked up.
 
     Raises:
@@ -205,7 +207,7 @@ async def _simulated(url: str, file: Path, days: int) -> list[str]:
     from alerts.replaying import PastAlert, replay  # noqa: PLC0415 -- as above
     from alerts.store import Desk, Site, recipients_of  # noqa: PLC0415 -- as above
 
-    document, now = await _checked(url, file), now_utc()
+    document, now = await checked_policy(url, file), now_utc()
     site = Site("", None, frozenset(), document.fresh_within_h)
     asked = later = held = escalations = 0
     async with await connect(url, Role.ALERTS, "tidewell policy", autocommit=True) as connection:
@@ -221,10 +223,11 @@ async def _simulated(url: str, file: Path, days: int) -> list[str]:
             later += would.told_at is None or would.told_at > (one.told_at or would.told_at)
     before = sum(one.people_asked for one in past)
     return [
-        f"{len(past)} alerts in {days} days, until somebody answered:",
-        f"  messages to people  {before} as it was, {asked} with {document.name}",
-        f"  told later          {later}, of them held until work began {held}",
-        f"  asked further       {escalations} times along the chain",
+        f"{len(past)} alerts in {days} days. With {document.name!r}, until somebody answered:",
+        f"  {asked} messages would have gone to people; as it was, {before} went.",
+        f"  {later} alerts would have been told later; {held} would have waited for work to begin.",
+        f"  {escalations} times somebody further along the chain would have been asked.",
+        "Nobody can know whether somebody else would have answered sooner, so that is not counted.",
     ]
 
 
