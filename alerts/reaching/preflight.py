@@ -143,12 +143,76 @@ class _Looks:
         self.spans = tuple(pairwise([*moments, facts.week.ends_at]))
         self.moments = {at: moment_of(facts, at) for at, _ in self.spans}
         # Where the policy's own people can be reached, no chain ends in nobody.
-        self.unsafe = tuple(
-            (first, end) for first, end in self.spans if not self._reaches(self.moments[first])
+        self.unsafe = merged(
+            Span(first, end) for first, end in self.spans if not self._reaches(self.moments[first])
         )
         self.covers: dict[int, list[Cover]] = {}
         for cover in facts.covers:
             self.covers.setdefault(cover.away_staff_id, []).append(cover)
+        self._changes = {staff_id: self._changes_of(staff_id) for staff_id in facts.staff}
+        self._team_changes = {
+            team_id: {at for one in members for at in self._changes[one]}
+            for team_id, members in facts.teams.items()
+        }
+        self._named_changes = {
+            at for one in _named_in_the_week(facts) for at in self._changes[one]
+        } | _rota_changes(facts)
+
+        away = {one.away_staff_id for one in facts.covers if one.is_accepted}
+        self._steady = {
+            one.staff_id
+            for one in facts.staff.values()
+            if one.left_at is None and facts.has_address(one.staff_id)
+        } - away
+        self._steady_teams = {
+            team_id for team_id, members in facts.teams.items() if members & self._steady
+        }
+
+    def is_steady(self, assigned: tuple[Assigned, ...]) -> bool:
+        """Return whether one step of the chain has the same reachable person at every moment."""
+        week, chain = self.facts.week, self.policy.chain
+        known = [
+            one
+            for one in assigned
+            if one.holds(week.starts_at)
+            and (one.valid_until is None or one.valid_until >= week.ends_at)
+        ]
+        workers = {one.staff_id for one in known if one.kind == KEY_WORKER}
+        if Step.KEY_WORKER in chain and workers & self._steady:
+            return True
+        if Step.ASSIGNED in chain and any(one.staff_id in self._steady for one in known):
+            return True
+        staff = self.facts.staff
+        teams = {staff[one.staff_id].team_id for one in known if one.staff_id in staff}
+        return Step.TEAM in chain and bool(teams & self._steady_teams)
+
+    def _changes_of(self, staff_id: int) -> set[datetime]:
+        left_at = self.facts.staff[staff_id].left_at
+        found = {left_at} if left_at is not None else set()
+        return found.union(*((one.valid_from, one.valid_until) for one in self._away(staff_id)))
+
+    def _away(self, staff_id: int) -> list[Cover]:
+        return self.covers.get(staff_id, [])
+
+    def changes(self, assigned: tuple[Assigned, ...]) -> set[datetime]:
+        """Return when something changes for people: who knows them, who is there, who covers."""
+        found = {one.valid_from for one in assigned}
+        found |= {one.valid_until for one in assigned if one.valid_until is not None}
+        for one in assigned:
+            found |= self._changes.get(one.staff_id, set())
+            for cover in self._away(one.staff_id):
+                found |= self._changes.get(cover.cover_staff_id, set())
+        return found
+
+    def changes_of_all(self, assigned: tuple[Assigned, ...]) -> set[datetime]:
+        """Return those, and when something changes for their teams and whom the policy names."""
+        found = self.changes(assigned) | self._named_changes
+        for one in assigned:
+            team_id = (
+                self.facts.staff[one.staff_id].team_id if one.staff_id in self._changes else None
+            )
+            found |= self._team_changes.get(team_id, set()) if team_id is not None else set()
+        return found
 
     def _reaches(self, moment: Moment) -> bool:
         chain = self.policy.chain
@@ -170,13 +234,20 @@ def _shared_moments(facts: Facts) -> list[datetime]:
     for cover in facts.covers:
         found |= {cover.valid_from, cover.valid_until}
     found |= {one.left_at for one in facts.staff.values() if one.left_at is not None}
-    for rota in _rotas_in_use(facts):
-        for shift in shifts_between(rota, first, end):
-            found |= {shift.starts_at, shift.ends_at}
+    found |= _rota_changes(facts)
     hours = facts.document.working_hours
     if hours is not None:
         found |= set(hours.as_working_time().changes_between(first, end))
     return sorted(at for at in found if first <= at < end)
+
+
+def _rota_changes(facts: Facts) -> set[datetime]:
+    shifts = (
+        shift
+        for rota in _rotas_in_use(facts)
+        for shift in shifts_between(rota, facts.week.starts_at, facts.week.ends_at)
+    )
+    return {at for shift in shifts for at in (shift.starts_at, shift.ends_at)}
 
 
 def _rotas_in_use(facts: Facts) -> list[Rota]:
@@ -229,41 +300,34 @@ def _named_in_the_week(facts: Facts) -> set[int]:
 
 def _look_at_people(looks: _Looks, assigned: tuple[Assigned, ...]) -> Iterator[tuple[Key, Span]]:
     """Look at people whom the same staff know."""
-    yield from _about_their_key_worker(looks, assigned)
-    for first, end in looks.unsafe:
-        for start, stop in pairwise([first, *_own_changes(assigned, first, end), end]):
-            recipients = recipients_at(looks.facts, assigned, looks.moment(start))
-            asking = next_asking(looks.policy, recipients, None)
-            if asking is None or not set(asking.staff_ids) - recipients.unreachable:
-                yield Key(ReachReason.NOBODY), Span(start, stop)
-            elif asking.step is Step.EVERYBODY:
-                yield Key(ReachReason.ONLY_EVERYBODY), Span(start, stop)
-
-
-def _own_changes(assigned: tuple[Assigned, ...], first: datetime, end: datetime) -> list[datetime]:
-    moments = {one.valid_from for one in assigned} | {one.valid_until for one in assigned}
-    return sorted(at for at in moments if at is not None and first < at < end)
-
-
-def _about_their_key_worker(
-    looks: _Looks, assigned: tuple[Assigned, ...]
-) -> Iterator[tuple[Key, Span]]:
-    facts, week = looks.facts, looks.facts.week
-    changes = set(_own_changes(assigned, week.starts_at, week.ends_at))
-    for one in assigned:
-        person = facts.staff.get(one.staff_id)
-        changes |= {person.left_at} if person is not None and person.left_at is not None else set()
-        for cover in looks.covers.get(one.staff_id, ()):
-            changes |= {cover.valid_from, cover.valid_until}
-            covering = facts.staff.get(cover.cover_staff_id)
-            changes |= {covering.left_at} if covering and covering.left_at else set()
-            others = looks.covers.get(cover.cover_staff_id, ())
-            changes |= {at for other in others for at in (other.valid_from, other.valid_until)}
-    inside = sorted(at for at in changes if week.starts_at < at < week.ends_at)
-    for start, end in pairwise([week.starts_at, *inside, week.ends_at]):
-        key = _key_worker_finding(looks, assigned, start)
+    for span in _pieces(looks.facts.week, looks.changes(assigned)):
+        key = _key_worker_finding(looks, assigned, span.starts_at)
         if key is not None:
-            yield key, Span(start, end)
+            yield key, span
+    if not looks.unsafe or looks.is_steady(assigned):
+        return
+    changes = looks.changes_of_all(assigned)
+    for unsafe in looks.unsafe:
+        for span in _pieces(unsafe, changes):
+            key = _chain_finding(looks, assigned, span.starts_at)
+            if key is not None:
+                yield key, span
+
+
+def _pieces(span: Span, changes: Iterable[datetime]) -> Iterator[Span]:
+    """Cut a stretch of time where something changes."""
+    inside = sorted(at for at in changes if span.starts_at < at < span.ends_at)
+    for start, end in pairwise([span.starts_at, *inside, span.ends_at]):
+        yield Span(start, end)
+
+
+def _chain_finding(looks: _Looks, assigned: tuple[Assigned, ...], at: datetime) -> Key | None:
+    """Ask the routing of alerts whom it would reach first."""
+    recipients = recipients_at(looks.facts, assigned, looks.moment(at))
+    asking = next_asking(looks.policy, recipients, None)
+    if asking is None or not set(asking.staff_ids) - recipients.unreachable:
+        return Key(ReachReason.NOBODY)
+    return Key(ReachReason.ONLY_EVERYBODY) if asking.step is Step.EVERYBODY else None
 
 
 def _key_worker_finding(looks: _Looks, assigned: tuple[Assigned, ...], at: datetime) -> Key | None:

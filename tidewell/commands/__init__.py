@@ -12,6 +12,7 @@ import typer
 
 from tidewell.commands import (
     alert,
+    assigning,
     backtest,
     demo,
     devices,
@@ -47,6 +48,7 @@ for module in (
     repair,
     evaluate,
     alert,
+    assigning,
     policy,
     rota,
 ):
