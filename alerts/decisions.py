@@ -204,7 +204,8 @@ def _open_again(case: _Case, reason: DecisionReason) -> Decision:
         note = Note(AlertEventKind.NO_NOTIFICATION_SENT, none)
         return Decision(none, (*reopened, note), case.now + case.policy.unreached_retry)
     tell = Tell(f"{demand}.0", asking.staff_ids, asking.step)
-    return Decision(reason, (*reopened, tell), case.deadline(case.now))
+    actions = (*reopened, *_unreachable_steps(asking), tell)
+    return Decision(reason, actions, case.deadline(case.now))
 
 
 # ---- Nobody is on it ----------------------------------------------------------
@@ -253,7 +254,8 @@ def _besides_whoever_raised_it(case: _Case) -> Recipients:
 def _passed_over(case: _Case, asking: Asking) -> tuple[Note, ...]:
     """Say why the key worker is not asked first, and that nobody watches out of hours."""
     notes: list[Note] = []
-    if asking.step is not Step.KEY_WORKER and asking.step is not Step.DUTY_LINE:
+    is_passed = Step.KEY_WORKER not in (asking.step, *asking.unreachable)
+    if is_passed and asking.step is not Step.DUTY_LINE:
         away = case.recipients.is_key_worker_away
         why = DecisionReason.KEY_WORKER_AWAY if away else DecisionReason.NO_KEY_WORKER
         key_worker = case.recipients.key_worker
@@ -262,7 +264,15 @@ def _passed_over(case: _Case, asking: Asking) -> tuple[Note, ...]:
         notes.append(Note(AlertEventKind.STEP_SKIPPED, why, detail=Step.KEY_WORKER.value))
     if asking.step is not Step.DUTY_LINE and not case.policy.is_open(case.now):
         notes.append(Note(AlertEventKind.NOBODY_WATCHING, DecisionReason.NO_DUTY_LINE))
-    return tuple(notes)
+    return (*notes, *_unreachable_steps(asking))
+
+
+def _unreachable_steps(asking: Asking) -> tuple[Note, ...]:
+    """Say which steps were passed over because no message can arrive there."""
+    reason = DecisionReason.NO_WORKING_ADDRESS
+    return tuple(
+        Note(AlertEventKind.STEP_SKIPPED, reason, detail=step.value) for step in asking.unreachable
+    )
 
 
 def _ask_the_unreached(case: _Case) -> Decision:
@@ -293,7 +303,8 @@ def _escalate(case: _Case, reason: DecisionReason) -> Decision:
         wake_at = case.policy.deadline(case.alert.level, case.now, again)
     number = f"{progress.demand}.{progress.escalations + 1}"
     note = Note(kind, reason, detail=asking.step.value)
-    return Decision(reason, (note, Tell(number, asking.staff_ids, asking.step)), wake_at)
+    tell = Tell(number, asking.staff_ids, asking.step)
+    return Decision(reason, (note, *_unreachable_steps(asking), tell), wake_at)
 
 
 def _nobody_there(case: _Case) -> Decision:

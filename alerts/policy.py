@@ -13,9 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from alerts.bank_holidays import Division
 from alerts.working_time import OpenHours, WorkingTime
@@ -42,6 +50,9 @@ WEEKDAYS: Final = (
 OPEN_MINUTES_LEAST: Final = 60
 """A day of less than an hour would let a deadline of hours run for weeks."""
 
+STRETCHES_MOST: Final = 6
+"""Two are a day with a break; six are more than any team works."""
+
 OVERDUE_FACTOR: Final = 4
 """An overdue alert comes back after so many times what it may wait; see `overdue_after`."""
 
@@ -49,6 +60,7 @@ Seconds = Annotated[int, Field(ge=MINUTE_S, le=30 * DAY_S)]
 """Shorter than a minute is a race with the person's own hands; longer than a month is forgotten."""
 
 StaffId = Annotated[int, Field(ge=1)]
+RotaId = Annotated[int, Field(ge=1)]
 
 
 class Step(StrEnum):
@@ -125,15 +137,15 @@ class PushBudget(_Document):
 
 
 class WorkingDay(_Document):
-    """From when to when a team is at work."""
+    """A stretch of a day in which a team is at work."""
 
     opens: time
     closes: time
 
     @model_validator(mode="after")
-    def _is_long_enough(self) -> Self:
-        if self.hours().closes_minute - self.hours().opens_minute < OPEN_MINUTES_LEAST:
-            raise ValueError("a working day closes an hour or more after it opens")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes:
+            raise ValueError("it closes before it opens; give the later time as closes")
         return self
 
     def hours(self) -> OpenHours:
@@ -145,11 +157,38 @@ def _minute_of(moment: time) -> int:
     return moment.hour * 60 + moment.minute
 
 
+def _as_list(stretches: object) -> object:
+    """Take one stretch for a list of one, as most days have it."""
+    is_list = isinstance(stretches, list | tuple)
+    return stretches if is_list else [stretches]
+
+
+Stretches = Annotated[
+    tuple[WorkingDay, ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1, max_length=STRETCHES_MOST),
+]
+
+
+def _in_order(name: str, stretches: tuple[WorkingDay, ...]) -> tuple[WorkingDay, ...]:
+    ordered = tuple(sorted(stretches, key=lambda one: one.opens))
+    for one, after in pairwise(ordered):
+        if after.opens < one.closes:
+            raise ValueError(
+                f"{name}: {one.opens:%H:%M} to {one.closes:%H:%M} and {after.opens:%H:%M} to"
+                f" {after.closes:%H:%M} overlap; begin the second when the first is over"
+            )
+    hours = [one.hours() for one in ordered]
+    if sum(one.closes_minute - one.opens_minute for one in hours) < OPEN_MINUTES_LEAST:
+        raise ValueError(f"{name}: less than an hour of work; make it longer, or leave the day out")
+    return ordered
+
+
 class WorkingHours(_Document):
     """When a team is at work."""
 
     timezone: str = "Europe/London"
-    days: Annotated[dict[str, WorkingDay], Field(min_length=1)]
+    days: Annotated[dict[str, Stretches], Field(min_length=1)]
     bank_holidays: Division | None = None
     closed_days: Annotated[frozenset[date], Field(max_length=100)] = frozenset()
 
@@ -164,14 +203,19 @@ class WorkingHours(_Document):
 
     @field_validator("days")
     @classmethod
-    def _are_weekdays(cls, days: dict[str, WorkingDay]) -> dict[str, WorkingDay]:
+    def _are_weekdays(
+        cls, days: dict[str, tuple[WorkingDay, ...]]
+    ) -> dict[str, tuple[WorkingDay, ...]]:
         if unknown := sorted(set(days) - set(WEEKDAYS)):
             raise ValueError(f"not a weekday: {', '.join(unknown)}; use {', '.join(WEEKDAYS)}")
-        return days
+        return {name: _in_order(name, stretches) for name, stretches in days.items()}
 
     def as_working_time(self) -> WorkingTime:
         """Return the form that decisions are made with."""
-        hours = {WEEKDAYS.index(name): day.hours() for name, day in self.days.items()}
+        hours = {
+            WEEKDAYS.index(name): tuple(one.hours() for one in stretches)
+            for name, stretches in self.days.items()
+        }
         return WorkingTime(self.timezone, hours, self.bank_holidays, self.closed_days)
 
 
@@ -192,6 +236,8 @@ class PolicyDocument(_Document):
     chain: Annotated[tuple[Step, ...], Field(min_length=1, max_length=6)] = SHIPPED_CHAIN
     duty_line: Annotated[tuple[StaffId, ...], Field(max_length=50)] = ()
     service_managers: Annotated[tuple[StaffId, ...], Field(max_length=50)] = ()
+    duty_rota: RotaId | None = None
+    service_manager_rota: RotaId | None = None
     working_hours: WorkingHours | None = None
 
     @model_validator(mode="after")
@@ -206,6 +252,21 @@ class PolicyDocument(_Document):
         """Return the staff whom the policy itself names for a step."""
         named = {Step.DUTY_LINE: self.duty_line, Step.SERVICE_MANAGER: self.service_managers}
         return named.get(step, ())
+
+    def rota_at(self, step: Step) -> int | None:
+        """Return the rota that a step goes by; whom the policy names stands in for its holes."""
+        rotas = {Step.DUTY_LINE: self.duty_rota, Step.SERVICE_MANAGER: self.service_manager_rota}
+        return rotas.get(step)
+
+    def rotas(self) -> tuple[int, ...]:
+        """Return every rota that a step goes by."""
+        return tuple(one for one in (self.duty_rota, self.service_manager_rota) if one is not None)
+
+    def people_of_rotas(self, step: Step, on_duty: Mapping[int, frozenset[int]]) -> tuple[int, ...]:
+        """Return whom a step names at a moment: those on duty, or where nobody is, the named."""
+        rota_id = self.rota_at(step)
+        now = on_duty.get(rota_id, frozenset()) if rota_id is not None else frozenset[int]()
+        return tuple(sorted(now)) or self.people_at(step)
 
     def as_policy(self) -> Policy:
         """Return the form that decisions are made with."""
@@ -275,12 +336,30 @@ def chain_problems(document: PolicyDocument, at_work: frozenset[int]) -> list[st
             f"{step.value}: staff {staff_id} left or was never here; name another"
             for staff_id in sorted(set(named) - at_work)
         ]
-        if named and step not in document.chain:
-            problems.append(f"{step.value}: people are named but the chain leaves them out")
+        is_set = bool(named) or document.rota_at(step) is not None
+        if is_set and step not in document.chain:
+            problems.append(
+                f"{step.value}: people or a rota are named but the chain leaves the step out;"
+                " add it to the chain, or take them out"
+            )
     last = document.chain[-1]
-    if not set(document.people_at(last)) & at_work:
+    if document.rota_at(last) is not None and not document.people_at(last):
+        problems.append(
+            f"chain: it ends with the rota of {last.value}, and a rota can have a hole;"
+            " name somebody beside it who stands in"
+        )
+    elif not set(document.people_at(last)) & at_work:
         problems.append(
             f"chain: it ends with {last.value}, where there may be nobody;"
             " end it with duty_line or service_manager and name somebody there"
         )
     return problems
+
+
+def hours_problems(document: PolicyDocument, now: datetime) -> list[str]:
+    """Say whether the working hours never open: then nothing would be held, against the wish."""
+    hours = document.working_hours
+    if hours is None or hours.as_working_time().ever_opens(now):
+        return []
+    never = "working_hours: nobody is at work on any day of the next two months"
+    return [f"{never}; correct the days and closed_days"]

@@ -127,6 +127,7 @@ class DecisionReason(StrEnum):
     NO_KEY_WORKER = "no_key_worker"
     KEY_WORKER_AWAY = "key_worker_away"
     NO_DUTY_LINE = "no_duty_line"
+    NO_WORKING_ADDRESS = "no_working_address"
     NOBODY_ASSIGNED = "nobody_assigned"
     WAITING_TO_BE_ACCEPTED = "waiting_to_be_accepted"
     ESCALATIONS_USED_UP = "escalations_used_up"

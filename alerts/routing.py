@@ -3,6 +3,8 @@
 Rule 1: an empty step is passed over at once, and whoever is away with cover is not asked.
 Rule 2: the walk only goes on: a step that was passed is not asked again before the end.
 Rule 3: nobody stands twice in one step.
+Rule 4: a step where no message can arrive is passed over at once too, and that is said; where none
+can arrive anywhere, the first step with somebody in it is asked all the same.
 """
 
 from __future__ import annotations
@@ -16,10 +18,14 @@ from tidewell.vocabulary import Level
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """Who could be asked at this moment, by step; `away` have cover that somebody accepted."""
+    """Who could be asked at this moment, by step.
+
+    `away` have cover that somebody accepted; to the `unreachable` no message can be sent.
+    """
 
     at: Mapping[Step, frozenset[int]] = field(default_factory=dict)
     away: frozenset[int] = frozenset()
+    unreachable: frozenset[int] = frozenset()
 
     @property
     def key_worker(self) -> int | None:
@@ -46,10 +52,11 @@ class Recipients:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A step of the chain and the people there."""
+    """A step of the chain, the people there, and the steps before it where none can be reached."""
 
     step: Step
     staff_ids: tuple[int, ...]
+    unreachable: tuple[Step, ...] = ()
 
 
 def first_asking(
@@ -58,7 +65,7 @@ def first_asking(
     """Return whom to ask first; out of hours a check now begins with the duty line."""
     if level is Level.CHECK_NOW and not is_open:
         duty = recipients.of_step(Step.DUTY_LINE)
-        if duty and Step.DUTY_LINE in policy.chain:
+        if set(duty) - recipients.unreachable and Step.DUTY_LINE in policy.chain:
             return Asking(Step.DUTY_LINE, duty)
     return next_asking(policy, recipients, None)
 
@@ -71,16 +78,23 @@ def next_asking(
     but: frozenset[int] = frozenset(),
 ) -> Asking | None:
     """Return the next step with somebody in it besides `but`; everybody at the end of the chain."""
-    rest = policy.chain
+    passed: list[Step] = []
+    for step in (*_steps_after(policy, after), Step.EVERYBODY):
+        # At the very end whoever is left is asked, also the one who just gave it back.
+        there = set(recipients.of_step(step)) - (frozenset() if step is Step.EVERYBODY else but)
+        if there - recipients.unreachable:
+            return Asking(step, recipients.of_step(step), tuple(passed))
+        if there:
+            passed.append(step)
+    return Asking(passed[0], recipients.of_step(passed[0])) if passed else None
+
+
+def _steps_after(policy: Policy, after: Step | None) -> tuple[Step, ...]:
     if after is Step.EVERYBODY:
-        rest = ()
-    elif after in policy.chain:
-        rest = policy.chain[policy.chain.index(after) + 1 :]
-    for step in rest:
-        if set(recipients.of_step(step)) - but:
-            return Asking(step, recipients.of_step(step))
-    everybody = recipients.of_step(Step.EVERYBODY)
-    return Asking(Step.EVERYBODY, everybody) if everybody else None
+        return ()
+    if after in policy.chain:
+        return policy.chain[policy.chain.index(after) + 1 :]
+    return policy.chain
 
 
 def is_last(policy: Policy, recipients: Recipients, after: Step | None) -> bool:

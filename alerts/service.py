@@ -1,4 +1,5 @@
-"""The process of alerts: a decider, a sender for each channel, and who tells operations of outages.
+"""The process of alerts: a decider, a sender for each channel, who tells operations of outages, and
+who looks ahead at who would not be reached.
 
 Each works on its own connection.
 
@@ -26,6 +27,7 @@ from alerts.channels import open_channels
 from alerts.concerns import store as concerns
 from alerts.intake import store as intake
 from alerts.operations.service import Operations
+from alerts.reaching.service import Reaching
 from alerts.receipts.service import Receipts
 from alerts.sending.service import Sender
 from alerts.set_aside import SetAside
@@ -99,6 +101,8 @@ async def run_alerts(
             if SMS in channels:
                 receipts = Receipts(site)
                 group.create_task(_keep_connected("receipts", database_url, stop, receipts.work))
+            reaching = Reaching(site)
+            group.create_task(_keep_connected("reaching", database_url, stop, reaching.work))
             for name, sender in senders.items():
                 group.create_task(_keep_connected(name, database_url, stop, sender.work))
     finally:

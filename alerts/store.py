@@ -22,6 +22,8 @@ from alerts.reasons import AlertEventKind, AlertState, DecisionReason, DeliveryR
 from alerts.routing import Recipients
 from tidewell.database import Connection, Queries
 from tidewell.logs import get_logger
+from tidewell.rota import LONGEST, on_duty
+from tidewell.rota_store import read_rotas
 from tidewell.vocabulary import Asking, Level
 
 if TYPE_CHECKING:
@@ -48,6 +50,19 @@ class Site:
     webhook_url: str | None
     channels: frozenset[str]
     fresh_within_h: int
+
+    @property
+    def personal_channels(self) -> frozenset[str]:
+        """Return the channels that need an address of one's own."""
+        return self.channels - {CONSOLE}
+
+    @property
+    def needs_addresses(self) -> bool:
+        """Return whether somebody without an address of their own hears of nothing.
+
+        The webhook of a site is for everybody; a site with nothing but its console has no better.
+        """
+        return self.webhook_url is None and bool(self.personal_channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,20 +219,33 @@ def _past_event(
 
 async def recipients_of(desk: Desk, person_id: int, document: PolicyDocument) -> Recipients:
     """Return who could be asked about a person now, by step of the chain."""
+    duty = await _on_duty(desk, document)
     parameters = {
         "person_id": person_id,
         "now": desk.now,
-        "duty_line": list(document.duty_line),
-        "service_managers": list(document.service_managers),
+        "duty_line": list(document.people_of_rotas(Step.DUTY_LINE, duty)),
+        "service_managers": list(document.people_of_rotas(Step.SERVICE_MANAGER, duty)),
+        "channels": sorted(desk.site.personal_channels),
     }
     rows = await (await desk.connection.execute(_SQL["recipients"], parameters)).fetchall()
     at: dict[Step, set[int]] = {}
-    for staff_id, step, _ in rows:
+    for staff_id, step, _, _ in rows:
         at.setdefault(Step(step), set()).add(staff_id)
+    unreachable = {staff_id for staff_id, _, _, has_address in rows if not has_address}
     return Recipients(
         {step: frozenset(staff_ids) for step, staff_ids in at.items()},
-        frozenset(staff_id for staff_id, _, is_away in rows if is_away),
+        frozenset(staff_id for staff_id, _, is_away, _ in rows if is_away),
+        frozenset(unreachable) if desk.site.needs_addresses else frozenset(),
     )
+
+
+async def _on_duty(desk: Desk, document: PolicyDocument) -> dict[int, frozenset[int]]:
+    """Return who is on duty now, by rota; a policy without rotas asks for nothing."""
+    if not document.rotas():
+        return {}
+    since = desk.now - LONGEST
+    rotas = await read_rotas(desk.connection, since, document.rotas())
+    return {rota_id: on_duty(rota, desk.now) for rota_id, rota in rotas.items()}
 
 
 async def queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason) -> None:

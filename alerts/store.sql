@@ -73,7 +73,14 @@ WITH knows AS (
     UNION SELECT unnest(%(service_managers)s::integer[]), 'service_manager'
 )
 SELECT candidate.staff_id, candidate.step,
-       EXISTS (SELECT FROM away WHERE away.away_staff_id = candidate.staff_id) AS is_away
+       EXISTS (SELECT FROM away WHERE away.away_staff_id = candidate.staff_id) AS is_away,
+       EXISTS (
+           SELECT FROM contact_method
+           WHERE contact_method.staff_id = candidate.staff_id
+             AND contact_method.channel = ANY (%(channels)s::text[])
+             AND contact_method.created_at <= %(now)s
+             AND (contact_method.disabled_at IS NULL OR contact_method.disabled_at > %(now)s)
+       ) AS has_address
 FROM candidate
 JOIN staff_at_work USING (staff_id)
 WHERE staff_at_work.left_at IS NULL OR staff_at_work.left_at > %(now)s

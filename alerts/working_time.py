@@ -29,7 +29,7 @@ _MINUTE_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True)
 class OpenHours:
-    """From when to when a team is at work on one weekday, in minutes after midnight."""
+    """A stretch of one weekday in which a team is at work, in minutes after midnight."""
 
     opens_minute: int
     closes_minute: int
@@ -37,35 +37,42 @@ class OpenHours:
 
 @dataclass(frozen=True, slots=True)
 class WorkingTime:
-    """When a team is at work; `hours` goes by weekday, Monday is 0, and a missing one is closed."""
+    """When a team is at work.
+
+    `hours` goes by weekday, Monday is 0, and a missing one is closed; the stretches of a day are in
+    order and leave time between them.
+    """
 
     timezone: str
-    hours: Mapping[int, OpenHours]
+    hours: Mapping[int, tuple[OpenHours, ...]]
     division: Division | None = None
     closed_days: frozenset[date] = frozenset()
 
     def is_open(self, moment: datetime) -> bool:
         """Return whether somebody is at work."""
-        opened = self._open_on(self._local_day(moment))
-        return opened is not None and opened[0] <= moment < opened[1]
+        return self._stretch_at(moment) is not None
 
     def next_start(self, moment: datetime) -> datetime:
         """Return when work begins next after a moment; the moment itself where it never would."""
         day = self._local_day(moment)
         for ahead in range(LOOK_AHEAD_DAYS):
-            opened = self._open_on(day + timedelta(days=ahead))
-            if opened is not None and opened[0] > moment:
-                return opened[0]
+            for opens, _ in self.open_on(day + timedelta(days=ahead)):
+                if opens > moment:
+                    return opens
         return moment
 
     def stretch(self, moment: datetime) -> tuple[datetime, datetime] | None:
         """Return from when to when somebody is at work, at a moment or next after it."""
         day = self._local_day(moment)
         for ahead in range(LOOK_AHEAD_DAYS):
-            opened = self._open_on(day + timedelta(days=ahead))
-            if opened is not None and opened[1] > moment:
-                return opened
+            for opens, closes in self.open_on(day + timedelta(days=ahead)):
+                if closes > moment:
+                    return opens, closes
         return None
+
+    def ever_opens(self, moment: datetime) -> bool:
+        """Return whether anybody is at work within two months; see rule 3."""
+        return self.is_open(moment) or self.next_start(moment) > moment
 
     def after(self, moment: datetime, span: timedelta) -> datetime:
         """Return the end of a span that only runs while somebody is at work."""
@@ -82,8 +89,8 @@ class WorkingTime:
 
     def _after_hours(self, start: datetime, rest: timedelta) -> datetime:
         while rest:
-            opened = self._open_on(self._local_day(start))
-            if opened is None or not opened[0] <= start < opened[1]:
+            opened = self._stretch_at(start)
+            if opened is None:
                 later = self.next_start(start)
                 if later == start:
                     return start + rest
@@ -97,20 +104,40 @@ class WorkingTime:
 
     def _next_working_day(self, day: date) -> date:
         for ahead in range(1, LOOK_AHEAD_DAYS):
-            if self._open_on(day + timedelta(days=ahead)) is not None:
+            if self.open_on(day + timedelta(days=ahead)):
                 return day + timedelta(days=ahead)
         return day + DAY
 
-    def _open_on(self, day: date) -> tuple[datetime, datetime] | None:
-        hours = self.hours.get(day.weekday())
-        if hours is None or day in self.closed_days:
-            return None
+    def open_on(self, day: date) -> list[tuple[datetime, datetime]]:
+        """Return from when until when somebody is at work on a day; nothing where it is closed."""
+        if day in self.closed_days:
+            return []
         if self.division is not None and day in bank_holidays(self.division, day.year):
-            return None
-        return (
-            self._moment(day, hours.opens_minute * _MINUTE_MS),
-            self._moment(day, hours.closes_minute * _MINUTE_MS),
+            return []
+        stretches = (
+            (
+                self._moment(day, one.opens_minute * _MINUTE_MS),
+                self._moment(day, one.closes_minute * _MINUTE_MS),
+            )
+            for one in self.hours.get(day.weekday(), ())
         )
+        # A clock that jumps over a short stretch leaves nothing of it.
+        return [(opens, closes) for opens, closes in stretches if opens < closes]
+
+    def changes_between(self, first: datetime, end: datetime) -> list[datetime]:
+        """Return every moment of a stretch of time at which work begins or ends."""
+        found, day = [], self._local_day(first)
+        while day <= self._local_day(end):
+            for stretch in self.open_on(day):
+                found += [moment for moment in stretch if first < moment < end]
+            day += DAY
+        return found
+
+    def _stretch_at(self, moment: datetime) -> tuple[datetime, datetime] | None:
+        for opens, closes in self.open_on(self._local_day(moment)):
+            if opens <= moment < closes:
+                return opens, closes
+        return None
 
     def _local_ms(self, moment: datetime) -> int:
         time_ms = np.array([round(moment.timestamp() * 1_000)], dtype=np.int64)

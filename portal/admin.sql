@@ -59,5 +59,8 @@ SELECT began_at, noticed_at, ended_at,
        AND operations_delivery.state = 'handed_over') AS handed_over
 FROM operations_notice ORDER BY operations_notice_id DESC LIMIT 1;
 
+-- name: last_reach
+SELECT at, people, findings FROM reach_run ORDER BY reach_run_id DESC LIMIT 1;
+
 -- name: last_audit
 SELECT at, alerts_checked, violations, repaired FROM auditor_run ORDER BY auditor_run_id DESC LIMIT 1;

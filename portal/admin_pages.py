@@ -101,6 +101,15 @@ class NoticeRow:
     handed_over: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReachRow:
+    """Who would not be reached this week, as alerts found at its last look."""
+
+    at: datetime
+    people: int
+    findings: list[dict[str, object]]
+
+
 async def show_service(request: web.Request) -> web.Response:
     """Show the numbers of the service."""
     now = now_of(request)
@@ -115,6 +124,7 @@ async def show_service(request: web.Request) -> web.Response:
         ]
         outages = await rows(connection, OutageRow, _QUERIES["outages"], {"limit": OUTAGES_MAX})
         notice = await first_row(connection, NoticeRow, _QUERIES["last_notice"], {})
+        reach = await first_row(connection, ReachRow, _QUERIES["last_reach"], {})
         audit = await first_row(connection, AuditRow, _QUERIES["last_audit"], {})
     return page(
         request,
@@ -125,6 +135,7 @@ async def show_service(request: web.Request) -> web.Response:
             "outages": outages,
             "notice": notice,
             "audit": audit,
+            "reach": reach,
             "age": age_words,
         },
     )

@@ -18,6 +18,8 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from portal import (
     admin_pages,
     alerts_pages,
+    away_pages,
+    calendar_pages,
     check_in_pages,
     clinician_pages,
     live,
@@ -46,6 +48,7 @@ from portal.passwords import PasswordChecker
 from portal.rendering import prepare_rendering
 from portal.security import (
     AUDIENCES,
+    FEED_PATH,
     Handler,
     add_headers,
     admit,
@@ -98,6 +101,7 @@ async def show_health(request: web.Request) -> web.Response:
 
 
 _ALERT: Final = "/a/{public_id:[A-Za-z0-9_-]{1,64}}"
+_COVER: Final = "/away/{cover_id:[0-9]{1,9}}"
 _PERSON: Final = "/people/{person_id:[0-9]{1,9}}"
 _NOTE: Final = "/notes/{context_note_id:[0-9]{1,18}}"
 
@@ -115,6 +119,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", _ALERT + "/close", alerts_pages.close_alert, _PRACTITIONER),
     Route("POST", _ALERT + "/pass-on", alerts_pages.pass_alert_on, _PRACTITIONER),
     Route("POST", _ALERT + "/snooze", alerts_pages.snooze_alert, _PRACTITIONER),
+    Route("GET", "/away", away_pages.show_away, _PRACTITIONER),
+    Route("POST", "/away", away_pages.arrange_cover, _PRACTITIONER),
+    Route("POST", _COVER + "/accept", away_pages.accept_cover, _PRACTITIONER),
+    Route("POST", _COVER + "/end", away_pages.end_cover, _PRACTITIONER),
+    Route("POST", _COVER + "/hand-over", away_pages.hand_over, _PRACTITIONER),
+    Route("GET", "/calendar", calendar_pages.show_calendar, _PRACTITIONER),
+    Route("POST", "/calendar/make", calendar_pages.make_feed, _PRACTITIONER),
+    Route("POST", "/calendar/revoke", calendar_pages.revoke_feed, _PRACTITIONER),
+    Route("GET", FEED_PATH + "{token:[A-Za-z0-9_-]{20,64}}.ics", calendar_pages.show_feed, _ANYONE),
     Route("GET", "/people", clinician_pages.show_people, _CLINICIAN),
     Route("GET", _PERSON, person_page.show_person, _STAFF),
     Route("GET", _PERSON + "/worry", worry_pages.show_worry, _STAFF),

@@ -35,10 +35,17 @@ REFRESH_HEADER: Final = "X-Tidewell-Refresh"
 
 AUDIENCES: Final[web.AppKey[Mapping[str, frozenset[Audience]]]] = web.AppKey("audiences")
 
+_WITH_A_CALENDAR: Final = frozenset({200, 304})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _STATIC_PATH: Final = "/static/"
 _FROM_PROVIDERS: Final = "/receipts/"
 """Called by providers with a token of their own; a cookie counts for nothing there."""
+
+FEED_PATH: Final = "/calendar/feed/"
+"""Where calendars are; programs that read them may keep what they got."""
+
+FEED_KEPT_S: Final = 900
+"""Calendar programs ask every hour or less often; a change of shift is there in time."""
 
 
 class Refusal(StrEnum):
@@ -117,6 +124,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     https = served_securely(request.app[SETTINGS])
     static = request.path.startswith(_STATIC_PATH)
     response.headers.update(security_headers(nonce, https=https, static=static))
+    if request.path.startswith(FEED_PATH) and response.status in _WITH_A_CALENDAR:
+        response.headers["Cache-Control"] = f"private, max-age={FEED_KEPT_S}"
     response.headers["Server"] = "Tidewell"
 
 

@@ -171,6 +171,26 @@ async def assign(
     await connection.execute(QUERIES["assign_staff"], which)
 
 
+async def change_key_worker(
+    connection: Connection, staff_id: int, person_id: int, first: datetime
+) -> None:
+    """Give a person another key worker from a moment on; the former one stops at that moment.
+
+    Raises:
+        UsageError: a later change is planned already, and only one can hold.
+    """
+    which = {"person_id": person_id, "from": first}
+    await connection.execute(QUERIES["lock_person"], {"person_id": person_id})
+    planned = await (await connection.execute(QUERIES["planned_key_worker"], which)).fetchone()
+    if planned is not None:
+        raise UsageError(
+            f"another key worker is planned from {planned[0]:%Y-%m-%d %H:%M} UTC on;"
+            " give a later day with --from"
+        )
+    await connection.execute(QUERIES["end_key_worker"], which)
+    await assign(connection, staff_id, person_id, "key_worker", first)
+
+
 async def add_sign_in(
     connection: Connection,
     username: str,

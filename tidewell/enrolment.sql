@@ -56,6 +56,20 @@ VALUES (%(device_id)s, %(person_id)s, %(valid_from)s);
 INSERT INTO assignment (staff_id, person_id, kind, valid_from)
 VALUES (%(staff_id)s, %(person_id)s, %(kind)s, %(now)s);
 
+-- name: planned_key_worker
+SELECT valid_from FROM assignment
+WHERE person_id = %(person_id)s AND kind = 'key_worker' AND valid_from >= %(from)s
+ORDER BY valid_from LIMIT 1;
+
+-- name: lock_person
+SELECT person_id FROM person WHERE person_id = %(person_id)s FOR UPDATE;
+
+-- Whoever is key worker then stops at the moment at which the next one begins.
+-- name: end_key_worker
+UPDATE assignment SET valid_until = %(from)s
+WHERE person_id = %(person_id)s AND kind = 'key_worker' AND valid_from < %(from)s
+  AND (valid_until IS NULL OR valid_until > %(from)s);
+
 -- name: add_sign_in
 INSERT INTO sign_in (username, password_hash, staff_id, person_id, created_at)
 VALUES (%(username)s, %(password_hash)s, %(staff_id)s, %(person_id)s, %(now)s);

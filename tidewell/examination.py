@@ -40,6 +40,8 @@ REPAIR_EXPECTED_WITHIN: Final = timedelta(hours=24)
 """Some ten seconds a person; a device that sends its past for days keeps it waiting."""
 AUDIT_EXPECTED_WITHIN: Final = timedelta(minutes=2)
 """The auditor runs each minute."""
+REACH_EXPECTED_WITHIN: Final = timedelta(hours=3)
+"""Alerts looks ahead once an hour."""
 SNAPSHOT_EXPECTED_WITHIN: Final = timedelta(hours=2)
 """Each shard's is taken every hour."""
 DISK_FREE_LEAST: Final = 5 * 1024**3
@@ -184,6 +186,8 @@ async def _about_work(connection: Connection, now: datetime) -> AsyncIterator[Fi
         )
     (audited,) = await _row(connection, "auditor")
     yield judge_auditor(audited, now)
+    looked, findings, nobody = await _row(connection, "reach")
+    yield judge_reach(looked, findings or 0, nobody, now)
     (old,) = await _row(connection, "snapshots", since=now - SNAPSHOT_EXPECTED_WITHIN)
     if old:
         yield Finding(
@@ -360,6 +364,25 @@ def judge_auditor(audited: datetime | None, now: datetime) -> Finding:
     return Finding(
         Verdict.ACT, f"the auditor of alerts {since}", "start alerts, and tell every key worker"
     )
+
+
+def judge_reach(looked: datetime | None, findings: int, nobody: int, now: datetime) -> Finding:
+    """Say whether somebody would not be reached this week, as alerts found at its last look."""
+    if looked is None or now - looked > REACH_EXPECTED_WITHIN:
+        since = "never" if looked is None else f"last at {looked:%Y-%m-%d %H:%M} UTC"
+        what = f"alerts looked {since} who would not be reached"
+        return Finding(
+            Verdict.LOOK, what, "run `tidewell policy reach`, and see whether alerts runs"
+        )
+    if nobody:
+        what = f"about {nobody} people nobody at all would be reached this week"
+        return Finding(
+            Verdict.ACT, what, "run `tidewell policy reach --labels`, it says what to do"
+        )
+    if findings:
+        what = f"{findings} things keep somebody from being reached this week"
+        return Finding(Verdict.LOOK, what, "run `tidewell policy reach`, it says what to do")
+    return Finding(Verdict.WELL, "everybody would be reached this week")
 
 
 def judge_disk(data_dir: Path | None) -> Iterator[Finding]:

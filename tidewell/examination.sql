@@ -46,5 +46,18 @@ SELECT reason, count(*) FROM dead_letter WHERE received_at > %(since)s GROUP BY 
 -- name: auditor
 SELECT max(at) FROM auditor_run;
 
+-- The last look ahead of alerts: when, how many findings, and how many people would reach nobody.
+-- name: reach
+SELECT max(at),
+    (SELECT jsonb_array_length(findings) FROM reach_run ORDER BY reach_run_id DESC LIMIT 1),
+    coalesce((
+        SELECT sum((finding ->> 'people')::integer)
+        FROM jsonb_array_elements(
+            (SELECT findings FROM reach_run ORDER BY reach_run_id DESC LIMIT 1)
+        ) AS finding
+        WHERE finding ->> 'reason' = 'nobody'
+    ), 0)::integer
+FROM reach_run;
+
 -- name: snapshots
 SELECT count(*) FILTER (WHERE taken_at < %(since)s) FROM detector_snapshot;

@@ -143,8 +143,8 @@ def test_a_policy_is_tried_on_past_alerts(place: Place, tmp_path: Path) -> None:
     )
     told = place.said("policy", "simulate", str(file), "--days", "7")
     assert "1 alerts in 7 days" in told
-    assert "1 as it was, 0 with one day" in told
-    assert "of them held until work began 1" in told
+    assert "0 messages would have gone to people; as it was, 1 went" in told
+    assert "1 would have waited for work" in told
 
 
 def test_an_alert_is_accepted_closed_and_its_story_told(place: Place) -> None:

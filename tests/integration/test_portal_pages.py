@@ -155,7 +155,16 @@ async def test_a_page_opens_for_its_audience_only(pages: Pages, username: str) -
         "sam": Audience.YOUNG_PERSON,
         "ade": Audience.ADMIN,
     }
-    shown = {"/alerts", "/people", "/me", "/me/pause", "/me/who-looked", "/service"}
+    shown = {
+        "/alerts",
+        "/away",
+        "/calendar",
+        "/people",
+        "/me",
+        "/me/pause",
+        "/me/who-looked",
+        "/service",
+    }
     for route in ROUTES:
         if route.method == "GET" and route.path in shown:
             answer = await pages.client.get(route.path, allow_redirects=False)

@@ -129,7 +129,7 @@ async def _recipients(work: Work, given: Given) -> Answer:
     steps += [(row["staff_id"], "key_worker") for row in known if row["kind"] == "key_worker"]
     return Answer(
         [
-            {"staff_id": staff_id, "step": step, "is_away": False}
+            {"staff_id": staff_id, "step": step, "is_away": False, "has_address": True}
             for staff_id, step in sorted(set(steps))
         ]
     )

@@ -56,7 +56,9 @@ PURE_IMPORTS: Final = frozenset(
 )
 """Libraries that reckon and never reach outside."""
 
-PURE_GROUND: Final = frozenset({"tidewell.errors", "tidewell.local_time", "tidewell.vocabulary"})
+PURE_GROUND: Final = frozenset(
+    {"tidewell.errors", "tidewell.local_time", "tidewell.rota", "tidewell.vocabulary"}
+)
 """The parts of the shared ground that a pure module may use."""
 
 EXCEPTIONS: Final = {

@@ -13,7 +13,7 @@ from alerts.working_time import OpenHours, WorkingTime
 
 OFFICE = WorkingTime(
     "Europe/London",
-    {weekday: OpenHours(9 * 60, 17 * 60) for weekday in range(5)},
+    {weekday: (OpenHours(9 * 60, 17 * 60),) for weekday in range(5)},
     Division.ENGLAND_AND_WALES,
     frozenset({date(2026, 12, 24)}),
 )

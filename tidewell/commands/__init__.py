@@ -12,6 +12,7 @@ import typer
 
 from tidewell.commands import (
     alert,
+    assigning,
     backtest,
     contact,
     demo,
@@ -21,6 +22,7 @@ from tidewell.commands import (
     people,
     policy,
     repair,
+    rota,
     score,
     small_site,
     stages,
@@ -48,7 +50,9 @@ for module in (
     evaluate,
     alert,
     contact,
+    assigning,
     policy,
+    rota,
 ):
     module.register(app)
 

@@ -29,7 +29,7 @@ VALUES (%(away)s, %(by)s, %(first)s, %(end)s);
 
 -- name: accept_cover
 UPDATE cover SET accepted_at = %(now)s
-WHERE away_staff_id = %(away)s AND cover_staff_id = %(by)s AND accepted_at IS NULL
+WHERE away_staff_id = %(away)s AND cover_staff_id = %(by)s AND accepted_at IS NULL AND ended_at IS NULL
   AND valid_until > %(now)s
 RETURNING cover_id;
 

@@ -1,4 +1,4 @@
-"""`tidewell policy check|save|simulate`: who is told of alerts, as a file that a service keeps.
+"""`tidewell policy check|save|simulate|reach`: who is told of alerts, as a file.
 
 The file names people by what they sign in with. It is read strictly: an unknown key, a chain that
 ends in nobody, or somebody who left refuses the whole file, and nothing is saved.
@@ -18,6 +18,7 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from tidewell.clock import now_utc
+from tidewell.commands.reach import reach
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import UsageError
@@ -34,6 +35,7 @@ FILE_BYTES_MOST: Final = 65_536
 """A hundred times what a policy needs."""
 
 _NAMED: Final = ("duty_line", "service_managers")
+_ROTAS: Final = ("duty_rota", "service_manager_rota")
 _QUERIES: Final = Queries("tidewell.commands", "policy.sql")
 
 File = Annotated[Path, typer.Argument(help="The policy, a TOML file.")]
@@ -55,17 +57,26 @@ def register(app: typer.Typer) -> None:
     policy.command("check")(check)
     policy.command("save")(save)
     policy.command("simulate")(simulate)
+    policy.command("reach")(reach)
     app.add_typer(policy, name="policy")
 
 
 def check(file: File, data_dir: DataDir = None) -> None:
-    """Say whether a policy can be saved, and change nothing."""
+    """Say whether a policy can be saved, and change nothing; works without a running site."""
     settings = start_command("policy", data_dir)
-    document = asyncio.run(_checked(find_site(settings).database_url, file))
-    say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
+    try:
+        url = find_site(settings).database_url
+    except UsageError:
+        document = _checked_alone(file)
+        say(f"{file.name} is a policy: {document.name}, {len(document.chain)} steps.")
+        say("No site runs here, so no name of a person or rota was looked up.")
+    else:
+        document = asyncio.run(checked_policy(url, file))
+        say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
+        say("Every name of a person and of a rota was looked up on the site.")
     if document.working_hours is None:
         say("It has no working hours, so that nothing is held at night.")
-    if not document.duty_line:
+    if not document.duty_line and document.duty_rota is None:
         say("It has no duty line: out of hours nobody is watching, and the pages say so.")
 
 
@@ -75,7 +86,7 @@ def save(file: File, data_dir: DataDir = None) -> None:
     url = find_site(settings).database_url
 
     async def work() -> str:
-        document = await _checked(url, file)
+        document = await checked_policy(url, file)
         async with await connect(url, Role.ENROL, "tidewell policy") as connection:
             body = Jsonb(document.model_dump(mode="json"))
             await connection.execute(_QUERIES["save"], {"body": body, "now": now_utc()})
@@ -95,24 +106,64 @@ def simulate(
         say(line)
 
 
-async def _checked(url: str, file: Path) -> PolicyDocument:
+async def checked_policy(url: str, file: Path) -> PolicyDocument:
     """Return the policy of a file with every name in it looked up.
 
     Raises:
         UsageError: it cannot be saved; the message says all that is wrong.
     """
-    from alerts.policy import chain_problems  # noqa: PLC0415 -- only these commands need it
-
     async with await connect(url, Role.ENROL, "tidewell policy") as connection:
         cursor = await connection.execute(_QUERIES["staff_at_work"], {"now": now_utc()})
         staff = {str(name): int(number) for name, number in await cursor.fetchall()}
-    document = read_policy(file, staff)
-    if problems := chain_problems(document, frozenset(staff.values())):
-        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+        cursor = await connection.execute(_QUERIES["rotas"])
+        rotas = {str(name): int(number) for name, number in await cursor.fetchall()}
+    document = read_policy(file, staff, rotas)
+    _refuse_what_cannot_hold(file, document, frozenset(staff.values()))
     return document
 
 
-def read_policy(file: Path, staff: dict[str, int]) -> PolicyDocument:
+def _checked_alone(file: Path) -> PolicyDocument:
+    """Return the policy of a file, checked as far as the file goes: every name is taken for good.
+
+    Raises:
+        UsageError: it cannot be saved on any site.
+    """
+    body = _read_toml(file)
+    staff = {
+        name: number for number, name in enumerate(sorted(_names(file, body, _NAMED)), start=1)
+    }
+    rotas = {name: number for number, name in enumerate(sorted(_rota_names(file, body)), start=1)}
+    document = read_policy(file, staff, rotas)
+    _refuse_what_cannot_hold(file, document, frozenset(staff.values()))
+    return document
+
+
+def _refuse_what_cannot_hold(file: Path, document: PolicyDocument, at_work: frozenset[int]) -> None:
+    from alerts.policy import chain_problems, hours_problems  # noqa: PLC0415 -- as above
+
+    if problems := [*chain_problems(document, at_work), *hours_problems(document, now_utc())]:
+        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+
+
+def _names(file: Path, body: dict[str, Any], keys: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    for key in keys:
+        names = body.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            raise UsageError(f"{file.name}: {key} is a list of names that people sign in with")
+        found.update(names)
+    return found
+
+
+def _rota_names(file: Path, body: dict[str, Any]) -> set[str]:
+    found = {key: body[key] for key in _ROTAS if key in body}
+    for key, name in found.items():
+        if not isinstance(name, str):
+            raise UsageError(f"{file.name}: {key} is the name of a rota")
+    return set(found.values())
+
+
+def read_policy(file: Path, staff: dict[str, int], rotas: dict[str, int]) -> PolicyDocument:
     """Return the policy of a file; `staff` are those at work, by what they sign in with.
 
     Raises:
@@ -124,12 +175,14 @@ def read_policy(file: Path, staff: dict[str, int]) -> PolicyDocument:
 
     body = _read_toml(file)
     for key in _NAMED:
-        names = body.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-            raise UsageError(f"{file.name}: {key} is a list of names that people sign in with")
-        if unknown := [one for one in names if one not in staff]:
+        if unknown := sorted(_names(file, body, (key,)) - set(staff)):
             raise UsageError(f"{file.name}: {key}: nobody here signs in as {unknown[0][:60]!r}")
-        body[key] = [staff[one] for one in names]
+        body[key] = [staff[one] for one in body.get(key, [])]
+    if unknown := sorted(_rota_names(file, body) - set(rotas)):
+        raise UsageError(
+            f"{file.name}: there is no rota {unknown[0][:60]!r}; `tidewell rota import` makes one"
+        )
+    body |= {key: rotas[body[key]] for key in _ROTAS if key in body}
     try:
         return PolicyDocument.model_validate(body)
     except ValidationError as error:
@@ -154,7 +207,7 @@ async def _simulated(url: str, file: Path, days: int) -> list[str]:
     from alerts.replaying import PastAlert, replay  # noqa: PLC0415 -- as above
     from alerts.store import Desk, Site, recipients_of  # noqa: PLC0415 -- as above
 
-    document, now = await _checked(url, file), now_utc()
+    document, now = await checked_policy(url, file), now_utc()
     site = Site("", None, frozenset(), document.fresh_within_h)
     asked = later = held = escalations = 0
     async with await connect(url, Role.ALERTS, "tidewell policy", autocommit=True) as connection:
@@ -170,10 +223,11 @@ async def _simulated(url: str, file: Path, days: int) -> list[str]:
             later += would.told_at is None or would.told_at > (one.told_at or would.told_at)
     before = sum(one.people_asked for one in past)
     return [
-        f"{len(past)} alerts in {days} days, until somebody answered:",
-        f"  messages to people  {before} as it was, {asked} with {document.name}",
-        f"  told later          {later}, of them held until work began {held}",
-        f"  asked further       {escalations} times along the chain",
+        f"{len(past)} alerts in {days} days. With {document.name!r}, until somebody answered:",
+        f"  {asked} messages would have gone to people; as it was, {before} went.",
+        f"  {later} alerts would have been told later; {held} would have waited for work to begin.",
+        f"  {escalations} times somebody further along the chain would have been asked.",
+        "Nobody can know whether somebody else would have answered sooner, so that is not counted.",
     ]
 
 

@@ -7,6 +7,9 @@ WHERE sign_in.staff_id IS NOT NULL
   AND (sign_in.disabled_at IS NULL OR sign_in.disabled_at > %(now)s)
 ORDER BY sign_in.username;
 
+-- name: rotas
+SELECT name, rota_id FROM rota ORDER BY name;
+
 -- name: save
 INSERT INTO policy (name, body, valid_from) VALUES ('alerts', %(body)s, %(now)s);
 

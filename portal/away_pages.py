@@ -1,0 +1,204 @@
+"""The page "I'll be away": cover for days to come, and handing over what is in hand.
+
+Promises: nothing changes hands before its receiver accepts, and both pages say so. A GET changes
+nothing. The portal has no right to the table of covers: three functions of the database, which ask
+who is who, are all it can do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from portal.alert_words import level_shape
+from portal.away import (
+    ANSWER_WORDS,
+    AwayForm,
+    Colleague,
+    CoverAnswer,
+    CoverRow,
+    InHandRow,
+    handing_over_words,
+)
+from portal.context import first_row, now_of, rows, transaction, viewer_of
+from portal.forms import read_form
+from portal.people import log_list_look
+from portal.rendering import page
+from portal.security import Refusal, not_found
+from tidewell.database import Connection, Queries
+
+IN_HAND_MOST: Final = 200
+"""More than anybody has in hand at once."""
+
+_QUERIES: Final = Queries("portal", "away.sql")
+_ALERTS: Final = Queries("portal", "alerts.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """A single word out of the database."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRow:
+    """A single number out of the database."""
+
+    number: int
+
+
+async def show_away(request: web.Request) -> web.Response:
+    """Show covers, what is in hand, and what is offered."""
+    return await _away_page(request, AwayForm(), {})
+
+
+async def arrange_cover(request: web.Request) -> web.Response:
+    """Ask a colleague to cover for some days."""
+    form = await read_form(request, AwayForm)
+    if form is None:
+        raise web.HTTPBadRequest
+    if errors := form.errors():
+        return await _away_page(request, form, errors, status=422)
+    viewer, now = viewer_of(request), now_of(request)
+    async with transaction(request) as connection:
+        first, end = form.span(await _timezone(connection, request))
+        values = {
+            "staff_id": viewer.known_staff_id,
+            "receiver": form.receiver,
+            "first": first,
+            "end": end,
+            "now": now,
+        }
+        answer = await _ask(connection, "arrange", values)
+    return await _answered(request, answer, form)
+
+
+async def accept_cover(request: web.Request) -> web.Response:
+    """Say that one covers."""
+    return await _change(request, "accept")
+
+
+async def end_cover(request: web.Request) -> web.Response:
+    """Take back what one arranged, or say that one cannot cover."""
+    return await _change(request, "end")
+
+
+async def hand_over(request: web.Request) -> web.Response:
+    """Offer everything in hand to the one who covers; each stays until they take it."""
+    viewer, now = viewer_of(request), now_of(request)
+    staff_id = viewer.known_staff_id
+    which = {"cover_id": _cover_id(request), "staff_id": staff_id, "now": now}
+    async with transaction(request) as connection:
+        receiver = await first_row(connection, NumberRow, _QUERIES["receiver"], which)
+        if receiver is None:
+            raise not_found(request, Refusal.NOT_FOUND)
+        for alert in await _in_hand(connection, request):
+            if alert.accepted_by == staff_id and alert.offered_to is None:
+                await _offer(connection, alert, staff_id, receiver.number, request)
+    raise web.HTTPSeeOther("/away")
+
+
+async def _offer(
+    connection: Connection, alert: InHandRow, staff_id: int, to: int, request: web.Request
+) -> None:
+    values = {
+        "alert_id": alert.alert_id,
+        "staff_id": staff_id,
+        "kind": "hand_over",
+        "outcome": None,
+        "note": "",
+        "seen_level": alert.level,
+        "to_staff_id": to,
+        "snooze_reason": None,
+        "snooze_until": None,
+        "now": now_of(request),
+    }
+    cursor = await connection.execute(_ALERTS["ask_of_alert"], values)
+    written = await cursor.fetchone()
+    if written is not None:
+        await connection.execute(_ALERTS["tell_alerts"], {"alert_action_id": written[0]})
+
+
+async def _change(request: web.Request, query: str) -> web.Response:
+    values = {
+        "cover_id": _cover_id(request),
+        "staff_id": viewer_of(request).known_staff_id,
+        "now": now_of(request),
+    }
+    async with transaction(request) as connection:
+        answer = await _ask(connection, query, values)
+    return await _answered(request, answer, AwayForm())
+
+
+async def _ask(connection: Connection, query: str, values: dict[str, object]) -> CoverAnswer:
+    row = await first_row(connection, NameRow, _QUERIES[query], values)
+    if row is None:
+        raise AssertionError("a function without an answer")
+    return CoverAnswer(row.name)
+
+
+async def _answered(request: web.Request, answer: CoverAnswer, form: AwayForm) -> web.Response:
+    if answer.is_done:
+        raise web.HTTPSeeOther("/away")
+    field = "first_day" if answer in _ABOUT_DAYS else "receiver"
+    field = "covers" if answer is CoverAnswer.NOTHING_WAITS else field
+    return await _away_page(request, form, {field: ANSWER_WORDS[answer]}, status=409)
+
+
+_ABOUT_DAYS: Final = frozenset({CoverAnswer.DAYS_DO_NOT_FIT, CoverAnswer.ARRANGED_ALREADY})
+
+
+async def _away_page(
+    request: web.Request, form: AwayForm, errors: dict[str, str], status: int = 200
+) -> web.Response:
+    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
+    who = {"staff_id": staff_id, "now": now}
+    async with transaction(request) as connection:
+        timezone = await _timezone(connection, request)
+        covers = await rows(connection, CoverRow, _QUERIES["covers"], who)
+        colleagues = await rows(connection, Colleague, _QUERIES["who_could_cover"], who)
+        alerts = await _in_hand(connection, request)
+        mine = [one for one in alerts if one.accepted_by == staff_id]
+        await log_list_look(connection, staff_id, [one.person_id for one in alerts], now)
+    given = [one for one in covers if one.away_staff_id == staff_id]
+    return page(
+        request,
+        "away.jinja",
+        {
+            "given": given,
+            "asked": [one for one in covers if one.cover_staff_id == staff_id],
+            "receivers": [one for one in given if one.ended_at is None],
+            "colleagues": colleagues,
+            "mine": mine,
+            "offered": [one for one in alerts if one.accepted_by != staff_id],
+            "handing_over": handing_over_words(mine),
+            "shape": level_shape,
+            "timezone": timezone,
+            "form": form,
+            "errors": errors,
+        },
+        status,
+    )
+
+
+async def _in_hand(connection: Connection, request: web.Request) -> list[InHandRow]:
+    values = {
+        "staff_id": viewer_of(request).known_staff_id,
+        "now": now_of(request),
+        "limit": IN_HAND_MOST,
+    }
+    return await rows(connection, InHandRow, _QUERIES["in_hand"], values)
+
+
+async def _timezone(connection: Connection, request: web.Request) -> str:
+    row = await first_row(connection, NameRow, _QUERIES["site_timezone"], {"now": now_of(request)})
+    if row is None:
+        raise AssertionError("a SELECT without FROM has a row")
+    return row.name
+
+
+def _cover_id(request: web.Request) -> int:
+    return int(request.match_info["cover_id"])

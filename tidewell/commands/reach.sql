@@ -1,0 +1,4 @@
+-- What people are called on the command line.
+
+-- name: labels
+SELECT person_id, label FROM person;
