@@ -218,11 +218,13 @@ def _ask_first(case: _Case) -> Decision:
 def _passed_over(case: _Case, asking: Asking) -> tuple[Note, ...]:
     """Say why the key worker is not asked first, and that nobody watches out of hours."""
     notes: list[Note] = []
-    if asking.step is not Step.KEY_WORKER and asking.step is not Step.DUTY_LINE:
+    is_open = case.policy.is_open(case.now)
+    is_duty_at_night = asking.step is Step.DUTY_LINE and not is_open
+    if asking.step is not Step.KEY_WORKER and not is_duty_at_night:
         away = case.recipients.is_key_worker_away
         why = DecisionReason.KEY_WORKER_AWAY if away else DecisionReason.NO_KEY_WORKER
         notes.append(Note(AlertEventKind.STEP_SKIPPED, why, detail=Step.KEY_WORKER.value))
-    if asking.step is not Step.DUTY_LINE and not case.policy.is_open(case.now):
+    if asking.step is not Step.DUTY_LINE and not is_open:
         notes.append(Note(AlertEventKind.NOBODY_WATCHING, DecisionReason.NO_DUTY_LINE))
     return tuple(notes)
 
@@ -240,9 +242,12 @@ def _ask_the_unreached(case: _Case) -> Decision:
 
 
 def _escalate(case: _Case, reason: DecisionReason) -> Decision:
-    """Ask the next step; after the last one everybody, and for ever, until somebody answers."""
+    """Ask the next step with somebody new; then everybody, for ever, until somebody answers.
+
+    The key worker is also "assigned" and "in the team": asking them alone again would only lose time.
+    """
     progress = case.alert.progress
-    asking = next_asking(case.policy, case.recipients, progress.last_step)
+    asking = next_asking(case.policy, case.recipients, progress.last_step, but=progress.asked)
     if asking is None:
         return _nobody_there(case)
     kind = AlertEventKind.ESCALATED

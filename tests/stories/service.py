@@ -24,7 +24,7 @@ from alerts.deliveries import ATTEMPTS_MOST, after_failure
 from alerts.intake import store as intake
 from alerts.sending import store as messages
 from alerts.sending.service import SEND_WITHIN_S
-from alerts.set_aside import SetAside
+from alerts.set_aside import COMES_BACK_AFTER, SetAside
 from alerts.store import LOOK_BACK_ALL, LOOK_BACK_USUAL, Desk, Site, due_alerts, wake
 from tests.stories.moments import span
 from tests.stories.timeline import Arrived
@@ -34,6 +34,10 @@ from tidewell.errors import ChannelError, ChannelUnavailableError
 CONSOLE: Final = "console"
 AUDITED_AFTER: Final = (timedelta(minutes=1), timedelta(minutes=5))
 """Between two turns nothing changes but time: what an auditor would find, it finds on these."""
+SOON: Final = span("1 s")
+"""How often the service looks by itself."""
+
+ASIDE_FOR: Final = COMES_BACK_AFTER + SOON
 
 _CANNOT_BE_HANDLED: Final = (psycopg.DataError, psycopg.IntegrityError, ValueError)
 _Work = TypeVar("_Work")
@@ -72,11 +76,6 @@ class Memory:
     alerts: SetAside = field(default_factory=SetAside)
     look_back: int = LOOK_BACK_ALL
 
-    @property
-    def is_waiting(self) -> bool:
-        parts = (self.actions, self.events, self.alerts)
-        return any(part._until for part in parts)  # noqa: SLF001 -- when to look again
-
 
 @dataclass
 class Service:
@@ -94,21 +93,21 @@ class Service:
     ahead: timedelta = timedelta(0)
     is_running: bool = True
     audits: set[datetime] = field(default_factory=set)
+    _aside: bool = False
 
     def desk(self, at: datetime) -> Desk:
         return Desk(self.connection, self.site, at + self.ahead)
 
     async def turn(self, at: datetime) -> None:
         """Do what is to be done at a moment."""
-        kinds: list[Callable[[datetime], Awaitable[None]]] = [self._fold, self._take_in, self._wake]
-        if self.mode is Mode.OUT_OF_ORDER:
-            self.rng.shuffle(kinds)
-        for kind in kinds:
+        for kind in (self._fold, self._take_in, self._wake):
             await kind(at)
             self._maybe_die()
         self.memory.look_back = LOOK_BACK_USUAL
         for name in self.channels:
             await self._send(name, at)
+        parts = (self.memory.actions, self.memory.events, self.memory.alerts)
+        self._aside = any(part.numbers(at) for part in parts)
         self.audits |= {_boundary(at, every) for every in AUDITED_AFTER}
 
     async def audit(self, at: datetime) -> None:
@@ -119,9 +118,10 @@ class Service:
         if summary.violations:
             self.violations.append(f"{summary.violations} found, {summary.repaired} repaired")
 
-    def again_at(self, at: datetime) -> datetime | None:
-        """Return when to look again for what was set aside."""
-        return at + timedelta(minutes=1) if self.memory.is_waiting else None
+    @property
+    def is_anything_aside(self) -> bool:
+        """Return whether something could not be handled and waits for another try."""
+        return self._aside
 
     def _maybe_die(self) -> None:
         if self.mode is Mode.RESTARTED:
@@ -138,7 +138,7 @@ class Service:
             self.connection, aside.numbers(at), look_back=look_back
         )
         for pending in batch:
-            await _handle(
+            await self._handle(
                 answers.fold(self.desk(at), pending), pending.alert_action_id, aside, at
             )
             self._maybe_die()
@@ -150,14 +150,22 @@ class Service:
         )
         for pending in self._mixed(batch):
             taking = intake.take_in(self.desk(at), pending, self.rng)
-            await _handle(taking, pending.episode_event_id, aside, at)
+            await self._handle(taking, pending.episode_event_id, aside, at)
             self._maybe_die()
 
     async def _wake(self, at: datetime) -> None:
         aside = self.memory.alerts
         for alert_id in self._mixed(await due_alerts(self.desk(at), aside.numbers(at))):
-            await _handle(wake(self.desk(at), alert_id), alert_id, aside, at)
+            await self._handle(wake(self.desk(at), alert_id), alert_id, aside, at)
             self._maybe_die()
+
+    async def _handle(
+        self, work: Awaitable[object], number: int, aside: SetAside, at: datetime
+    ) -> None:
+        try:
+            await work
+        except _CANNOT_BE_HANDLED:
+            aside.add(number, at)
 
     async def _send(self, name: str, at: datetime) -> None:
         while claims := await messages.claim(self.desk(at), name, "story"):
@@ -212,16 +220,3 @@ def what_it_says(text: str) -> str:
 def _boundary(at: datetime, every: timedelta) -> datetime:
     since = timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
     return at - since % every + every
-
-
-async def _handle(
-    work: Awaitable[object], number: int, aside: SetAside, at: datetime
-) -> None:
-    try:
-        await work
-    except _CANNOT_BE_HANDLED:
-        aside.add(number, at)
-
-
-SOON: Final = span("1 s")
-"""How often the service looks by itself."""

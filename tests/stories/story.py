@@ -20,7 +20,7 @@ import pytest
 
 from alerts.store import Site
 from tests.stories.moments import moment, span, told
-from tests.stories.service import CONSOLE, SOON, Channel, Mode, Service
+from tests.stories.service import ASIDE_FOR, CONSOLE, SOON, Channel, Mode, Service
 from tests.stories.timeline import Expected, Line, compare, printed
 from tests.stories.town import NAME, Town
 
@@ -93,6 +93,10 @@ class Moment:
         self.story.happenings.append((self.at, words, happening))
         return self
 
+    def after(self, words: str) -> Moment:
+        """Return a moment that is so much later."""
+        return self.story.at(f"+{words}")
+
     # ---- What the measurements say -------------------------------------------
 
     def opens(
@@ -159,9 +163,7 @@ class Moment:
         asked = {"snooze_reason": "visit_planned", "snooze_until": end}
         return self._acts(who, "snooze", about, cause, **asked)
 
-    def passes_on(
-        self, who: str, to: str, about: str = "A", cause: str = "illness"
-    ) -> Moment:
+    def passes_on(self, who: str, to: str, about: str = "A", cause: str = "illness") -> Moment:
         """Somebody offers it to a colleague."""
 
         async def happen(at: datetime) -> None:
@@ -256,7 +258,9 @@ class Story:
         """Say when it begins, where that matters."""
         self._last = self.town.begins = moment(words, self._last)
 
-    def has(self, *who: str, channels: tuple[str, ...] = (PHONE,), about: str | None = None) -> None:
+    def has(
+        self, *who: str, channels: tuple[str, ...] = (PHONE,), about: str | None = None
+    ) -> None:
         """Add staff; a "clinician" is assigned to A, a "colleague" is in the key worker's team."""
 
         async def prepare() -> None:
@@ -280,7 +284,9 @@ class Story:
             for one in who:
                 await self.town.hire(one, (PHONE,))
             names = [self.town.staff[one] for one in (*who, "key worker")]
-            await self.town.do("UPDATE staff SET team_id = %s WHERE staff_id = ANY (%s)", team, names)
+            await self.town.do(
+                "UPDATE staff SET team_id = %s WHERE staff_id = ANY (%s)", team, names
+            )
 
         self._prepared.append(prepare)
 
@@ -288,9 +294,7 @@ class Story:
         """Add a second way to reach people."""
         self.channels[name] = Channel(name)
 
-    def away(
-        self, who: str, by: str, since: str, until: str, *, is_accepted: bool = True
-    ) -> None:
+    def away(self, who: str, by: str, since: str, until: str, *, is_accepted: bool = True) -> None:
         """Arrange cover."""
         start = moment(since, self._last)
         end = moment(until, start)
@@ -336,11 +340,13 @@ class Story:
         lines: list[Line] = []
         at = self.town.begins
         for _ in range(STEPS_MOST):
+            is_audit_only = True
             while waiting and waiting[0][0] <= at:
                 happened_at, happening, happen = waiting.pop(0)
                 await happen(happened_at)
                 lines.append(Line(happened_at, f"* {happening}"))
-            await self._step(service, at)
+                is_audit_only = False
+            await self._step(service, at, is_audit_only=is_audit_only)
             soonest = await self._next(service, at, waiting[0][0] if waiting else None)
             if soonest is None or soonest > end:
                 break
@@ -370,12 +376,13 @@ class Story:
             raise AssertionError("the story has not begun")
         return self._service
 
-    async def _step(self, service: Service, at: datetime) -> None:
+    async def _step(self, service: Service, at: datetime, *, is_audit_only: bool) -> None:
         if not service.is_running:
             return
-        is_audit_due = any(one <= at for one in service.audits)
-        await service.turn(at)
-        if is_audit_due:
+        due_at = await self._due_at(service)
+        if not is_audit_only or service.is_anything_aside or (due_at is not None and due_at <= at):
+            await service.turn(at)
+        if any(one <= at for one in service.audits):
             await service.audit(at)
 
     async def _next(
@@ -387,8 +394,7 @@ class Story:
             due = await self._due_at(service)
             moments += [max(due, at + SOON)] if due else []
             moments += sorted(service.audits)[:1]
-            again = service.again_at(at)
-            moments += [again] if again else []
+            moments += [at + ASIDE_FOR] if service.is_anything_aside else []
         return min(moments, default=None)
 
     async def _due_at(self, service: Service) -> datetime | None:
