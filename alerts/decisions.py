@@ -244,7 +244,7 @@ def _ask_the_unreached(case: _Case) -> Decision:
 def _escalate(case: _Case, reason: DecisionReason) -> Decision:
     """Ask the next step with somebody new; then everybody, for ever, until somebody answers.
 
-    The key worker is also "assigned" and "in the team": asking them alone again would only lose time.
+    The key worker is "assigned" and "in the team" too: asking them alone again only loses time.
     """
     progress = case.alert.progress
     asking = next_asking(case.policy, case.recipients, progress.last_step, but=progress.asked)

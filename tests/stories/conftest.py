@@ -1,4 +1,4 @@
-"""One database for all stories of a session, emptied after each: a story takes a fraction of a second."""
+"""One database for all stories of a session, emptied after each: that takes milliseconds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Moments as a story tells them: "Fri 16:50", "+15 min", "2026-10-25 01:30", "2026-10-25 01:30 UTC".
+"""Moments as a story tells them: "Fri 16:50", "+15 min", "2026-10-25 01:30".
 
-A weekday is the next one that is not before the moment told last; times are those of London, where
-the invented service sits. A time that a clock change repeats is its first; write UTC for the second.
+A weekday is the next one that is not before the moment told last. Times are those of London, where
+the invented service sits; with "UTC" at the end they are plain, for nights when clocks change.
 """
 
 from __future__ import annotations

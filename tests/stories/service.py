@@ -1,4 +1,4 @@
-"""The service of alerts in virtual time: the real statements and decisions, no clock and no waiting.
+"""The service of alerts in virtual time: real statements and decisions, no clock, no waiting.
 
 One turn does what a second of `tidewell alerts` does: folds in answers, takes in events, asks
 policies that are due, sends, audits on the minute. A `Mode` says how rough its life is: whatever a

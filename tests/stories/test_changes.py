@@ -10,9 +10,7 @@ async def test_two_episodes_milliseconds_apart_are_one_alert(story: Story) -> No
     story.at("Mon 10:00").opens().ends(ago="-0.003 s").opens(ago="-0.005 s").expects("key worker")
     story.at("Mon 10:10").closes("key worker")
     ending = await story.until("Tue 10:00")
-    assert sorted(await ending.intake()) == ["back_to_usual", "merged", "raised"] or (
-        "raised" in await ending.intake()
-    )
+    assert (await ending.intake()).count("raised") == 1
     assert await ending.alerts() == ["A illness check_today closed"]
 
 

@@ -94,7 +94,7 @@ async def test_what_is_held_over_a_change_of_clocks_comes_at_nine_by_the_new_tim
 
 
 async def test_what_rises_while_it_is_held_does_not_wait_for_morning(story: Story) -> None:
-    """Complaint 13: quiet hours never hide what has become more urgent, and morning adds no echo."""
+    """Complaint 13: quiet hours never hide a rise, and the morning adds no echo."""
     story.at("Fri 20:00").opens()
     story.at("Sat 03:00").rises("check_now").expects("duty", "check now")
     story.at("Sat 03:10").accepts("duty")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.sending.store import CLAIM_MOST
+from tests.stories.service import Mode
 from tests.stories.story import Story
 
 
@@ -18,17 +20,18 @@ async def test_a_provider_in_trouble_is_tried_again_until_it_takes_the_message(
     await story.until("Mon 10:30")
 
 
-@pytest.mark.parametrize("trouble", ["answers 500", "answers 429", "hangs"])
+@pytest.mark.parametrize(
+    ("trouble", "until"),
+    [("answers 500", "10:04:00"), ("answers 429", "10:04:00"), ("hangs", "10:05:30")],
+)
 async def test_a_provider_that_stays_in_trouble_does_not_hold_up_the_chain(
-    story: Story, trouble: str
+    story: Story, trouble: str, until: str
 ) -> None:
-    """Complaint 12: the chain goes by its own time, whatever the provider does."""
+    """Complaint 12: after a few minutes of trying the next are asked, before the time is over."""
     story.at("Mon 10:00").channel(trouble).opens("check_now")
-    story.at("Mon 10:14:30").channel("works")
-    for who in ("duty", "manager"):
-        story.at("Mon 10:14:30").expects(who, "check now", within="6 min")
-    story.at("Mon 10:22").accepts("manager")
-    ending = await story.until("Mon 10:40")
+    story.at(f"Mon {until}").channel("works").expects("duty", "check now", within="4 min")
+    story.at("Mon 10:11").accepts("duty")
+    ending = await story.until("Mon 10:35")
     assert "no_notification_sent:attempts_used_up" in await ending.log()
 
 
@@ -46,9 +49,8 @@ async def test_an_address_that_does_not_exist_is_given_up_and_the_next_are_asked
     """Complaint 11: unreachable costs seconds, not the whole time of a step."""
     story.at("Mon 10:00").channel("answers 404").opens("check_now")
     story.at("Mon 10:00:30").channel("works")
-    story.at("Mon 10:15:05")
     for who in ("key worker", "duty", "manager"):
-        story.at("Mon 10:15:05").expects(who, "check now", within="2 min")
+        story.at("Mon 10:15").expects(who, "check now", within="2 min")
     story.at("Mon 10:18").accepts("manager")
     ending = await story.until("Mon 10:40")
     assert (await ending.log()).count("no_notification_sent:refused_by_channel") >= 3
@@ -61,7 +63,7 @@ async def test_one_broken_channel_does_not_keep_another_from_telling(story: Stor
     story.at("Mon 10:00").expects("key worker", "check now", channel="second")
     story.at("Mon 10:05").accepts("key worker")
     ending = await story.until("Mon 10:30")
-    assert ending.arrived == ["key worker: check now"]
+    assert set(ending.arrived) == {"key worker: check now"}
 
 
 async def test_a_message_that_was_waiting_is_taken_back_when_somebody_accepts(
@@ -161,18 +163,25 @@ async def test_the_budget_of_one_worker_is_not_used_up_by_another(story: Story) 
     await story.until("Tue 10:00")
 
 
-async def test_the_first_alert_about_a_person_goes_before_a_further_one_about_another(
+async def test_the_first_alert_about_a_person_goes_before_further_ones_about_others(
     story: Story,
 ) -> None:
-    story.key_workers["B"] = "other worker"
-    story.at("Mon 09:00").opens().expects("key worker").after("5 min").closes("key worker")
+    """More wait than are sent at once; the one about somebody new is among the first."""
+    story.set(working_hours=None)
+    known = [f"known {number}" for number in range(CLAIM_MOST + 1)]
+    for about in known:
+        story.key_workers[about] = f"worker of {about}"
+        story.at("Mon 09:00").opens(about=about).expects(f"worker of {about}")
+    for about in known:
+        story.at("Mon 09:05").closes(f"worker of {about}", about=about)
     story.at("Mon 10:00").service(runs=False)
-    story.at("Mon 10:01").opens(cause="sleep")
-    story.at("Mon 10:02").opens(about="B")
-    story.at("Mon 10:10").service(runs=True).expects("key worker").expects("other worker")
-    story.at("Mon 10:20").closes("key worker", cause="sleep").closes("other worker", about="B")
+    for about in known:
+        story.at("Mon 10:01").opens(about=about, cause="sleep")
+    story.key_workers["new"] = "worker of new"
+    story.at("Mon 10:02").opens(about="new")
+    story.at("Mon 10:10").service(runs=True)
+    for about in (*known, "new"):
+        story.at("Mon 10:10").expects(f"worker of {about}")
     ending = await story.until("Mon 11:00")
-    order = list(dict.fromkeys(ending.arrived))
-    if story.mode.name == "IN_ORDER":
-        assert ending.arrived[1:] == ["other worker: check today", "key worker: check today"]
-    assert len(order) == 2
+    later = ending.arrived[len(known) :] if story.mode is Mode.IN_ORDER else ending.arrived
+    assert "worker of new: check today" in later[: CLAIM_MOST + len(later) - len(known) - 1]

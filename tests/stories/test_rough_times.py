@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.stories.service import Mode
 from tests.stories.story import Story
 
 
@@ -52,8 +53,10 @@ async def test_an_event_that_cannot_be_read_does_not_hold_up_the_next(story: Sto
 
 
 async def test_a_clock_an_hour_ahead_makes_the_chain_late_and_loses_nothing(story: Story) -> None:
-    """Complaint 23: raised by a clock that was ahead, the next step is late by as much, and comes."""
+    """Complaint 23: raised by a clock that was ahead, the next step is late by as much."""
     story.set(working_hours=None)
+    # A message that was claimed by that clock and not marked is found by the auditor.
+    story.violations_expected = 1 if story.mode is Mode.RESTARTED else 0
     story.at("Mon 09:59").clock("1 h")
     story.at("Mon 10:00").opens("check_now").expects("key worker", "check now")
     story.at("Mon 10:01").clock("0 s")
