@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.actions import Action, Target, decide_action
@@ -25,6 +25,7 @@ from alerts.reasons import (
     ActionKind,
     AlertEventKind,
     AlertState,
+    DecisionReason,
     EpisodeEventKind,
     IntakeReason,
     Outcome,
@@ -119,26 +120,21 @@ def test_each_step_before_the_end_asks_somebody_who_was_not_asked(
         now = decision.wake_at
 
 
-@given(
-    st.builds(LivedAlert, st.just(Level.CHECK_NOW), moments),
-    policies,
-    st.lists(recipients(), min_size=1, max_size=3),
-    happenings,
-)
+@given(moments, policies, peopled, st.booleans())
 def test_check_now_is_never_left_for_longer_than_the_policy_says(
-    alert: LivedAlert, document: PolicyDocument, people: list[Recipients], happened: list[Happening]
+    at: datetime, document: PolicyDocument, people: Recipients, is_reached: bool
 ) -> None:
-    policy = document.as_policy()
-    longest = max(
-        policy.accept_within[Level.CHECK_NOW],
-        policy.close_within[Level.CHECK_NOW],
-        policy.unreached_retry,
-        policy.overdue_after(Level.CHECK_NOW),
-        timedelta(hours=2),  # how long the walker puts off
-    )
-    for now, decision, _ in live(alert, policy, people, happened):
+    alert, policy, now = LivedAlert(Level.CHECK_NOW, at), document.as_policy(), at
+    accept_within = timedelta(seconds=document.accept_within_s.check_now)
+    longest = accept_within
+    for _ in range(2 * (len(document.chain) + 3) + document.escalations_most):
+        alert.is_reached = is_reached
+        decision = alert.look(people, policy, now)
         assert decision.wake_at is not None
+        if decision.reason is DecisionReason.ESCALATIONS_USED_UP:
+            longest = min(timedelta(seconds=document.overdue_check_s), 4 * accept_within)
         assert decision.wake_at - now <= longest
+        now = decision.wake_at
 
 
 # ---- Accepted, and closed -----------------------------------------------------
@@ -203,6 +199,7 @@ def test_after_closing_nobody_is_told_whatever_happens(
     assert alert.told == told
 
 
+@settings(max_examples=500)
 @given(actions, targets, st.booleans())
 def test_an_answer_never_counts_for_more_than_was_seen_and_never_from_a_stranger(
     action: Action, target: Target, may_act: bool
@@ -221,6 +218,7 @@ def test_an_answer_never_counts_for_more_than_was_seen_and_never_from_a_stranger
 # ---- Put off ------------------------------------------------------------------
 
 
+@settings(max_examples=500)
 @given(actions, targets)
 def test_putting_off_has_a_reason_and_an_end_within_the_limit_of_the_level(
     action: Action, target: Target
