@@ -254,15 +254,17 @@ def _besides_whoever_raised_it(case: _Case) -> Recipients:
 def _passed_over(case: _Case, asking: Asking) -> tuple[Note, ...]:
     """Say why the key worker is not asked first, and that nobody watches out of hours."""
     notes: list[Note] = []
+    is_open = case.policy.is_open(case.now)
+    is_duty_at_night = asking.step is Step.DUTY_LINE and not is_open
     is_passed = Step.KEY_WORKER not in (asking.step, *asking.unreachable)
-    if is_passed and asking.step is not Step.DUTY_LINE:
+    if is_passed and not is_duty_at_night:
         away = case.recipients.is_key_worker_away
         why = DecisionReason.KEY_WORKER_AWAY if away else DecisionReason.NO_KEY_WORKER
         key_worker = case.recipients.key_worker
         if key_worker is not None and key_worker == case.alert.progress.raised_by:
             why = DecisionReason.RAISED_IT_THEMSELVES
         notes.append(Note(AlertEventKind.STEP_SKIPPED, why, detail=Step.KEY_WORKER.value))
-    if asking.step is not Step.DUTY_LINE and not case.policy.is_open(case.now):
+    if asking.step is not Step.DUTY_LINE and not is_open:
         notes.append(Note(AlertEventKind.NOBODY_WATCHING, DecisionReason.NO_DUTY_LINE))
     return (*notes, *_unreachable_steps(asking))
 
@@ -288,9 +290,12 @@ def _ask_the_unreached(case: _Case) -> Decision:
 
 
 def _escalate(case: _Case, reason: DecisionReason) -> Decision:
-    """Ask the next step; after the last one everybody, and for ever, until somebody answers."""
+    """Ask the next step with somebody new; then everybody, for ever, until somebody answers.
+
+    The key worker is "assigned" and "in the team" too: asking them alone again only loses time.
+    """
     progress = case.alert.progress
-    asking = next_asking(case.policy, case.recipients, progress.last_step)
+    asking = next_asking(case.policy, case.recipients, progress.last_step, but=progress.asked)
     if asking is None:
         return _nobody_there(case)
     kind = AlertEventKind.ESCALATED

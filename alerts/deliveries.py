@@ -25,7 +25,7 @@ WEBHOOK: Final = "webhook"
 CONSOLE_ADDRESS: Final = "standard output"
 
 ATTEMPTS_MOST: Final = 8
-"""With the waits below: about eight minutes, a restart of a gateway; then others are told."""
+"""With the waits below: two to four minutes, a restart of a gateway; then others are told."""
 
 RETRY_FIRST: Final = timedelta(seconds=2)
 RETRY_LONGEST: Final = timedelta(minutes=5)

@@ -157,6 +157,7 @@ class DeliveryReason(StrEnum):
     UNKNOWN_CHANNEL = "unknown_channel"
     ALREADY_ACCEPTED = "already_accepted"
     ALREADY_CLOSED = "already_closed"
+    LEVEL_ROSE = "level_rose"
 
 
 class ReceiptReason(StrEnum):

@@ -350,6 +350,14 @@ async def withhold(
     await record(desk, alert_id, kind, reason, staff_id=staff_id, detail=channel)
 
 
+async def take_back(desk: Desk, alert_id: int, reason: DeliveryReason) -> None:
+    """Give up the messages of an alert that have not left, and say why in its history."""
+    parameters = {"alert_id": alert_id, "reason": reason.value}
+    taken_back = await desk.connection.execute(_SQL["withdraw_deliveries"], parameters)
+    for staff_id, channel in await taken_back.fetchall():
+        await withhold(desk, alert_id, reason, staff_id=staff_id, channel=channel)
+
+
 async def tell_portal(desk: Desk, alert_id: int) -> None:
     """Hint at a change; the hint leaves when the transaction commits."""
     await desk.connection.execute(_SQL["tell_portal"], {"alert_id": alert_id})

@@ -144,3 +144,10 @@ FROM alert
 WHERE wake_at <= %(now)s AND state <> 'closed' AND alert_id <> ALL (%(set_aside)s::bigint[])
 ORDER BY wake_at, alert_id
 LIMIT %(most)s;
+
+-- What was still to be sent and is not wanted any more.
+-- name: withdraw_deliveries
+UPDATE delivery
+SET state = 'given_up', last_error = %(reason)s
+WHERE alert_id = %(alert_id)s AND state = 'waiting'
+RETURNING staff_id, channel;

@@ -69,7 +69,7 @@ def postgres(server_folder: Path) -> Iterator[PostgresServer]:
     try:
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE template_tidewell")
-        asyncio.run(migrate(_with_name(server.url, "template_tidewell"), "plain"))
+        asyncio.run(migrate(with_name(server.url, "template_tidewell"), "plain"))
         yield server
     finally:
         server.stop()
@@ -94,7 +94,7 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE template_tidewell").format(sql.Identifier(name))
         )
-        yield _with_name(postgres.url, name)
+        yield with_name(postgres.url, name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -105,7 +105,8 @@ async def owner(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[tupl
         yield connection
 
 
-def _with_name(url: str, name: str) -> str:
+def with_name(url: str, name: str) -> str:
+    """Return the address of another database of the same server."""
     parts = conninfo_to_dict(url)
     return (
         f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"

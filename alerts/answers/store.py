@@ -30,8 +30,8 @@ from alerts.store import (
     queue,
     readable_policy,
     record,
+    take_back,
     tell_portal,
-    withhold,
 )
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import Level
@@ -148,7 +148,7 @@ async def _apply(desk: Desk, alert: AlertRow, row: _Row, kind: AlertEventKind) -
     elif kind is AlertEventKind.CLOSED:
         closing = {**answer, "outcome": row.outcome, "note": row.note}
         await desk.connection.execute(_SQL["close"], closing)
-        await _take_back(desk, alert.alert_id, DeliveryReason.ALREADY_CLOSED)
+        await take_back(desk, alert.alert_id, DeliveryReason.ALREADY_CLOSED)
     elif kind is AlertEventKind.PASSED_ON and row.to_staff_id is not None:
         offer = {"alert_id": alert.alert_id, "to_staff_id": row.to_staff_id}
         await desk.connection.execute(_SQL["offer"], offer)
@@ -168,7 +168,7 @@ async def give_to(
     snooze = {"snoozed_until": snoozed_until, "snooze_reason": snooze_reason}
     owned = {"alert_id": alert_id, "staff_id": staff_id, "at": at, **snooze}
     await desk.connection.execute(_SQL["accept"], owned)
-    await _take_back(desk, alert_id, DeliveryReason.ALREADY_ACCEPTED)
+    await take_back(desk, alert_id, DeliveryReason.ALREADY_ACCEPTED)
     await _set_timer(desk, alert_id)
 
 
@@ -178,13 +178,6 @@ async def _set_timer(desk: Desk, alert_id: int) -> None:
     if owned is None:
         raise AssertionError("an alert vanished while its row was held")
     await advance(desk, owned)
-
-
-async def _take_back(desk: Desk, alert_id: int, reason: DeliveryReason) -> None:
-    parameters = {"alert_id": alert_id, "reason": reason.value}
-    taken_back = await desk.connection.execute(_SQL["withdraw_deliveries"], parameters)
-    for staff_id, channel in await taken_back.fetchall():
-        await withhold(desk, alert_id, reason, staff_id=staff_id, channel=channel)
 
 
 async def _fetch_action(desk: Desk, alert_action_id: int) -> _Row | None:

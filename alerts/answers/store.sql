@@ -54,9 +54,3 @@ UPDATE alert
 SET state = 'closed', closed_by = %(staff_id)s, closed_at = %(at)s, outcome = %(outcome)s,
     note = %(note)s, snoozed_until = NULL, snooze_reason = NULL, offered_to = NULL, wake_at = NULL
 WHERE alert_id = %(alert_id)s AND state <> 'closed';
-
--- name: withdraw_deliveries
-UPDATE delivery
-SET state = 'given_up', last_error = %(reason)s
-WHERE alert_id = %(alert_id)s AND state = 'waiting'
-RETURNING staff_id, channel;

@@ -18,6 +18,7 @@ from alerts.reasons import (
     AlertEventKind,
     AlertState,
     DecisionReason,
+    DeliveryReason,
     EpisodeEventKind,
     IntakeReason,
 )
@@ -30,6 +31,7 @@ from alerts.store import (
     as_alert,
     readable_policy,
     record,
+    take_back,
     tell_portal,
 )
 from alerts.texts import new_public_id
@@ -184,7 +186,10 @@ async def _apply(desk: Desk, event: _Event, alert: AlertRow, reason: IntakeReaso
 
 
 async def _worsen(desk: Desk, event: _Event, alert: AlertRow) -> None:
-    """Raise the level and ask again; whoever accepted it accepted something less urgent."""
+    """Raise the level and ask again; whoever accepted it accepted something less urgent.
+
+    What still waits with the lower level is taken back, or people would hear of one rise twice.
+    """
     raised = await _fetch_alert(
         desk,
         "raise_level",
@@ -205,6 +210,9 @@ async def _worsen(desk: Desk, event: _Event, alert: AlertRow) -> None:
         staff_id=alert.accepted_by,
         detail=f"{alert.level} to {event.level}",
     )
+    if event.closed_at is not None:
+        await _mark_back_to_usual(desk, alert.alert_id, event, event.closed_at)
+    await take_back(desk, alert.alert_id, DeliveryReason.LEVEL_ROSE)
     await advance(desk, raised)
 
 

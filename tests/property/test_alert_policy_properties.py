@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.concerns.deciding import Concern, OpenAlert, decide_concern
 from alerts.decisions import REPEAT_AFTER, AlertFacts, Decision, Note, Reopen, Tell, decide
-from alerts.policy import Policy, PolicyDocument, Step, WorkingHours
+from alerts.policy import (
+    AcceptWithin,
+    CloseWithin,
+    Policy,
+    PolicyDocument,
+    SnoozeMost,
+    Step,
+    WorkingHours,
+)
 from alerts.progress import PastEvent, read_progress
 from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
 from alerts.reasons import (
@@ -42,15 +50,51 @@ OFFICE = {
 }
 CHAIN_STEPS = [step for step in Step if step is not Step.EVERYBODY]
 
+ZONES = ["Europe/London", "UTC", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe"]
+DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+@st.composite
+def calendars(draw: st.DrawFn) -> WorkingHours:
+    """Draw any team's working hours, in any zone, with any holidays."""
+    days = {}
+    for day in draw(st.lists(st.sampled_from(DAYS), min_size=1, unique=True)):
+        opens = draw(st.integers(0, 22))
+        closes = draw(st.integers(opens + 1, 23))
+        days[day] = {"opens": f"{opens:02}:00", "closes": f"{closes:02}:30"}
+    closed = draw(st.lists(st.integers(0, 60), max_size=5))
+    holidays = st.sampled_from([None, "england-and-wales", "scotland", "northern-ireland"])
+    return WorkingHours.model_validate(
+        {
+            "timezone": draw(st.sampled_from(ZONES)),
+            "days": days,
+            "bank_holidays": draw(holidays),
+            "closed_days": [date(2026, 11, 20) + timedelta(days=ahead) for ahead in closed],
+        }
+    )
+
+
 times = st.integers(-20 * 86_400, 60).map(lambda second: NOW + timedelta(seconds=second))
 staff_ids = st.integers(1, 5)
+Spans = TypeVar("Spans", AcceptWithin, CloseWithin, SnoozeMost)
+
+
+def spans(kind: type[Spans]) -> st.SearchStrategy[Spans]:
+    """Draw spans of a minute to a month for each level."""
+    seconds = st.integers(60, 30 * 86_400)
+    return st.builds(kind, check_now=seconds, check_today=seconds, for_review=seconds)
+
+
 policies = st.builds(
     PolicyDocument,
     fresh_within_h=st.integers(1, 100),
     escalations_most=st.integers(1, 5),
     unreached_retry_s=st.integers(60, 7_200),
     chain=st.lists(st.sampled_from(CHAIN_STEPS), min_size=1, max_size=6, unique=True).map(tuple),
-    working_hours=st.sampled_from([None, WorkingHours.model_validate(OFFICE)]),
+    working_hours=st.none() | st.just(WorkingHours.model_validate(OFFICE)) | calendars(),
+    accept_within_s=spans(AcceptWithin),
+    close_within_s=spans(CloseWithin),
+    snooze_most_s=spans(SnoozeMost),
 )
 moments = st.integers(0, 40 * 24 * 60).map(
     lambda minute: datetime(2026, 12, 1, tzinfo=UTC) + timedelta(minutes=minute)

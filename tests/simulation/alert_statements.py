@@ -461,7 +461,7 @@ async def give_up(work: Work, rows: Iterable[Row], reason: str) -> Answer:
     return Answer(given_up)
 
 
-@STATEMENTS.of(answers._SQL, "withdraw_deliveries")
+@STATEMENTS.of(store._SQL, "withdraw_deliveries")
 async def _withdraw_deliveries(work: Work, given: Given) -> Answer:
     rows = work.select("delivery", alert_id=given["alert_id"], state="waiting")
     return await give_up(work, rows, given["reason"])
