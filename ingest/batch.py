@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingest.admit import Admitted, Device, Registry, admit
 from ingest.cursors import Cursor, Gap, advance
@@ -21,12 +21,16 @@ NOT_KEPT: Final = frozenset({Refusal.PAUSED})
 DeviceBoot = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message as it came in."""
+class Arrival(NamedTuple):
+    """A message as it came in; `receipt` is what its broker hears when it is committed.
+
+    A tuple with names: of a frozen dataclass each field costs as much as the whole tuple, and
+    there is one for every frame.
+    """
 
     topic: str
     payload: bytes
+    receipt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,7 +390,7 @@ def installed() -> Iterator[None]:
     try:
         with (
             mock.patch.object(ingest.mqtt, "gmqtt", broker_module),
-            mock.patch.object(ingest.mqtt, "_Client", broker_module.Client),
+            mock.patch.object(ingest.mqtt, "Client", broker_module.Client),
             mock.patch.object(psycopg.AsyncConnection, "connect", _connect),
             mock.patch.object(ingest.service, "DetectorScoring", _make_scoring),
             mock.patch.object(shares, "SHARD_COUNT", SHARDS),
