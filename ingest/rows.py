@@ -249,10 +249,14 @@ def _people(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[
 
 def _values(admitted: Sequence[Admitted]) -> NDArray[np.float32]:
     """Return all values, float32[rows, channels]; NumPy reads None as NaN."""
-    columns = []
-    for name in CHANNEL_NAMES:
+    frames = [one.frame for one in admitted]
+    values = np.full(
+        (sum(one.epochs for one in frames), len(CHANNEL_NAMES)), np.nan, dtype=np.float32
+    )
+    for place, name in enumerate(CHANNEL_NAMES):
         column: list[float | None] = []
-        for one in admitted:
-            column += one.frame.channels.get(name) or [None] * one.frame.epochs
-        columns.append(np.array(column, np.float64).astype(np.float32))
-    return np.stack(columns, axis=1) if columns else np.empty((0, len(CHANNEL_NAMES)), np.float32)
+        if any(name in one.channels for one in frames):
+            for one in frames:
+                column += one.channels.get(name) or [None] * one.epochs
+            values[:, place] = np.array(column, np.float64)
+    return values

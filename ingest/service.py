@@ -13,7 +13,6 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -324,7 +323,7 @@ class _Ingest:
         why = f"a fault of ours: {type(error).__name__}"[:LONGEST_DETAIL]
         content = guilty.content
         refused = Refused(Refusal.COULD_NOT_BE_STORED, why, content.boot, content.seq)
-        self._taken[0] = self._taken[0]._replace(verdict=replace(guilty, content=refused))
+        self._taken[0] = self._taken[0]._replace(verdict=guilty._replace(content=refused))
 
     def _send_acks(self) -> None:
         listener = self._sessions.listener

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import AsyncCursor
@@ -37,8 +37,7 @@ LONGEST_TOPIC: Final = 200
 AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A cursor, how far its boot is scored, and the last frame of the holes that scoring passed."""
 
     cursor: Cursor

@@ -337,19 +337,22 @@ class Worker:
 
         That is all below the first hole that scoring waits for.
         """
-        upto = {key: self._scorable_upto(key, cursor) for key, cursor in made.cursors.items()}
-        parts = [] if rows is None else [rows.take(_scorable(rows, made, upto))]
-        closing = {
-            key: before_upto
-            for key in made.cursors
-            if (before_upto := self._scorable_upto(key, made.before[key])) < upto[key]
-            and before_upto < made.before[key].highest
-        }
-        if closing:
-            parts += await self._held_before(made, closing, upto)
+        parts = [] if rows is None else [rows]
+        if made.has_holes():
+            upto = {key: self._scorable_upto(key, cursor) for key, cursor in made.cursors.items()}
+            if rows is not None:
+                parts = [rows.take(_scorable(rows, made, upto))]
+            closing = {
+                key: before_upto
+                for key, before in made.before.items()
+                if (before_upto := self._scorable_upto(key, before)) < upto[key]
+                and before_upto < before.highest
+            }
+            if closing:
+                parts += await self._held_before(made, closing, upto)
         if not parts:
             return None
-        joined = Rows.joined(parts)
+        joined = Rows.joined(parts) if len(parts) > 1 else parts[0]
         order = np.lexsort((joined.time_ms, joined.seq, joined.boot, joined.device_id))
         return joined.take(order)
 
@@ -364,8 +367,10 @@ class Worker:
         Those of a batch that could not be scored are noted when they are.
         """
         stretches = {}
-        for key, one in kept.items():
-            before = made.before[key]
+        for key, before in made.before.items():
+            if not before.gaps:
+                continue  # all of it was scored as it came
+            one = kept[key]
             first = self._scorable_upto(key, before) + 1
             if first <= before.highest and first <= one.scored_upto:
                 stretches[key] = Gap(first, one.scored_upto)
