@@ -28,6 +28,7 @@ class Arrival(NamedTuple):
     topic: str
     payload: bytes
     receipt: bytes = b""
+    """Empty where it came at QoS 0, which nobody confirms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,6 @@ class Decoded(NamedTuple):
     arrival: Arrival
     address: Address | None
     content: Frame | Refused
-
-    @property
-    def position(self) -> tuple[int, int] | None:
-        """Return boot and seq where they could be read."""
-        boot, seq = self.content.boot, self.content.seq
-        return None if boot is None or seq is None else (boot, seq)
 
 
 def decode_arrival(arrival: Arrival) -> Decoded:

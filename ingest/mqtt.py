@@ -210,8 +210,10 @@ class IngestConnection:
     def _on_message(
         self, _client: object, topic: str, payload: bytes, _qos: int, _more: object
     ) -> None:
-        """Take in what is no frame: only the status is subscribed to at QoS 0."""
-        if self._on_status is not None:
+        """Take in what was published at QoS 0, a status or a frame: there is nothing to confirm."""
+        if not topic.endswith("/status"):
+            self._on_frames([Arrival(topic, payload)])
+        elif self._on_status is not None:
             self._on_status(Arrival(topic, payload))
 
     def _on_subscribe(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
@@ -249,14 +250,13 @@ def _people(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[
 
 def _values(admitted: Sequence[Admitted]) -> NDArray[np.float32]:
     """Return all values, float32[rows, channels]; NumPy reads None as NaN."""
-    frames = [one.frame for one in admitted]
-    values = np.full(
-        (sum(one.epochs for one in frames), len(CHANNEL_NAMES)), np.nan, dtype=np.float32
-    )
+    channels = [one.frame.channels for one in admitted]
+    epochs = [one.frame.epochs for one in admitted]
+    values = np.full((sum(epochs), len(CHANNEL_NAMES)), np.nan, dtype=np.float32)
     for place, name in enumerate(CHANNEL_NAMES):
-        column: list[float | None] = []
-        if any(name in one.channels for one in frames):
-            for one in frames:
-                column += one.channels.get(name) or [None] * one.epochs
-            values[:, place] = np.array(column, np.float64)
+        parts = [of_frame.get(name) for of_frame in channels]
+        if any(parts):
+            if None in parts:
+                parts = [part or [None] * count for part, count in zip(parts, epochs, strict=True)]
+            values[:, place] = np.array(list(chain.from_iterable(parts)), np.float64)  # type: ignore[arg-type] # none is None any more
     return values

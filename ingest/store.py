@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
+import orjson
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
@@ -440,7 +441,7 @@ def means_away(error: Exception) -> bool:
 
 def _array(values: Iterable[int]) -> str:
     """Return an array of integers as PostgreSQL reads it, at a tenth of the cost of adapting it."""
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + orjson.dumps(list(values))[1:-1].decode() + "}"
 
 
 def _note(row: TupleRow, told: SignalKind) -> Signal:

@@ -83,7 +83,7 @@ def publish_at_most_once(topic: str, payload: bytes) -> bytes:
     size = 2 + len(name) + len(payload)
     length = bytearray()
     while size >= _MORE:
-        length.append(size & ~_MORE | _MORE)
+        length.append(size % _MORE | _MORE)
         size >>= 7
     length.append(size)
     return b"".join((_PUBLISH_AT_MOST_ONCE, length, len(name).to_bytes(2, "big"), name, payload))
