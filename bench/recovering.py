@@ -23,9 +23,10 @@ import psycopg
 from bench.measuring import Figures
 from detect import Detector
 from detect.detector import VERSION
+from ingest.committing.store import QUERIES
 from ingest.rows import Rows, copy_bytes
 from ingest.service import DetectorScoring
-from ingest.store import QUERIES, Store
+from ingest.store import Store
 from tidewell.clock import monotonic_s, now_ms, now_utc
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer

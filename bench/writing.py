@@ -13,8 +13,8 @@ import numpy as np
 import psycopg
 
 from bench.measuring import Figures, best_s
+from ingest.committing.store import QUERIES
 from ingest.rows import Rows, copy_bytes
-from ingest.store import QUERIES
 from tidewell.clock import now_ms
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.schema import migrate

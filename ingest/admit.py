@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingest.decode import Address, Frame, Refused
 from ingest.reasons import Refusal
@@ -72,8 +72,7 @@ class Registry:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A frame that will be stored.
 
     `person_of_epoch` holds the person of each epoch, or None where the epoch is not to be kept, or
@@ -94,35 +93,40 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
         >>> admit(frame, Address(0, "band-1"), Registry(), 1_762_000_060_000).reason
         <Refusal.UNKNOWN_DEVICE: 'unknown_device'>
     """
-
-    def refused(reason: Refusal, detail: str) -> Refused:
-        return Refused(reason, detail, frame.boot, frame.seq)
-
     device = registry.devices.get(address.device)
     if device is None:
-        return refused(Refusal.UNKNOWN_DEVICE, f"{address.device} was never enrolled")
+        return _refused(frame, Refusal.UNKNOWN_DEVICE, f"{address.device} was never enrolled")
     if device.revoked:
-        return refused(Refusal.DEVICE_REVOKED, f"{address.device} was revoked")
+        return _refused(frame, Refusal.DEVICE_REVOKED, f"{address.device} was revoked")
     last_ms = frame.start_ms + (frame.epochs - 1) * frame.period_s * 1000
     if last_ms > now_ms + FUTURE_TOLERANCE_MS:
         ahead_s = (last_ms - now_ms) // 1000
-        return refused(Refusal.FROM_THE_FUTURE, f"an epoch starts {ahead_s} s ahead of our clock")
+        detail = f"an epoch starts {ahead_s} s ahead of our clock"
+        return _refused(frame, Refusal.FROM_THE_FUTURE, detail)
     owners = _owners(frame, device.wearings)
+    if len(owners) == 1 and owners[0] is not None:
+        person = registry.people[owners[0]]
+        if person.shard == address.shard and not person.pauses:
+            return Admitted(frame, device.device_id, owners, 0)  # nearly every frame
     people = {owner for owner in owners if owner is not None}
     if not people:
-        return refused(Refusal.NOT_ASSIGNED, f"{address.device} belonged to nobody at that time")
+        detail = f"{address.device} belonged to nobody at that time"
+        return _refused(frame, Refusal.NOT_ASSIGNED, detail)
     if any(registry.people[one].shard != address.shard for one in people):
-        return refused(
-            Refusal.WRONG_SHARD, f"shard {address.shard} is not that of the device's person"
-        )
+        detail = f"shard {address.shard} is not that of the device's person"
+        return _refused(frame, Refusal.WRONG_SHARD, detail)
     if not any(registry.people[one].pauses for one in people):
         return Admitted(frame, device.device_id, owners, 0)
     every = owners * frame.epochs if len(owners) == 1 else owners
     kept = _without_pauses(frame, every, registry)
     if all(owner is None for owner in kept):
-        return refused(Refusal.PAUSED, "all of its readings lie in a pause")
+        return _refused(frame, Refusal.PAUSED, "all of its readings lie in a pause")
     paused = sum(owner is not None for owner in every) - sum(owner is not None for owner in kept)
     return Admitted(frame, device.device_id, kept if paused else owners, paused)
+
+
+def _refused(frame: Frame, reason: Refusal, detail: str) -> Refused:
+    return Refused(reason, detail, frame.boot, frame.seq)
 
 
 def silence_counts_from(registry: Registry, now_ms: int) -> dict[int, int]:
@@ -151,6 +155,8 @@ def _owners(frame: Frame, wearings: tuple[Wearing, ...]) -> tuple[int | None, ..
     """Return whose each epoch is, or one person for all of them where one wearing covers them."""
     step_ms = frame.period_s * 1000
     first_ms, last_ms = frame.start_ms, frame.start_ms + (frame.epochs - 1) * step_ms
+    if wearings and wearings[-1].start_ms <= first_ms and last_ms < wearings[-1].end_ms:
+        return (wearings[-1].person_id,)  # nearly every frame: who wears it still
     place = bisect_right(wearings, first_ms, key=lambda wearing: wearing.start_ms) - 1
     if place >= 0 and last_ms < wearings[place].end_ms:
         return (wearings[place].person_id,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingest.admit import Admitted, Device, Registry, admit
 from ingest.cursors import Cursor, Gap, advance
@@ -19,14 +19,16 @@ NOT_KEPT: Final = frozenset({Refusal.PAUSED})
 """Refusals whose payload is not kept: the young person asked that it be dropped."""
 
 DeviceBoot = tuple[int, int]
+_NEVER_SEEN: Final = Cursor()
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message as it came in."""
+class Arrival(NamedTuple):
+    """A message as it came in; `receipt` is what its broker hears when it is committed."""
 
     topic: str
     payload: bytes
+    receipt: bytes = b""
+    """Empty where it came at QoS 0, which nobody confirms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Tally:
     committed: int = 0
     dead_lettered: int = 0
     repeated: int = 0
-    lost: list[Gap] = field(default_factory=list)
+    lost: tuple[Gap, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,20 +79,17 @@ class Plan:
     tallies: dict[DeviceBoot, Tally] = field(default_factory=dict)
     told: dict[DeviceBoot, Address] = field(default_factory=dict)
 
+    def has_holes(self) -> bool:
+        """Return whether frames are or were missing in any of its boots."""
+        return any(one.gaps for one in (*self.before.values(), *self.cursors.values()))
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+
+class Decoded(NamedTuple):
     """A message after decoding; `address` is None where the topic has another shape."""
 
     arrival: Arrival
     address: Address | None
     content: Frame | Refused
-
-    @property
-    def position(self) -> tuple[int, int] | None:
-        """Return boot and seq where they could be read."""
-        boot, seq = self.content.boot, self.content.seq
-        return None if boot is None or seq is None else (boot, seq)
 
 
 def decode_arrival(arrival: Arrival) -> Decoded:
@@ -136,15 +135,16 @@ def _plan_one(
     else:
         assert isinstance(content, Refused)
         verdict = content
-    position = message.position
-    if address is None or device is None or position is None:
+    boot, seq = content.boot, content.seq
+    if address is None or device is None or boot is None or seq is None:
         # Who is unknown has no cursor and gets no ack: anybody could make up a name.
         if isinstance(verdict, Refused):
             made.dead_letters.append(_dead_letter(message, device, verdict, registry))
         return
-    if not _move(made, (device.device_id, position[0]), position[1], address, content, cursors):
+    key = (device.device_id, boot)
+    if not _move(made, key, seq, address, content, cursors):
         return
-    tally = made.tallies[device.device_id, position[0]]
+    tally = made.tallies[key]
     if isinstance(verdict, Refused):
         tally.dead_lettered += 1
         made.dead_letters.append(_dead_letter(message, device, verdict, registry))
@@ -154,7 +154,7 @@ def _plan_one(
     made.arrival_of.append(place)
     if verdict.paused_epochs:
         detail = f"{verdict.paused_epochs} of {verdict.frame.epochs} readings lie in a pause"
-        letter = _dead_letter(message, device, Refused(Refusal.PAUSED, detail, *position), registry)
+        letter = _dead_letter(message, device, Refused(Refusal.PAUSED, detail, boot, seq), registry)
         made.dead_letters.append(replace(letter, whole_frame=False))
 
 
@@ -167,17 +167,18 @@ def _move(
     cursors: Mapping[DeviceBoot, Cursor],
 ) -> bool:
     """Move the cursor of a boot and return whether its frame is new."""
-    before = made.cursors.get(key) or cursors.get(key) or Cursor()
+    before = made.cursors.get(key)
+    if before is None:
+        before = made.before[key] = cursors.get(key) or _NEVER_SEEN
+        made.tallies[key] = Tally()
     oldest = content.oldest if isinstance(content, Frame) else None
-    step = advance(before, seq, oldest)
-    made.before.setdefault(key, cursors.get(key) or Cursor())
-    made.cursors[key] = step.cursor
+    progress, made.cursors[key], lost = advance(before, seq, oldest)
     made.told[key] = address
-    tally = made.tallies.setdefault(key, Tally())
-    tally.lost += step.lost
-    if step.progress is Progress.REPEATED:
-        tally.repeated += 1
-    return step.progress is Progress.NEW
+    if progress is Progress.NEW and not lost:
+        return True  # nearly every frame
+    made.tallies[key].lost += lost
+    made.tallies[key].repeated += progress is Progress.REPEATED
+    return progress is Progress.NEW
 
 
 def _dead_letter(

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingest.reasons import Progress
 
@@ -31,8 +31,7 @@ class Gap:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """The progress of one boot of a device.
 
     `gaps` are in order and lie between upto and highest.
@@ -59,8 +58,7 @@ class Cursor:
         return [[gap.first, gap.last] for gap in self.gaps[:MOST_RANGES_TOLD]]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one frame did to a cursor; `lost` are frames that the device says are gone."""
 
     progress: Progress
@@ -92,7 +90,7 @@ def advance(cursor: Cursor, seq: int, oldest: int | None) -> Step:
     if len(gaps) > MOST_GAPS:
         return Step(Progress.TOO_MANY_GAPS, cursor)
     upto = gaps[0].first - 1 if gaps else highest
-    return Step(progress, replace(cursor, upto=upto, highest=highest, gaps=gaps), lost)
+    return Step(progress, Cursor(upto, highest, gaps), lost)
 
 
 def gap_record(

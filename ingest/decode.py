@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
@@ -22,6 +23,8 @@ MOST_EPOCHS: Final = 1_440
 """A day of minutes."""
 LONGEST_DETAIL: Final = 200
 """Characters of a refusal's detail: enough to find the fault, too few to carry the data."""
+MOST_TOPICS: Final = 32_768
+"""Topics whose parts are remembered: those of three times the devices of a large site, 10 MB."""
 EARLIEST_MS: Final = 1_420_070_400_000
 """2015-01-01: an earlier time comes from a clock that was never set."""
 
@@ -36,17 +39,19 @@ HIGHEST_SEQ: Final = 2**53 - 1
 Values = list[float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where a frame came from, by its topic."""
 
     shard: int
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame as its device meant it; channels that it does not carry are absent."""
+class Frame(NamedTuple):
+    """A frame as its device meant it; channels that it does not carry are absent.
+
+    A tuple with names, like all of which there is one for each frame: it is made in a third of the
+    time of a frozen dataclass.
+    """
 
     boot: int
     seq: int
@@ -110,6 +115,7 @@ _REASON_OF_ERROR: Final[dict[str, Refusal]] = {
 }
 
 
+@lru_cache(maxsize=MOST_TOPICS)
 def parse_topic(topic: str) -> Address | None:
     """Return shard and device of a frame's topic, or None for a topic of another shape.
 
@@ -168,7 +174,7 @@ def _too_many_counts(channels: dict[str, Values], period_s: int) -> str:
     for channel in _COUNTED:
         if values := channels.get(channel.name):
             most = channel.high * max(1.0, period_s / 60)
-            if max((value for value in values if value is not None), default=0.0) > most:
+            if max([value for value in values if value is not None], default=0.0) > most:
                 return f"{channel.name}: too many in {period_s} s; the most is {most:g}"
     return ""
 

@@ -1,7 +1,7 @@
 """The service's end of MQTT: frames in, acks out, one client object for each connection.
 
-Promises: a publish is confirmed to the broker (PUBACK) only when the handler returns, and the
-handler waits for the commit. Never reconnects the same client object: a confirmation of an old
+Promises: a publish is confirmed to the broker (PUBACK) only when whoever took it in says so, and
+that is after the commit. Never reconnects the same client object: a confirmation of an old
 connection must not reach a new one, and gmqtt's own reconnect lets forgotten clients steal the
 session from each other.
 """
@@ -12,17 +12,18 @@ import asyncio
 import itertools
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import gmqtt
-import orjson
 from gmqtt.mqtt.constants import MQTTv311
 
 from ingest.batch import Arrival
+from ingest.receiving.mqtt import Client
+from ingest.waiting import WayBack
 from tidewell.broker_access import client_context
 from tidewell.clock import monotonic_s
 from tidewell.errors import ServerUnavailableError, SettingsError
@@ -45,15 +46,11 @@ STATUSES: Final = "tidewell/v1/+/+/status"
 """Retained, so that each connection hears the latest word of every device; it is not confirmed."""
 
 
-class AbandonedError(Exception):
-    """A frame will not be committed on this connection; the broker hands it out again."""
-
-
 class NotGrantedError(ServerUnavailableError):
     """The broker let us in and did not grant what we want to hear."""
 
 
-Handler = Callable[[Arrival], Awaitable[None]]
+Handler = Callable[[Sequence[Arrival], WayBack], None]
 StatusHandler = Callable[[Arrival], None]
 _CONNECTION_NUMBERS: Final = itertools.count(1)
 
@@ -96,48 +93,6 @@ def parse_broker_url(url: str, authority: Path | None = None) -> BrokerAddress:
     )
 
 
-class _Corked:
-    """A transport that sends at the end of a turn of the loop what was written during it.
-
-    A batch confirms thousands of frames at once; one system call for each of them would cost more
-    than to store it.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Keep for the end of this turn."""
-        if not self._parts:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._parts.append(data)
-
-    def is_closing(self) -> bool:
-        """Return whether nothing can be sent any more."""
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        """Send what is kept, then close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        parts, self._parts = self._parts, []
-        if parts and not self._transport.is_closing():
-            self._transport.write(b"".join(parts))
-
-
-class _Client(gmqtt.Client):  # type: ignore[misc] # gmqtt has no types
-    """gmqtt's client on a corked transport."""
-
-    async def _create_connection(self, *where: Any, **how: Any) -> Any:  # noqa: ANN401 -- gmqtt's own
-        connection = await super()._create_connection(*where, **how)
-        corked = _Corked(connection._transport)  # noqa: SLF001 -- gmqtt has no way to do it; a test sees it stay
-        connection._transport = connection._protocol._transport = corked  # noqa: SLF001
-        return connection
-
-
 class IngestConnection:
     """One connection of ingest to the broker, from connect to loss."""
 
@@ -155,10 +110,9 @@ class IngestConnection:
         self._lost = asyncio.Event()
         self._answered = asyncio.Event()
         self._granted = True
-        self._client = _Client(
-            client_id, clean_session=not keeps_session, optimistic_acknowledgement=False
-        )
+        self._client = Client(client_id, clean_session=not keeps_session)
         self._client.set_config({"reconnect_retries": NEVER_RECONNECT})
+        self._client.on_frames = self._on_frames
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
@@ -222,10 +176,23 @@ class IngestConnection:
         """Wait until the connection is gone."""
         await self._lost.wait()
 
-    def tell(self, topic: str, body: dict[str, object]) -> None:
-        """Publish an ack; QoS 0, because the next one says at least as much."""
+    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Publish acks; QoS 0, because the next one of a device says at least as much."""
         if not self._lost.is_set():
-            self._client.publish(topic, orjson.dumps(body), qos=0)
+            self._client.tell(messages)
+
+    def confirm(self, receipts: Sequence[bytes]) -> None:
+        """Confirm frames to the broker, unless the connection is gone: then they come again."""
+        if not self._lost.is_set():
+            self._client.confirm(receipts)
+
+    def hold(self, *, on: bool) -> None:
+        """Read nothing more from the broker until told otherwise."""
+        self._client.hold(on=on)
+
+    def abandon(self) -> None:
+        """Confirm nothing more and be lost: the broker hands out again what was not confirmed."""
+        self._lost.set()
 
     async def close(self) -> None:
         """Leave; what was not confirmed comes again on the next connection."""
@@ -236,26 +203,18 @@ class IngestConnection:
         except (OSError, TimeoutError, AttributeError):
             return  # never connected, or gone already: there is nothing to leave
 
-    async def _on_message(
-        self,
-        _client: object,
-        topic: str,
-        payload: bytes,
-        _qos: int,
-        _more: Any,  # noqa: ANN401 -- gmqtt's callback
-    ) -> int:
-        arrival = Arrival(topic, bytes(payload))
-        if topic.endswith("/status"):
-            if self._on_status is not None:
-                self._on_status(arrival)
-            return ACCEPTED
-        try:
-            await self._handler(arrival)
-        except AbandonedError:
-            await (
-                self.close()
-            )  # gmqtt confirms whatever happens; on a closed connection nobody hears it
-        return ACCEPTED
+    def _on_frames(self, arrivals: Sequence[Arrival]) -> None:
+        if not self._lost.is_set():
+            self._handler(arrivals, self)
+
+    def _on_message(
+        self, _client: object, topic: str, payload: bytes, _qos: int, _more: object
+    ) -> None:
+        """Take in what was published at QoS 0, a status or a frame: there is nothing to confirm."""
+        if not topic.endswith("/status"):
+            self._on_frames([Arrival(topic, payload)])
+        elif self._on_status is not None:
+            self._on_status(Arrival(topic, payload))
 
     def _on_subscribe(
         self, _client: object, request: int, granted: Sequence[int], _more: object
@@ -304,10 +263,10 @@ class Listener:
         """Return whether an ack could be sent now."""
         return self._connection is not None
 
-    def tell(self, topic: str, body: dict[str, object]) -> None:
-        """Publish an ack, or drop it where there is no connection: the device asks again."""
+    def tell(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Publish acks, or drop them where there is no connection: the devices ask again."""
         if self._connection is not None:
-            self._connection.tell(topic, body)
+            self._connection.tell(messages)
 
     def hear(self, shards: Sequence[int]) -> None:
         """Hear the frames of just these shards as soon as there is a connection.
@@ -381,10 +340,18 @@ class Listener:
         finally:
             lost.cancel()
 
-    async def _hand_over(self, arrival: Arrival) -> None:
-        """Pass a frame on, unless it is for another worker's shard."""
-        if self._of_others.isdisjoint(arrival.topic.split("/", 3)[2:3]):
-            await self._handler(arrival)
+    def _hand_over(self, arrivals: Sequence[Arrival], way_back: WayBack) -> None:
+        """Pass frames on, except those for another worker's shard."""
+        if self._of_others:
+            ours = [one for one in arrivals if self._is_ours(one)]
+            if len(ours) < len(arrivals):
+                way_back.confirm([one.receipt for one in arrivals if not self._is_ours(one)])
+            arrivals = ours
+        if arrivals:
+            self._handler(arrivals, way_back)
+
+    def _is_ours(self, arrival: Arrival) -> bool:
+        return self._of_others.isdisjoint(arrival.topic.split("/", 3)[2:3])
 
     def _topics(self, shards: Sequence[int]) -> tuple[list[str], list[str]]:
         """Return what to subscribe to, and what an earlier session may have left behind."""
@@ -409,9 +376,9 @@ async def end_session(address: BrokerAddress, client_id: str) -> None:
     await connection.close()
 
 
-async def _hear_nothing(arrival: Arrival) -> None:
-    del arrival
-    raise AbandonedError
+def _hear_nothing(arrivals: Sequence[Arrival], way_back: WayBack) -> None:
+    """Take nothing in, and leave it unconfirmed."""
+    del arrivals, way_back
 
 
 def _each(shards: Iterable[int]) -> list[str]:

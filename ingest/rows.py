@@ -1,7 +1,8 @@
 """Readings as columns, and as PostgreSQL's binary COPY, without a loop over rows.
 
-The binary format gives every field its length; a missing value is sent as NaN, so that all rows
-have one length and one NumPy structured array is the whole COPY. The INSERT turns NaN into NULL.
+The binary format gives every field its length. Where a missing value is sent as NaN, all rows have
+one length and one NumPy structured array is the whole COPY; an INSERT turns NaN into NULL. Where it
+is sent as NULL, the bytes of absent values are left out of that array.
 
 Source: PostgreSQL documentation, COPY, "Binary Format".
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
@@ -35,12 +38,24 @@ _FIELDS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-def _row_of(fields: Sequence[tuple[str, str]]) -> np.dtype[Any]:
-    """Return the type of a row of a binary COPY without NULL: each field follows its length."""
-    parts = [part for name, kind in fields for part in ((f"{name}_bytes", ">i4"), (name, kind))]
+@lru_cache(maxsize=1_024)
+def _row_of(
+    fields: tuple[tuple[str, str], ...], absent: frozenset[str] = frozenset()
+) -> np.dtype[Any]:
+    """Return the type of a row of a binary COPY: each field follows its length.
+
+    Those that are `absent` have a length and nothing else: NULL.
+    """
+    parts = [
+        part
+        for name, kind in fields
+        for part in ((f"{name}_bytes", ">i4"), (name, kind))[: 1 if name in absent else 2]
+    ]
     return np.dtype([("fields", ">i2"), *parts])
 
 
+_NULL: Final = -1
+"""The length of a NULL."""
 _COPY_ROW: Final = _row_of(_FIELDS)
 _SCORED_FIELDS: Final = (*_FIELDS, ("scored_at", ">i8"))
 _SCORED_ROW: Final = _row_of(_SCORED_FIELDS)
@@ -111,18 +126,47 @@ def copy_bytes(rows: Rows, scored_ms: NDArray[np.int64] | None = None) -> bytes:
     """
     fields = _FIELDS if scored_ms is None else _SCORED_FIELDS
     table = np.empty(len(rows), _COPY_ROW if scored_ms is None else _SCORED_ROW)
-    table["fields"] = len(fields)
     if scored_ms is not None:
         table["scored_at"] = (scored_ms - POSTGRES_EPOCH_MS) * 1000
+    _fill(table, rows, fields, frozenset())
+    return COPY_HEADER + table.tobytes() + COPY_TRAILER
+
+
+def copy_bytes_with_nulls(rows: Rows) -> bytes:
+    """Return the rows as the content of such a COPY, with NULL for NaN."""
+    missing = np.isnan(rows.values)
+    absent = frozenset(name for place, name in enumerate(CHANNEL_NAMES) if missing[:, place].all())
+    table = np.empty(len(rows), _row_of(_FIELDS, absent))
+    _fill(table, rows, _FIELDS, absent)
+    row = table.dtype
+    kept = None
+    for place, name in enumerate(CHANNEL_NAMES):
+        if name in absent or not missing[:, place].any():
+            continue
+        if kept is None:
+            kept = np.ones((len(rows), row.itemsize), np.bool_)
+        at, size = row.fields[name][1], row.fields[name][0].itemsize
+        table[f"{name}_bytes"][missing[:, place]] = _NULL
+        kept[missing[:, place], at : at + size] = False
+    if kept is None:
+        return COPY_HEADER + table.tobytes() + COPY_TRAILER
+    whole = table.view(np.uint8).reshape(len(rows), row.itemsize)
+    return COPY_HEADER + whole[kept].tobytes() + COPY_TRAILER
+
+
+def _fill(
+    table: NDArray[Any], rows: Rows, fields: Sequence[tuple[str, str]], absent: frozenset[str]
+) -> None:
+    table["fields"] = len(fields)
     for name, kind in fields:
-        table[f"{name}_bytes"] = np.dtype(kind).itemsize
+        table[f"{name}_bytes"] = _NULL if name in absent else np.dtype(kind).itemsize
     for name in ("person_id", "device_id", "period_s", "boot", "seq"):
         table[name] = getattr(rows, name)
     table["time"] = (rows.time_ms - POSTGRES_EPOCH_MS) * 1000
     table["received_at"] = (rows.received_ms - POSTGRES_EPOCH_MS) * 1000
     for place, name in enumerate(CHANNEL_NAMES):
-        table[name] = rows.values[:, place]
-    return COPY_HEADER + table.tobytes() + COPY_TRAILER
+        if name not in absent:
+            table[name] = rows.values[:, place]
 
 
 def parse_copy(data: bytes) -> Rows:
@@ -206,10 +250,13 @@ def _people(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[
 
 def _values(admitted: Sequence[Admitted]) -> NDArray[np.float32]:
     """Return all values, float32[rows, channels]; NumPy reads None as NaN."""
-    columns = []
-    for name in CHANNEL_NAMES:
-        column: list[float | None] = []
-        for one in admitted:
-            column += one.frame.channels.get(name) or [None] * one.frame.epochs
-        columns.append(np.array(column, np.float64).astype(np.float32))
-    return np.stack(columns, axis=1) if columns else np.empty((0, len(CHANNEL_NAMES)), np.float32)
+    channels = [one.frame.channels for one in admitted]
+    epochs = [one.frame.epochs for one in admitted]
+    values = np.full((sum(epochs), len(CHANNEL_NAMES)), np.nan, dtype=np.float32)
+    for place, name in enumerate(CHANNEL_NAMES):
+        parts = [of_frame.get(name) for of_frame in channels]
+        if any(parts):
+            if None in parts:
+                parts = [part or [None] * count for part, count in zip(parts, epochs, strict=True)]
+            values[:, place] = np.array(list(chain.from_iterable(parts)), np.float64)  # type: ignore[arg-type] # none is None any more
+    return values

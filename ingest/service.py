@@ -13,11 +13,11 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
 import numpy as np
+import orjson
 import psycopg
 
 from detect import Detector, EpisodeChange, EpisodeKind, Findings, ReadingBatch, day_records
@@ -28,7 +28,7 @@ from detect.policy import DEFAULT_BUDGETS, Policy
 from detect.quality import REASONS
 from detect.words import Direction, NoteKind
 from ingest.acks import AckBook
-from ingest.batch import Arrival, Decoded
+from ingest.batch import Decoded
 from ingest.committing.counts import Counts
 from ingest.committing.scoring import (
     EpisodeRow,
@@ -40,22 +40,16 @@ from ingest.committing.scoring import (
 )
 from ingest.committing.service import Worker
 from ingest.decode import LONGEST_DETAIL, Refused
-from ingest.flood import FloodGate
 from ingest.leasing.service import Sessions, Shift
 from ingest.measuring.service import HourlyCounts, commit_timings, measures_of
-from ingest.mqtt import (
-    RETRY_FIRST_S,
-    RETRY_MOST_S,
-    AbandonedError,
-    BrokerAddress,
-    parse_broker_url,
-)
-from ingest.reasons import Passage, Refusal
+from ingest.mqtt import RETRY_FIRST_S, RETRY_MOST_S, BrokerAddress, parse_broker_url
+from ingest.reasons import Refusal
+from ingest.receiving.service import Inbox
 from ingest.repairing.service import repairs_beside
 from ingest.rows import Rows
 from ingest.silence.service import SilenceWatch
 from ingest.store import Store, means_away
-from ingest.waiting import MOST_EPOCHS_AT_ONCE, Waiting, epochs_of, within_limits
+from ingest.waiting import MOST_EPOCHS_AT_ONCE, Waiting, confirm_all, epochs_of, within_limits
 from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.detection_policy import policy_in_use
@@ -65,8 +59,8 @@ from tidewell.logs import get_logger
 from tidewell.metrics import Board, Measure
 from tidewell.settings import Settings
 
-MOST_WAITING: Final = 16_384
-"""Frames in memory: twice what the embedded broker sends unconfirmed; at 16 KiB each, 256 MiB."""
+LONGEST_WAIT_S: Final = 0.2
+"""For the first frame of a batch, before leases and ticks have their turn."""
 AHEAD_AT_ONCE: Final = 32
 """A third of a millisecond: the answer of the database waits no longer than that."""
 HEARD_WITHOUT_DATABASE_S: Final = 5.0
@@ -135,13 +129,12 @@ class _Ingest:
         self._owner = owner
         self._on_ready = on_ready
         self._log = get_logger()
-        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MOST_WAITING)
+        self._inbox = Inbox()
         self._taken: list[Waiting] = []
         self._silences = SilenceWatch(settings.silence_after_s, explain_never_heard, VERSION)
-        self._sessions = Sessions(broker, client_id, self._take_in, self._silences.hear)
+        self._sessions = Sessions(broker, client_id, self._inbox.take_in, self._silences.hear)
         self._failing_since_s: float | None = None
         self._acks = AckBook()
-        self._flood = FloodGate()
         self._one_by_one = False
         self._most_at_once = settings.batch_frames
         self.board = Board()
@@ -175,7 +168,7 @@ class _Ingest:
 
     def measures(self) -> list[Measure]:
         """Return what a monitoring system may read."""
-        waiting = self._waiting.qsize() + len(self._taken)
+        waiting = len(self._inbox) + len(self._taken)
         shift = self._shift
         held = len(shift.held) if shift else 0
         silences = self._silences.measures()
@@ -238,21 +231,6 @@ class _Ingest:
         self._one_by_one = True
         self._log.error("the detector failed; taking people one by one", why=str(error))
 
-    async def _take_in(self, arrival: Arrival) -> None:
-        """Hand a message to the worker and wait until it is committed."""
-        verdict = self._flood.passage(
-            arrival.topic, arrival.payload, monotonic_s(), waiting=self._waiting.qsize()
-        )
-        if verdict is Passage.TOO_FAST:
-            return  # the broker forgets it; the device is told nothing and sends it again later
-        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = Waiting(arrival, committed)
-        if self._waiting.full():
-            await self._waiting.put(waiting)
-        else:
-            self._waiting.put_nowait(waiting)
-        await committed
-
     async def _serve(self, worker: Worker, shift: Shift) -> bool:
         """Commit batches until told to stop (True) or the worker must be replaced (False)."""
         try:
@@ -280,24 +258,18 @@ class _Ingest:
                 await self._silences.look(shift, worker.registry, self.counts)
                 await worker.save_due_snapshot(await worker.next_moment())
                 tick_at_s = monotonic_s() + TICK_S
-                self._hourly.say(self.counts, self._flood.turned_away)
+                self._hourly.say(self.counts, self._inbox.turned_away)
             self._send_acks()
 
     async def _gather(self) -> bool:
         """Fill a batch: up to its size, or until its first frame has waited long enough."""
-        if not self._taken:
-            try:
-                async with asyncio.timeout(0.2):
-                    self._taken.append(await self._waiting.get())
-            except TimeoutError:
-                return False
+        if not self._taken and not await self._inbox.wait(LONGEST_WAIT_S):
+            return False
         until_s = monotonic_s() + self._settings.batch_wait_ms / 1000
-        while len(self._taken) < self._settings.batch_frames:
-            if not self._waiting.empty():
-                self._taken.append(self._waiting.get_nowait())
-                continue
+        while (room := self._settings.batch_frames - len(self._taken)) > 0:
+            self._taken += self._inbox.take(room)
             left_s = until_s - monotonic_s()
-            if left_s <= 0:
+            if len(self._taken) >= self._settings.batch_frames or left_s <= 0:
                 break
             await asyncio.sleep(min(left_s, 0.005))
         return True
@@ -320,9 +292,7 @@ class _Ingest:
         crashpoint(CrashPoint.AFTER_COMMIT_BEFORE_CONFIRM)
         self._commit_s.note(monotonic_s() - started_s)
         self._most_at_once = min(self._settings.batch_frames, 2 * self._most_at_once)
-        for one in batch:
-            if not one.committed.done():
-                one.committed.set_result(None)
+        confirm_all(batch)
         self._taken = self._taken[len(batch) :]
         for key, address in made.told.items():
             self._acks.note(address, key[1], made.cursors[key])
@@ -333,12 +303,11 @@ class _Ingest:
         """Decode what comes next while the database is busy, a little at a time."""
         epochs = 0
         while len(self._taken) < 2 * self._settings.batch_frames and epochs < MOST_EPOCHS_AT_ONCE:
-            for _ in range(min(AHEAD_AT_ONCE, self._waiting.qsize())):
-                one = self._waiting.get_nowait()
+            for one in self._inbox.take(AHEAD_AT_ONCE):
                 decoded = one.decoded()
                 epochs += epochs_of(decoded)
-                self._taken.append(Waiting(one.arrival, one.committed, decoded))
-            if self._waiting.empty():
+                self._taken.append(Waiting(one.arrival, one.way_back, decoded))
+            if not self._inbox:
                 return
             await asyncio.sleep(0)
 
@@ -351,24 +320,24 @@ class _Ingest:
         why = f"a fault of ours: {type(error).__name__}"[:LONGEST_DETAIL]
         content = guilty.content
         refused = Refused(Refusal.COULD_NOT_BE_STORED, why, content.boot, content.seq)
-        self._taken[0] = replace(self._taken[0], verdict=replace(guilty, content=refused))
+        self._taken[0] = self._taken[0]._replace(verdict=guilty._replace(content=refused))
 
     def _send_acks(self) -> None:
         listener = self._sessions.listener
         shift = self._shift
         if shift is None or listener is None or not listener.is_connected:
             return
-        behind = self._waiting.qsize() >= self._settings.batch_frames
-        for ack in self._acks.due(monotonic_s(), behind=behind):
-            listener.tell(ack.topic, ack.body(shift.time_ms()))
+        behind = len(self._inbox) >= self._settings.batch_frames
+        due = self._acks.due(monotonic_s(), behind=behind)
+        now_ms = shift.time_ms()
+        listener.tell([(ack.topic, orjson.dumps(ack.body(now_ms))) for ack in due])
 
     def _abandon(self) -> None:
         """Drop what waits: it was never confirmed, so it comes again."""
-        while not self._waiting.empty():
-            self._taken.append(self._waiting.get_nowait())
-        for one in self._taken:
-            if not one.committed.done():
-                one.committed.set_exception(AbandonedError())
+        for way_back in {
+            one.way_back for one in [*self._taken, *self._inbox.take(len(self._inbox))]
+        }:
+            way_back.abandon()
         self._taken = []
 
 

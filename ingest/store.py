@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
+import orjson
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
@@ -22,11 +23,11 @@ from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
 from ingest.batch import DeadLetter, DeviceBoot, Tally
 from ingest.committing.scoring import EpisodeRow, PlanLimit
 from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
+from ingest.committing.store import ReadingWriter, Stored
 from ingest.cursors import Cursor, Gap, gap_record
 from ingest.leasing.store import Leases
 from ingest.reasons import SignalKind, SignalVerdict
-from ingest.rows import Rows, copy_bytes, parse_copy, split_known
-from tidewell.crashpoints import CrashPoint, crashpoint
+from ingest.rows import Rows, parse_copy
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.local_time import utc_moment
 from tidewell.vocabulary import Level
@@ -37,8 +38,7 @@ LONGEST_TOPIC: Final = 200
 AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A cursor, how far its boot is scored, and the last frame of the holes that scoring passed."""
 
     cursor: Cursor
@@ -72,6 +72,7 @@ class Store:
     def __init__(self, url: str, connection: Connection, owner: str, lease_s: int) -> None:
         self.url = url
         self._connection = connection
+        self._readings = ReadingWriter()
         self.leases = Leases(connection, owner, lease_s)
 
     @classmethod
@@ -84,8 +85,9 @@ class Store:
         connection = await connect(url, Role.INGEST, "tidewell ingest", autocommit=True)
         # A worker that freezes within a transaction would hold its shards' rows beyond its lease.
         await connection.execute(QUERIES["give_up_when_idle"], {"most": f"{lease_s}s"})
-        await connection.execute(QUERIES["create_staging"])
-        return cls(url, connection, owner, lease_s)
+        store = cls(url, connection, owner, lease_s)
+        await store._readings.prepare(connection)
+        return store
 
     async def close(self) -> None:
         """Close the connection; leases run out by themselves."""
@@ -114,7 +116,7 @@ class Store:
         assert self.epochs  # a worker without shards has nothing to write, and nothing fences it
         async with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
             await self.leases.renew(cursor, now)
-            yield Transaction(cursor, now)
+            yield Transaction(cursor, now, self._readings)
 
     async def registry_version(self) -> int:
         """Return a number that grows with every change of what `registry` returns."""
@@ -252,9 +254,12 @@ class Store:
 class Transaction:
     """What one transaction writes; it commits as a whole or not at all."""
 
-    def __init__(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
+    def __init__(
+        self, cursor: AsyncCursor[TupleRow], now: datetime, readings: ReadingWriter
+    ) -> None:
         self.cursor = self._cursor = cursor
         self._now = now
+        self._readings = readings
 
     async def execute(
         self, query: LiteralString, parameters: Mapping[str, object]
@@ -262,19 +267,9 @@ class Transaction:
         """Run a statement of a store beside this one; it is given this transaction's `now`."""
         return await self._cursor.execute(query, {**parameters, "now": self._now})
 
-    async def add_readings(self, rows: Rows) -> tuple[Rows, dict[tuple[int, int, int], int]]:
-        """Store readings; return the new ones, and how many of each frame contradict stored ones.
-
-        The frames of the second answer are (device, boot, seq).
-        """
-        async with self._cursor.copy(QUERIES["copy_staging"]) as copy:
-            await copy.write(copy_bytes(rows))
-        await self._cursor.execute(QUERIES["insert_readings"])
-        crashpoint(CrashPoint.AFTER_COPY_BEFORE_COMMIT)
-        if self._cursor.rowcount == len(rows):
-            return rows, {}
-        known = await (await self._cursor.execute(QUERIES["rows_not_inserted"])).fetchall()
-        return split_known(rows, known)
+    async def add_readings(self, rows: Rows) -> Stored:
+        """Store readings; return the new ones, and how many of each frame contradict others."""
+        return await self._readings.add(self._cursor, rows)
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep refusals; the same bytes on the same topic are kept once."""
@@ -449,7 +444,7 @@ def means_away(error: Exception) -> bool:
 
 def _array(values: Iterable[int]) -> str:
     """Return an array of integers as PostgreSQL reads it, at a tenth of the cost of adapting it."""
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + orjson.dumps(list(values))[1:-1].decode() + "}"
 
 
 def _note(row: TupleRow, told: SignalKind) -> Signal:

@@ -6,8 +6,8 @@ Promises: a message is decoded once. Never: drops one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from itertools import groupby
+from typing import Final, NamedTuple, Protocol
 
 from ingest.batch import Arrival, Decoded, decode_arrival
 from ingest.decode import Frame
@@ -16,33 +16,38 @@ MOST_EPOCHS_AT_ONCE: Final = 200_000
 """Readings in one transaction: some 100 MB of columns, a second of work."""
 
 
-class Promise(Protocol):
-    """What the sender of a message waits for: a future of the loop."""
+class WayBack(Protocol):
+    """A connection on which messages came, as those see it who keep them."""
 
-    def done(self) -> bool:
-        """Return whether it was kept or broken."""
+    def confirm(self, receipts: Sequence[bytes]) -> None:
+        """Let the broker forget messages, by the receipts that they came with."""
 
-    def set_result(self, result: None, /) -> None:
-        """Keep it: the message is committed."""
+    def hold(self, *, on: bool) -> None:
+        """Read nothing more from the broker until told otherwise."""
 
-    def set_exception(self, exception: Exception, /) -> None:
-        """Break it: the message is left to the broker."""
+    def abandon(self) -> None:
+        """Confirm nothing more: the broker hands out again what was not confirmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A message as it came, and what its sender waits for; `verdict` where it was set aside.
+class Waiting(NamedTuple):
+    """A message as it came, and where it is confirmed; `verdict` where it was set aside or decoded.
 
     It is decoded only when its batch is: decoded, a frame takes fifteen times its bytes.
     """
 
     arrival: Arrival
-    committed: Promise
+    way_back: WayBack
     verdict: Decoded | None = None
 
     def decoded(self) -> Decoded:
         """Return the message after decoding."""
         return self.verdict or decode_arrival(self.arrival)
+
+
+def confirm_all(waiting: Sequence[Waiting]) -> None:
+    """Confirm messages, each on the connection on which it came."""
+    for way_back, own in groupby(waiting, key=lambda one: one.way_back):
+        way_back.confirm([one.arrival.receipt for one in own])
 
 
 def epochs_of(decoded: Decoded) -> int:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from ingest.batch import Arrival
 from ingest.mqtt import WILDCARD, IngestConnection, parse_broker_url
+from ingest.waiting import WayBack
 
 
 class _Counter:
     frames = 0
 
-    async def take(self, _arrival: Arrival) -> None:
-        self.frames += 1
+    def take(self, arrivals: Sequence[Arrival], way_back: WayBack) -> None:
+        self.frames += len(arrivals)
+        way_back.confirm([one.receipt for one in arrivals])
 
 
 async def _work(url: str, client_id: str) -> None:

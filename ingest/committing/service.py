@@ -257,7 +257,8 @@ class Worker:
         """
         names = {one.address.device for one in messages if one.address}
         stale = monotonic_s() - self._registry_asked_s > REGISTRY_AGE_S
-        unknown = names - self.registry.devices.keys() - self._looked_for
+        known = self.registry.devices
+        unknown = {name for name in names if name not in known and name not in self._looked_for}
         self._looked_for = unknown if stale else self._looked_for | unknown
         if stale or unknown:
             await self._read_registry()
@@ -285,10 +286,11 @@ class Worker:
 
     def _keys_of(self, messages: Sequence[Decoded]) -> set[DeviceBoot]:
         keys: set[DeviceBoot] = set()
-        for one in messages:
-            device = self.registry.devices.get(one.address.device) if one.address else None
-            if device and one.position:
-                keys.add((device.device_id, one.position[0]))
+        devices = self.registry.devices
+        for _, address, content in messages:
+            device = devices.get(address.device) if address else None
+            if device and content.boot is not None and content.seq is not None:
+                keys.add((device.device_id, content.boot))
         return keys
 
     async def _load_cursors(self, messages: Sequence[Decoded]) -> Mapping[DeviceBoot, Cursor]:
@@ -296,9 +298,10 @@ class Worker:
         if len(self._kept) > MOST_CURSORS or self._holes > MOST_HOLES:
             self._kept, self._holes = {}, 0
         keys = self._keys_of(messages)
-        if missing := keys - self._kept.keys():
+        # Looking each one up, and not a difference of sets, which walks through all that are kept.
+        if missing := [key for key in keys if key not in self._kept]:
             self._kept |= await self._store.cursors(missing)
-        return {key: self._kept[key].cursor for key in keys & self._kept.keys()}
+        return {key: known.cursor for key in keys if (known := self._kept.get(key))}
 
     async def _add_readings(
         self, transaction: Transaction, messages: Sequence[Decoded], made: Plan, received_ms: int
@@ -337,19 +340,22 @@ class Worker:
 
         That is all below the first hole that scoring waits for.
         """
-        upto = {key: self._scorable_upto(key, cursor) for key, cursor in made.cursors.items()}
-        parts = [] if rows is None else [rows.take(_scorable(rows, made, upto))]
-        closing = {
-            key: before_upto
-            for key in made.cursors
-            if (before_upto := self._scorable_upto(key, made.before[key])) < upto[key]
-            and before_upto < made.before[key].highest
-        }
-        if closing:
-            parts += await self._held_before(made, closing, upto)
+        parts = [] if rows is None else [rows]
+        if made.has_holes():
+            upto = {key: self._scorable_upto(key, cursor) for key, cursor in made.cursors.items()}
+            if rows is not None:
+                parts = [rows.take(_scorable(rows, made, upto))]
+            closing = {
+                key: before_upto
+                for key, before in made.before.items()
+                if (before_upto := self._scorable_upto(key, before)) < upto[key]
+                and before_upto < before.highest
+            }
+            if closing:
+                parts += await self._held_before(made, closing, upto)
         if not parts:
             return None
-        joined = Rows.joined(parts)
+        joined = Rows.joined(parts) if len(parts) > 1 else parts[0]
         order = np.lexsort((joined.time_ms, joined.seq, joined.boot, joined.device_id))
         return joined.take(order)
 
@@ -364,8 +370,10 @@ class Worker:
         Those of a batch that could not be scored are noted when they are.
         """
         stretches = {}
-        for key, one in kept.items():
-            before = made.before[key]
+        for key, before in made.before.items():
+            if not before.gaps:
+                continue  # all of it was scored as it came
+            one = kept[key]
             first = self._scorable_upto(key, before) + 1
             if first <= before.highest and first <= one.scored_upto:
                 stretches[key] = Gap(first, one.scored_upto)

@@ -11,7 +11,6 @@ scored as it comes, late as it is. Never: moves what the device is told (`ingest
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -67,7 +66,7 @@ class HolePasser:
         Raises:
             ScoringError: the detector failed; nothing was stored.
         """
-        after = replace(kept, passed_upto=passed_upto)
+        after = kept._replace(passed_upto=passed_upto)
         holes = [one for one in kept.cursor.gaps if kept.passed_upto < one.last <= passed_upto]
         stretches = _between(holes, after.scorable_upto)
         moment = await self._next_moment()
@@ -77,7 +76,7 @@ class HolePasser:
         found = self._scoring.score(rows) if len(rows) else Found()
         if found.failed:
             return kept, found.failed
-        after = replace(after, scored_upto=after.scorable_upto)
+        after = after._replace(scored_upto=after.scorable_upto)
         async with self._store.transaction(moment) as transaction:
             await save_found(transaction, found, self._scoring.version)
             await pass_holes(transaction, key, holes, stretches)

@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from ingest.committing.scoring import Found
 from ingest.committing.signals import HeardSignal, Signal
+from ingest.committing.store import ReadingWriter
 from ingest.reasons import RepairOutcome, SignalKind
 from ingest.repairing.judging import Day, Job, days_to_write, is_history_gone, now_unusual
 from ingest.rows import Rows, parse_copy
@@ -157,7 +158,7 @@ class RepairStore:
     async def _transaction(self, shard: int) -> AsyncIterator[Transaction]:
         async with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
             await cursor.execute(QUERIES["hold_shard"], {"shard": shard})
-            yield Transaction(cursor, now_utc())
+            yield Transaction(cursor, now_utc(), ReadingWriter())
 
     async def _is_still_open(self, job: Job) -> bool:
         if job.repair_id is None:

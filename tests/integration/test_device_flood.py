@@ -52,7 +52,7 @@ async def test_a_flood_is_cut_and_a_device_that_was_cut_still_brings_everything(
         gates.append(FloodGate(TOKENS_PER_S, BURST_TOKENS))
         return gates[-1]
 
-    monkeypatch.setattr("ingest.service.FloodGate", small_gate)
+    monkeypatch.setattr("ingest.receiving.service.FloodGate", small_gate)
     monkeypatch.setattr("ingest.flood.CROWDED_FROM", 0)
     shards = await enrolled(database_url, ("band-a", "band-b"))
     with nats_edge() as edge:

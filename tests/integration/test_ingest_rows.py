@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from numpy.typing import NDArray
 
+from ingest.committing.store import STAGED_AFTER_A_CLASH
 from ingest.cursors import Cursor
 from ingest.passing.store import note_unscored
 from ingest.rows import Rows
@@ -200,6 +201,40 @@ async def test_two_frames_of_one_batch_that_claim_an_epoch_contradict_each_other
         (1, 62.0),
     ]
     assert [row[0] for row in await stored(owner)] == [60.0, 61.0, 62.0]
+
+
+async def test_a_claimed_epoch_undoes_the_straight_way_alone_and_not_its_transaction(
+    store: Store, owner: Owner
+) -> None:
+    await add(store, some_rows(heart_rates(60), seq=0))
+    batch = Rows.joined(
+        [some_rows(heart_rates(70), seq=1, first=5), some_rows(heart_rates(9), seq=2)]
+    )
+    async with store.transaction(NOW) as transaction:
+        await transaction.execute(
+            "INSERT INTO frame_gap (device_id, boot, first_seq, last_seq, state, noticed_at) "
+            "VALUES (1, 7, 8, 9, 'waiting', %(now)s)",
+            {},
+        )
+        fresh, _ = await transaction.add_readings(batch)
+    assert fresh.seq.tolist() == [1]
+    assert [row[0] for row in await stored(owner)] == [60.0, 70.0]
+    assert await (await owner.execute("SELECT first_seq FROM frame_gap")).fetchall() == [(8,)]
+
+
+async def test_the_long_way_after_a_clash_leaves_the_same_rows_and_ends(
+    store: Store, owner: Owner
+) -> None:
+    mixed = np.where(np.arange(len(CHANNEL_NAMES)) % 2, np.float32(0.25), np.float32(np.nan))
+    table = np.stack([mixed, np.roll(mixed, 1), mixed]).astype(np.float32)
+    await add(store, some_rows(heart_rates(60), seq=0))
+    await add(store, some_rows(heart_rates(61), seq=1))
+    for seq in range(2, STAGED_AFTER_A_CLASH + 4):
+        fresh, contradicted = await add(store, some_rows(table, seq=seq, first=3 * seq))
+        assert (len(fresh), contradicted) == (3, {})
+    rows = await stored(owner)
+    assert len(rows) == 1 + 3 * (STAGED_AFTER_A_CLASH + 2)
+    assert rows[1:4] == rows[-3:]  # through staging the first, straight the last
 
 
 async def test_a_new_boot_that_repeats_numbers_and_epochs_is_told_from_the_old_one(

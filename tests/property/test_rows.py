@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from ingest.admit import Admitted
 from ingest.decode import HIGHEST_BOOT, HIGHEST_SEQ, Frame
-from ingest.rows import COPY_HEADER, COPY_TRAILER, Rows, assemble, copy_bytes, parse_copy
+from ingest.rows import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    Rows,
+    assemble,
+    copy_bytes,
+    copy_bytes_with_nulls,
+    parse_copy,
+)
+from tests.binary_copy import fields_of
 from tidewell.vocabulary import CHANNEL_NAMES
 
 TIMES = st.integers(1_420_070_400_000, 2_500_000_000_000)
@@ -81,6 +90,20 @@ def test_the_bytes_are_those_of_the_documentation_of_postgresql(rows: Rows) -> N
             at += 4 + length
         assert lengths == [4, 8, 4, 2, 4, 8, 8, *([4] * len(CHANNEL_NAMES))], place
     assert at == len(data) - len(COPY_TRAILER)
+
+
+@given(any_rows())
+def test_with_nulls_the_same_fields_come_and_what_is_absent_has_none(rows: Rows) -> None:
+    plain = list(fields_of(copy_bytes(rows)))
+    nulls = list(fields_of(copy_bytes_with_nulls(rows)))
+    assert len(plain) == len(nulls) == len(rows)
+    first = len(plain[0]) - len(CHANNEL_NAMES) if plain else 0
+    for place, (with_nan, with_null) in enumerate(zip(plain, nulls, strict=True)):
+        missing = np.isnan(rows.values[place]).tolist()
+        expected = [
+            None if gone else one for one, gone in zip(with_nan[first:], missing, strict=True)
+        ]
+        assert with_null == with_nan[:first] + expected
 
 
 def test_a_time_counts_microseconds_from_the_year_2000() -> None:

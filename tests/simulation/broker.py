@@ -1,8 +1,8 @@
 """A broker in memory: QoS 1, sessions that outlive connections, and everything that goes wrong.
 
-It stands in for gmqtt, so ingest's own connection code is real. What a broker may do, this one
-does: confirm and lose, hand out twice, late and in another order, forget all sessions, and take a
-connection away when another client comes with its name.
+It stands in for the client on gmqtt, so the rest of ingest's connection code is real. What a broker
+may do, this one does: confirm and lose, hand out twice, late and in another order, forget all
+sessions, and take a connection away when another client comes with its name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ingest.batch import Arrival
 from tests.simulation.processes import PROCESS
 
 CONNECT_S: Final = 0.02
@@ -147,16 +148,14 @@ class MQTTConnectError(Exception):
 
 
 class Client:
-    """As much of gmqtt's client as ingest uses."""
+    """As much of `ingest.receiving.mqtt.Client` as ingest uses."""
 
-    def __init__(
-        self, client_id: str, *, clean_session: bool, optimistic_acknowledgement: bool
-    ) -> None:
-        assert not optimistic_acknowledgement
+    def __init__(self, client_id: str, *, clean_session: bool) -> None:
         self.begins_anew = clean_session
         self.client_id = client_id
         self.process = PROCESS.get()
         self.process.cuts.append(self.lose)
+        self.on_frames: Any = None
         self.on_message: Any = None
         self.on_disconnect: Any = None
         self.on_subscribe: Any = None
@@ -197,11 +196,22 @@ class Client:
         if session is not None:
             session.filters -= set(topics)
 
-    def publish(self, topic: str, payload: bytes, qos: int) -> None:
-        """Send an answer."""
-        assert qos == 0
+    def tell(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send answers."""
         if self._is_connected and not self.process.is_frozen:
-            broker().tell(topic, payload)
+            for topic, payload in messages:
+                broker().tell(topic, payload)
+
+    def confirm(self, receipts: Sequence[bytes]) -> None:
+        """Confirm frames, as soon as the process may speak."""
+        for receipt in receipts:
+            asyncio.get_running_loop().create_task(
+                self._confirm(int(receipt)), context=self._context
+            )
+
+    def hold(self, *, on: bool) -> None:
+        """Nothing is ever full here."""
+        raise AssertionError(f"held: {on}")
 
     async def disconnect(self) -> None:
         """Leave."""
@@ -218,7 +228,7 @@ class Client:
             self.on_disconnect(self, None)
 
     def hear(self, number: int, topic: str, payload: bytes) -> None:
-        """Take a frame in; confirm it when the handler returns, as gmqtt does."""
+        """Take a frame in."""
         if self._is_connected:
             asyncio.get_running_loop().create_task(
                 self._handle(number, topic, payload), context=self._context
@@ -226,7 +236,9 @@ class Client:
 
     async def _handle(self, number: int, topic: str, payload: bytes) -> None:
         await self.process.speak()
-        await self.on_message(self, topic, payload, 1, {})
+        self.on_frames([Arrival(topic, payload, b"%d" % number)])
+
+    async def _confirm(self, number: int) -> None:
         await self.process.speak()
         if self._is_connected:
             broker().confirm(self, number)

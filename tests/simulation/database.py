@@ -330,9 +330,16 @@ class Connection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Begin, and commit or roll back."""
-        assert self._work is None  # no store nests transactions
+        """Begin, and commit or roll back; inside another one, go back to here after an error."""
         self.raise_if_gone()
+        if self._work is not None:
+            writes = dict(self._work.writes)
+            try:
+                yield
+            except psycopg.Error:
+                self._work.writes = writes
+                raise
+            return
         work = self._work = Work(self)
         self._begin_to_wait()
         try:
@@ -427,6 +434,11 @@ class Cursor:
 
     async def __aexit__(self, *_: object) -> None:
         return
+
+    @property
+    def connection(self) -> Connection:
+        """Return the connection on which it is."""
+        return self._session
 
     @property
     def rowcount(self) -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import psycopg
 
 import ingest
-from ingest.rows import Rows, copy_bytes, parse_copy
+from ingest.rows import POSTGRES_EPOCH_MS, Rows, copy_bytes, parse_copy
+from tests.binary_copy import fields_of
 from tests.simulation.database import STATEMENTS, Answer, Row, Run, Work
 from tidewell.database import Queries
 from tidewell.local_time import utc_moment
@@ -19,6 +23,11 @@ from tidewell.vocabulary import CHANNEL_NAMES
 Given = Mapping[str, Any]
 
 _COLUMNS: Final = ("person_id", "time_ms", "device_id", "period_s", "boot", "seq", "received_ms")
+_KINDS: Final = [
+    struct.Struct(kind)
+    for kind in (">i", ">q", ">i", ">h", ">i", ">q", ">q", *[">f"] * len(CHANNEL_NAMES))
+]
+"""How each field of a reading is written in a COPY."""
 _COUNTED: Final = ("committed", "dead_lettered", "repeated")
 _MOVED: Final = ("upto", "highest", "scored_upto", *_COUNTED)
 
@@ -367,6 +376,40 @@ async def _give_up_when_idle(work: Work, given: Given) -> Answer:
 async def _create_staging(work: Work, given: Given) -> Answer:
     del work, given
     return Answer()
+
+
+@answers_of_ingest("copy_readings")
+async def _copy_readings(work: Work, given: Given) -> Answer:
+    del given
+    copied, work.staged = work.staged, None
+    if not isinstance(copied, bytes):
+        return Answer()
+    rows = _rows_of_copy(copied)
+    for place in range(len(rows)):
+        one = _row_of(rows, place)
+        key = (one["person_id"], one["time_ms"], one["device_id"])
+        if await work.hold("reading", key) is not None:
+            raise psycopg.errors.UniqueViolation(f"reading {key} is there")
+        await work.put("reading", key, one)
+    return Answer(touched=len(rows))
+
+
+def _rows_of_copy(copied: bytes) -> Rows:
+    """Return the readings of a COPY in which what is absent is NULL."""
+    table = [
+        [
+            math.nan if field is None else one.unpack(field)[0]
+            for one, field in zip(_KINDS, row, strict=True)
+        ]
+        for row in fields_of(copied)
+    ]
+    columns = dict(
+        zip(_COLUMNS, np.array([row[: len(_COLUMNS)] for row in table], np.int64).T, strict=True)
+    )
+    for name in ("time_ms", "received_ms"):
+        columns[name] = columns[name] // 1000 + POSTGRES_EPOCH_MS
+    values = np.array([row[len(_COLUMNS) :] for row in table], np.float32)
+    return Rows(frame=np.full(len(table), -1, np.int64), values=values, **columns)
 
 
 @answers_of_ingest("copy_staging")

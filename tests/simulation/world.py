@@ -402,7 +402,7 @@ def installed() -> Iterator[None]:
     try:
         with (
             mock.patch.object(ingest.mqtt, "gmqtt", broker_module),
-            mock.patch.object(ingest.mqtt, "_Client", broker_module.Client),
+            mock.patch.object(ingest.mqtt, "Client", broker_module.Client),
             mock.patch.object(psycopg.AsyncConnection, "connect", _connect),
             mock.patch.object(ingest.service, "DetectorScoring", _make_scoring),
             # It looks for garbage at each start, of which there are dozens in a run.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ENROLMENT: Final = Queries("tidewell", "enrolment.sql")
 INGEST: Final = Queries("ingest", "store.sql")
 HOLES: Final = Queries("ingest.passing", "holes.sql")
+READINGS: Final = Queries("ingest.committing", "readings.sql")
 SITE: Final = Queries("tidewell", "small_site.sql")
 PERSON_PAGE: Final = Queries("portal", "person_page.sql")
 
@@ -89,12 +90,12 @@ def enrolment(now: str) -> Iterator[Step]:
 def batch(name: str, rows: Rows) -> Iterator[Step]:
     """Store readings as ingest does: one transaction, by way of the staging table."""
     role = Role.INGEST
-    yield Step(f"{name}: staging", query(INGEST, "create_staging"), role=role)
+    yield Step(f"{name}: staging", query(READINGS, "create_staging"), role=role)
     yield Step(f"{name}: begin", "BEGIN", role=role)
     copied = copy_bytes(rows)
-    yield Step(f"{name}: copy", query(INGEST, "copy_staging"), role=role, copied=copied)
-    yield Step(f"{name}: insert", query(INGEST, "insert_readings"), role=role)
-    yield Step(f"{name}: known", query(INGEST, "rows_not_inserted") + " ORDER BY 1, 4", role=role)
+    yield Step(f"{name}: copy", query(READINGS, "copy_staging"), role=role, copied=copied)
+    yield Step(f"{name}: insert", query(READINGS, "insert_readings"), role=role)
+    yield Step(f"{name}: known", query(READINGS, "rows_not_inserted") + " ORDER BY 1, 4", role=role)
     yield Step(f"{name}: commit", "COMMIT", role=role)
 
 

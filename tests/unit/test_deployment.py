@@ -283,7 +283,7 @@ def test_dependencies_are_installed_by_hash_and_without_scripts() -> None:
 
 
 def test_the_broker_keeps_less_unconfirmed_than_ingest_takes() -> None:
-    from ingest.service import MOST_WAITING
+    from ingest.receiving.service import MOST_WAITING
 
     said = dict(
         line.split(None, 1)

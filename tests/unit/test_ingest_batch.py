@@ -178,7 +178,7 @@ def test_a_frame_whose_times_lie_outside_every_pause_is_kept_for_repair() -> Non
 def test_frames_that_the_device_gave_up_are_counted_as_lost() -> None:
     made = planned(a_payload(5, oldest=5), cursors={KEY: Cursor(1, 1)})
     assert made.cursors == {KEY: Cursor(5, 5)}
-    assert made.tallies[KEY].lost == [Gap(2, 4)]
+    assert made.tallies[KEY].lost == (Gap(2, 4),)
 
 
 def test_a_frame_that_would_leave_a_hole_too_many_is_neither_stored_nor_passed_by() -> None:
