@@ -17,19 +17,25 @@ DEMO_SEED: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class DemoSignIn:
-    """Somebody who can sign in to the demo. `story` is the number of a young person, or None."""
+    """Somebody who can sign in to the demo.
+
+    `story` is the number of a young person; `knows` says as what they are assigned to everybody.
+    """
 
     who: str
     username: str
     role: str
     display_name: str
     story: int | None = None
+    knows: str | None = None
 
 
 DEMO_SIGN_INS: Final = (
-    DemoSignIn("Key worker", "worker", "practitioner", "Jamie (key worker)"),
-    DemoSignIn("Clinician", "clinician", "clinician", "Rowan (clinician)"),
+    DemoSignIn("Key worker", "worker", "practitioner", "Jamie (key worker)", knows="key_worker"),
+    DemoSignIn("Clinician", "clinician", "clinician", "Rowan (clinician)", knows="clinician"),
     DemoSignIn("Young person (Sam)", "sam", "person", "Sam", story=0),
+    DemoSignIn("Colleague who covers", "colleague", "practitioner", "Alex (same team)"),
+    DemoSignIn("Service manager", "manager", "practitioner", "Morgan (service manager)"),
     DemoSignIn("Administrator", "admin", "admin", "Administrator"),
 )
 
@@ -52,6 +58,11 @@ class Story:
     reading_level: str
     chapters: tuple[Chapter, ...]
 
+
+WORRIED_ABOUT: Final = 1
+"""Whose story has an alert that went on to a colleague, two working days ago."""
+ASKS_AT_NIGHT: Final = 2
+"""Who asked for a check-in in the evening after, and got it in the morning."""
 
 STORIES: Final = (
     Story("Sam", "12-15", (Chapter("illness", days_ago=4.2, days_long=8, strength=1.7),)),

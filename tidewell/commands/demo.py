@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from tidewell.clock import monotonic_s, now_ms, now_utc
+from tidewell.commands.demo_past import DemoNumbers, play_past
 from tidewell.commands.devices import run_with_progress
 from tidewell.commands.shared import console, run_until_stopped, say, start_command
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.demo_people import (
+    ASKS_AT_NIGHT,
     DEMO_DAYS,
     DEMO_PASSWORD,
     DEMO_SEED,
     DEMO_SIGN_INS,
     DEMO_TIMEZONE,
     STORIES,
+    WORRIED_ABOUT,
     DemoSignIn,
     Story,
 )
@@ -180,20 +185,36 @@ async def _one(connection: Connection, name: str) -> tuple[int, ...]:
 
 
 async def _enrol_everybody(database_url: str) -> tuple[list[int], dict[str, str]]:
-    """Enrol the demo's people and staff; return the people's shards and their devices' secrets."""
+    """Enrol the demo's people and staff as of when the history begins, and play their past.
+
+    Return the people's shards and their devices' secrets.
+    """
     now = now_utc()
+    since = now - timedelta(days=DEMO_DAYS)
     async with await connect(database_url, Role.ENROL, "tidewell demo") as connection:
-        team_id = await add_team(connection, "Harbour team", now)
-        people = [await _enrol_story(connection, place) for place in range(len(STORIES))]
-        for one in DEMO_SIGN_INS:
-            await _enrol_sign_in(connection, one, team_id, [person_id for person_id, _ in people])
+        team_id = await add_team(connection, "Harbour team", since)
+        people = [await _enrol_story(connection, place, since) for place in range(len(STORIES))]
+        known = [person_id for person_id, _ in people]
+        staff = {
+            one.username: await _enrol_sign_in(connection, one, team_id, known, since)
+            for one in DEMO_SIGN_INS
+        }
         names = [device_name_of(_label(place)) for place in range(len(STORIES))]
         secrets = await give_secrets(connection, names, now)
+    numbers = DemoNumbers(
+        key_worker=staff["worker"],
+        cover=staff["colleague"],
+        clinician=staff["clinician"],
+        manager=staff["manager"],
+        worried_about=known[WORRIED_ABOUT],
+        asks_at_night=known[ASKS_AT_NIGHT],
+    )
+    await play_past(database_url, numbers, now, random.Random(DEMO_SEED))  # noqa: S311 -- codes of virtual people's alerts
     return [shard for _, shard in people], secrets
 
 
-async def _enrol_story(connection: Connection, place: int) -> tuple[int, int]:
-    story, label, now = STORIES[place], _label(place), now_utc()
+async def _enrol_story(connection: Connection, place: int, since: datetime) -> tuple[int, int]:
+    story, label, now = STORIES[place], _label(place), since
     person = await enrol_person(
         connection,
         label,
@@ -207,21 +228,22 @@ async def _enrol_story(connection: Connection, place: int) -> tuple[int, int]:
 
 
 async def _enrol_sign_in(
-    connection: Connection, one: DemoSignIn, team_id: int, people: list[int]
-) -> None:
+    connection: Connection, one: DemoSignIn, team_id: int, people: list[int], since: datetime
+) -> int:
+    """Let somebody sign in; return the number of a member of staff, and 0 for a young person."""
     from portal.passwords import hash_password  # noqa: PLC0415 -- argon2 is only needed here
 
-    now = now_utc()
     password_hash = await asyncio.to_thread(hash_password, DEMO_PASSWORD)
     if one.story is not None:
-        await add_sign_in(connection, one.username, password_hash, now, person_id=people[one.story])
-        return
-    staff_id = await add_staff(connection, one.role, one.display_name, team_id, now)
-    await add_sign_in(connection, one.username, password_hash, now, staff_id=staff_id)
-    kind = {"practitioner": "key_worker", "clinician": "clinician"}.get(one.role)
-    if kind:
+        person_id = people[one.story]
+        await add_sign_in(connection, one.username, password_hash, since, person_id=person_id)
+        return 0
+    staff_id = await add_staff(connection, one.role, one.display_name, team_id, since)
+    await add_sign_in(connection, one.username, password_hash, since, staff_id=staff_id)
+    if one.knows is not None:
         for person_id in people:
-            await assign(connection, staff_id, person_id, kind, now)
+            await assign(connection, staff_id, person_id, one.knows, since)
+    return staff_id
 
 
 def _plans(shards: list[int], secrets: dict[str, str], *, live: bool) -> list[DevicePlan]:
