@@ -34,6 +34,14 @@ async def test_an_alert_whose_owner_left_is_given_to_the_next_without_waiting_fo
     assert "re_opened:owner_is_not_there" in await ending.log()
 
 
+async def test_an_alert_whose_owner_went_on_leave_is_given_to_the_cover(story: Story) -> None:
+    """Complaint 14: what somebody was on when they left goes on with whoever covers."""
+    story.away("key worker", by="cover", since="Tue 08:00", until="Fri 17:00")
+    story.at("Mon 09:00").opens().expects("key worker").after("1 h").accepts("key worker")
+    story.at("Tue 10:00").expects("cover").after("5 min").accepts("cover")
+    await story.until("Tue 12:00")
+
+
 async def test_two_who_accept_at_one_moment_do_not_both_have_it(story: Story) -> None:
     """Complaint 19: one is on it, and the other reads who."""
     story.with_team("colleague")
