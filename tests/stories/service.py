@@ -19,7 +19,9 @@ import psycopg
 
 from alerts.answers import store as answers
 from alerts.auditing.store import audit_alerts
+from alerts.channels.posting import Answer
 from alerts.channels.webhook import judge
+from alerts.concerns import store as concerns
 from alerts.deliveries import ATTEMPTS_MOST, after_failure
 from alerts.intake import store as intake
 from alerts.sending import store as messages
@@ -63,7 +65,7 @@ class Channel:
         if self.does == "hangs":
             raise ChannelUnavailableError("the channel did not return in time")
         if self.does.startswith("answers "):
-            judge(int(self.does.removeprefix("answers ")))
+            judge(Answer(int(self.does.removeprefix("answers "))))
         return self.does != "drops"
 
 
@@ -73,6 +75,7 @@ class Memory:
 
     actions: SetAside = field(default_factory=SetAside)
     events: SetAside = field(default_factory=SetAside)
+    concerns: SetAside = field(default_factory=SetAside)
     alerts: SetAside = field(default_factory=SetAside)
     look_back: int = LOOK_BACK_ALL
 
@@ -100,13 +103,14 @@ class Service:
 
     async def turn(self, at: datetime) -> None:
         """Do what is to be done at a moment."""
-        for kind in (self._fold, self._take_in, self._wake):
+        for kind in (self._fold, self._take_in, self._hear, self._wake):
             await kind(at)
             self._maybe_die()
         self.memory.look_back = LOOK_BACK_USUAL
         for name in self.channels:
             await self._send(name, at)
-        parts = (self.memory.actions, self.memory.events, self.memory.alerts)
+        memory = self.memory
+        parts = (memory.actions, memory.events, memory.concerns, memory.alerts)
         self._aside = any(part.numbers(at) for part in parts)
         self.audits |= {_boundary(at, every) for every in AUDITED_AFTER}
 
@@ -151,6 +155,16 @@ class Service:
         for pending in self._mixed(batch):
             taking = intake.take_in(self.desk(at), pending, self.rng)
             await self._handle(taking, pending.episode_event_id, aside, at)
+            self._maybe_die()
+
+    async def _hear(self, at: datetime) -> None:
+        aside, look_back = self.memory.concerns, self.memory.look_back
+        batch = await concerns.unhandled_concerns(
+            self.connection, aside.numbers(at), look_back=look_back
+        )
+        for pending in self._mixed(batch):
+            taking = concerns.take_in(self.desk(at), pending, self.rng)
+            await self._handle(taking, pending.concern_id, aside, at)
             self._maybe_die()
 
     async def _wake(self, at: datetime) -> None:

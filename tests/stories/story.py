@@ -136,6 +136,26 @@ class Moment:
             f"{about}: {cause} ends", lambda at: self.story.town.ends(about, cause, at - span(ago))
         )
 
+    # ---- What people ask and say ---------------------------------------------
+
+    def asks(self, about: str = "A") -> Moment:
+        """A young person asks for a check-in."""
+
+        async def happen(at: datetime) -> None:
+            await self.story.enrol(about)
+            await self.story.town.ask(about, at)
+
+        return self._then(f"{about} asks for a check-in", happen)
+
+    def worries(self, who: str, level: str = "check_today", about: str = "A") -> Moment:
+        """A member of staff is worried."""
+
+        async def happen(at: datetime) -> None:
+            await self.story.enrol(about)
+            await self.story.town.worry(who, about, level, at)
+
+        return self._then(f"{who} is worried about {about}, {level}", happen)
+
     # ---- What people do ------------------------------------------------------
 
     def _acts(self, who: str, kind: str, about: str, cause: str, **asked: object) -> Moment:

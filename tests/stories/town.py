@@ -174,6 +174,28 @@ class Town:
             Jsonb(EXPLANATION),
         )
 
+    # ---- What people ask and say ---------------------------------------------
+
+    async def ask(self, label: str, at: datetime) -> None:
+        """Let a young person ask for a check-in, as their pages do."""
+        await self.do(
+            "INSERT INTO concern (person_id, kind, source, choice, at)"
+            " VALUES (%s, 'raise', 'young_person', 'talk', %s)",
+            self.people[label],
+            at,
+        )
+
+    async def worry(self, who: str, label: str, level: str, at: datetime) -> None:
+        """Let somebody say that they are worried, as the pages do."""
+        await self.do(
+            "INSERT INTO concern (person_id, kind, source, staff_id, level, at)"
+            " VALUES (%s, 'raise', 'staff', %s, %s, %s)",
+            self.people[label],
+            self.staff[who],
+            level,
+            at,
+        )
+
     # ---- What people do ------------------------------------------------------
 
     async def act(
