@@ -40,6 +40,7 @@ _WHY: Final[dict[tuple[str, str], str]] = {
     ("escalated", "nobody_reached"): "no message got out",
     ("step_skipped", "key_worker_away"): "somebody covers for them",
     ("step_skipped", "no_key_worker"): "nobody is the key worker",
+    ("step_skipped", "raised_it_themselves"): "they raised it themselves",
     ("re_opened", "accepted_not_closed"): "a reminder did not help",
     ("re_opened", "owner_is_not_there"): "whoever was on it is away",
     ("re_opened", "nobody_reached"): "the reminder could not be sent",
