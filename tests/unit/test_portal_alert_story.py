@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.reasons import AlertEventKind
+from alerts.reasons import AlertEventKind, DeliveryReason
 from portal.alert_story import StoryRow, story_lines
 from portal.alert_words import _EVENT_WORDS
 
@@ -68,5 +68,24 @@ def test_a_message_says_why_somebody_was_told_and_a_missing_one_why_not() -> Non
 
 
 def test_every_kind_of_line_has_words() -> None:
-    kinds = {kind.value for kind in AlertEventKind} - {AlertEventKind.ACTION_REFUSED.value}
-    assert set(_EVENT_WORDS) == kinds
+    by_reason = {AlertEventKind.ACTION_REFUSED, AlertEventKind.RECEIPT_CAME}
+    assert set(_EVENT_WORDS) == {kind.value for kind in set(AlertEventKind) - by_reason}
+
+
+LEADS_TO_NO_LINE = {
+    DeliveryReason.HANDED_OVER,
+    DeliveryReason.TRY_AGAIN,
+    DeliveryReason.OURS_TO_PUT_RIGHT,
+}
+
+
+@pytest.mark.parametrize("reason", [one for one in DeliveryReason if one not in LEADS_TO_NO_LINE])
+def test_a_message_that_did_not_go_says_why_whatever_the_reason(reason: DeliveryReason) -> None:
+    [line] = told(row("no_notification_sent", reason.value, "Kim"))
+    assert line.startswith("No message was sent: ")
+    assert "Kim" in line
+
+
+def test_closing_says_what_was_found() -> None:
+    one = StoryRow(NOON, "closed", "closed", 1, "Jo", outcome="could_not_reach")
+    assert told(one) == ["Closed by Jo: could not reach"]
