@@ -35,6 +35,7 @@ _WHY: Final[dict[tuple[str, str], str]] = {
     (_UNSENT, "refused_by_channel"): "the address of {who} was refused",
     (_UNSENT, "address_is_dead"): "the phone or mailbox of {who} is gone",
     (_UNSENT, "attempts_used_up"): "it was tried as often as is worth, for {who}",
+    (_UNSENT, "level_rose"): "a more urgent one went to {who} instead",
     (_UNSENT, "already_accepted"): "not needed any more for {who}: somebody was on it",
     (_UNSENT, "already_closed"): "not needed any more for {who}: it was closed",
     ("escalated", "not_accepted_in_time"): "the time to accept was over",

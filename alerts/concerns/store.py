@@ -22,6 +22,7 @@ from alerts.reasons import (
     ConcernKind,
     ConcernReason,
     DecisionReason,
+    DeliveryReason,
 )
 from alerts.store import (
     BATCH_MOST,
@@ -31,6 +32,7 @@ from alerts.store import (
     advance,
     as_alert,
     record,
+    take_back,
     tell_portal,
 )
 from alerts.texts import new_public_id
@@ -177,6 +179,7 @@ async def _make_more_urgent(desk: Desk, row: _Row, alert: AlertRow) -> AlertRow:
         staff_id=alert.accepted_by,
         detail=f"{alert.level} to {level}",
     )
+    await take_back(desk, alert.alert_id, DeliveryReason.LEVEL_ROSE)
     return raised
 
 
