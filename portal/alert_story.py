@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from portal.alert_words import event_words, level_after, snooze_words
+from portal.alert_words import event_words, level_after, outcome_words, snooze_words
 from portal.check_in import ahead_words
 from portal.words import moment_words
 
@@ -33,13 +33,16 @@ _WHY: Final[dict[tuple[str, str], str]] = {
     (_UNSENT, "nobody_assigned"): "nobody is assigned who could be told",
     (_UNSENT, "unknown_channel"): "this way of reaching {who} is not set up here",
     (_UNSENT, "refused_by_channel"): "the address of {who} was refused",
+    (_UNSENT, "address_is_dead"): "the phone or mailbox of {who} is gone",
     (_UNSENT, "attempts_used_up"): "it was tried as often as is worth, for {who}",
+    (_UNSENT, "level_rose"): "a more urgent one went to {who} instead",
     (_UNSENT, "already_accepted"): "not needed any more for {who}: somebody was on it",
     (_UNSENT, "already_closed"): "not needed any more for {who}: it was closed",
     ("escalated", "not_accepted_in_time"): "the time to accept was over",
     ("escalated", "nobody_reached"): "no message got out",
     ("step_skipped", "key_worker_away"): "somebody covers for them",
     ("step_skipped", "no_key_worker"): "nobody is the key worker",
+    ("step_skipped", "raised_it_themselves"): "they raised it themselves",
     ("re_opened", "accepted_not_closed"): "a reminder did not help",
     ("re_opened", "owner_is_not_there"): "whoever was on it is away",
     ("re_opened", "nobody_reached"): "the reminder could not be sent",
@@ -100,6 +103,9 @@ def _line(row: StoryRow, owner: str | None, zone: str) -> str:
         return _put_off(row, who, zone)
     if row.kind == "worsened" and row.detail:
         return f"It became more urgent: {level_after(row.detail)}"
+    if row.kind == "closed" and row.outcome:
+        found = outcome_words(row.outcome)
+        return f"Closed by {who}: {found[:1].lower()}{found[1:]}"
     words = event_words(row.kind, row.reason, row.staff_name)
     why = _WHY.get((row.kind, row.reason))
     return f"{words}: {why.format(who=who)}" if why else words

@@ -33,8 +33,9 @@ WHERE alert.state <> 'closed' AND alert.person_id IN (
     JOIN alert AS asked USING (alert_id)
     WHERE delivery.staff_id = %(staff_id)s AND asked.state <> 'closed'
 )
+-- Of one level, what a person asked for stands before what was measured.
 ORDER BY array_position(ARRAY['check_now', 'check_today', 'for_review'], alert.level),
-    alert.state = 'accepted', alert.raised_at
+    alert.state = 'accepted', alert.cause NOT IN ('check_in_asked', 'worry'), alert.raised_at
 LIMIT %(limit)s;
 
 -- name: alert

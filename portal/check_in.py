@@ -97,7 +97,8 @@ class _Voice:
 
 _VOICES: Final[dict[str, _Voice]] = {
     YOUNGEST: _Voice(
-        who="You press the button. {worker} gets a message that you want to talk. That is all.",
+        who="You choose one and press Send. {worker} gets a message and sees what you chose. "
+        "That is all.",
         promise="Nobody is cross if you ask. You can ask as often as you like.",
         at_once="{worker} gets it now, but may be asleep or busy. Nobody looks at night.",
         at_work="{worker} gets it now. Work stops at {ends}. Nobody looks at night.",
@@ -119,7 +120,8 @@ _VOICES: Final[dict[str, _Voice]] = {
         },
     ),
     MIDDLE: _Voice(
-        who="{worker} gets a message that you asked, and what you chose below. Nothing else.",
+        who="{worker} gets a message, and can see that you asked and what you choose below. "
+        "Nothing else.",
         promise="You do not have to explain, and you can ask as often as you like.",
         at_once="{worker} gets a message now, but may not be at work. Nobody watches at night.",
         at_work="{worker} gets a message now and is at work until {ends}. Nobody watches at night.",
@@ -141,7 +143,7 @@ _VOICES: Final[dict[str, _Voice]] = {
         },
     ),
     OLDEST: _Voice(
-        who="{worker} gets a message that you asked, with what you choose below and nothing else. "
+        who="{worker} gets a message, and can see that you asked and what you choose below. "
         "Others who work with you can see it too, and it stays in your record.",
         promise="You do not have to give a reason beyond that, and you can ask again at any time.",
         at_once="{worker} is sent a message straight away, but may not be at work. "

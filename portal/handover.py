@@ -30,6 +30,9 @@ EARLIER_DAYS: Final = 28
 EARLIER_SAID_MOST: Final = 3
 """The newest say most; how many more there are is said too."""
 
+_NOTE_SAID: Final = "note about these days"
+"""A note that the detector knew of, though it has been taken back since."""
+
 FOOT: Final = (
     "Drafted by itself from what is stored; read it before you rely on it. Tidewell is not an "
     "emergency service and not a medical device."
@@ -135,8 +138,14 @@ def _situation(facts: HandOverFacts, now: datetime) -> list[str]:
                 lines.append(f"Note: “{said.note}”")
     else:
         since = day_words(facts.first_day, local_day(now, facts.zone))
-        lines.append(f"Something has changed since {since}. {facts.explanation.sentence}")
+        lines.append(f"Something has changed since {since}.")
+        lines.append(f"{_as_it_stood(facts)}{facts.explanation.sentence}")
     return [*lines, _whose(facts, now)]
+
+
+def _as_it_stood(facts: HandOverFacts) -> str:
+    day = facts.explanation.day
+    return f"As it stood on {day_words(day)}: " if day else ""
 
 
 def _whose(facts: HandOverFacts, now: datetime) -> str:
@@ -208,7 +217,7 @@ def _not_known(facts: HandOverFacts) -> list[str]:
         unknown.append("why it changed")
         if not facts.explanation.certainty:
             unknown.append("how sure it is")
-        if not facts.notes:
+        if not facts.notes and not any(_NOTE_SAID in one for one in facts.explanation.remarks):
             unknown.append("whether something special happened on these days (no note)")
     elif not any(one.note for one in facts.said):
         unknown.append("more than what was chosen (no note)")

@@ -10,6 +10,7 @@ export function copyOnClick(page) {
       await navigator.clipboard.writeText(text.textContent.trim())
       said.textContent = 'Copied'
     } catch {
+      text.hidden = false
       getSelection().selectAllChildren(text)
       said.textContent = 'It is marked; copy it with your keyboard or by holding it'
     }

@@ -6,6 +6,7 @@ import { followEvents } from './live.mjs'
 import { offerNotifications } from './notifications.mjs'
 
 initAll()
+copyOnClick(document)
 const place = document.querySelector('[data-live]')
 if (place) followEvents(place)
 const offer = document.querySelector('[data-push]')

@@ -170,6 +170,25 @@ def test_an_alert_is_accepted_closed_and_its_story_told(place: Place) -> None:
     assert "there is no alert" in place.refused("alert", "log", "nothing")
 
 
+def test_a_worry_is_raised_by_hand_and_carries_what_was_said(place: Place) -> None:
+    worry = ("alert", "raise", "person-1", "--by", "worker", "--level")
+    place.said(*worry, "check_today", "--carer", "--note", "Very quiet.")
+
+    async def look(world: World) -> None:
+        cursor = await world.owner.execute(
+            "SELECT source, level, note, staff_id, kind, takes_it FROM concern"
+        )
+        expected = ("carer", "check_today", "Very quiet.", world.people.key_worker, "raise", False)
+        assert await cursor.fetchall() == [expected]
+
+    place.do(look)
+    assert "--level" in place.refused(*worry, "usual")
+    assert "--note" in place.refused(*worry, "check_now", "--note", "x" * 501)
+    assert "nobody is enrolled as 'who'" in place.refused(
+        "alert", "raise", "who", "--by", "worker", "--level", "check_now"
+    )
+
+
 def test_cover_is_arranged_and_holds_once_it_is_accepted(place: Place) -> None:
     first = datetime.now(UTC).date()
     last = first + timedelta(days=11)

@@ -8,19 +8,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from alerts.decisions import AlertFacts, Note, Reopen, Tell, decide
+from alerts.concerns.deciding import Concern, explain
+from alerts.decisions import REPEAT_AFTER, AlertFacts, Note, Reopen, Tell, decide
 from alerts.policy import PolicyDocument, Step, chain_problems
 from alerts.progress import PastEvent, Progress, read_progress
 from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
 from alerts.reasons import (
     AlertEventKind,
     AlertState,
+    ConcernKind,
     DecisionReason,
     EpisodeEventKind,
     IntakeReason,
 )
 from alerts.routing import Recipients
-from tidewell.vocabulary import Level
+from tidewell.vocabulary import CheckInChoice, Level, Source
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
 POLICY = PolicyDocument().as_policy()
@@ -396,3 +398,45 @@ def test_a_device_that_was_silent_and_is_back_asks_for_nobody() -> None:
     for is_moot, reason in ((True, IntakeReason.EPISODE_CLOSED), (False, IntakeReason.RAISED)):
         event = EpisodeEvent(EpisodeEventKind.OPENED, Level.FOR_REVIEW, NOW, is_moot)
         assert decide_intake(event, None, NOW, POLICY) is reason
+
+
+# ---- What people ask for ----------------------------------------------------------
+
+
+def test_a_repeat_while_nobody_is_on_it_waits_for_the_hour_and_rings_those_who_were_asked() -> None:
+    repeated = replace(ASKED, repeats=1, is_repeat_untold=True, told_at=NOW)
+    alert = replace(ASKED_ALERT, progress=repeated)
+    soon = decide(alert, BOTH, POLICY, NOW + timedelta(minutes=1))
+    assert (soon.actions, soon.wake_at) == ((), NOW + REPEAT_AFTER)
+    then = decide(alert, BOTH, POLICY, NOW + REPEAT_AFTER)
+    assert then.reason is DecisionReason.ASKED_AGAIN
+    assert then.actions == (Tell("1.again.1", (KEY_WORKER,), None),)
+    assert then.wake_at == NOW + timedelta(hours=4)
+
+
+def test_a_repeat_reaches_the_owner_at_once_and_moves_no_timer() -> None:
+    repeated = replace(OWNED.progress, repeats=2, is_repeat_untold=True)
+    now = NOW + timedelta(minutes=5)
+    decision = decide(replace(OWNED, progress=repeated), BOTH, POLICY, now)
+    assert decision.actions == (Tell("1.again.2", (KEY_WORKER,), None),)
+    assert decision.wake_at == decide(OWNED, BOTH, POLICY, now).wake_at
+
+
+def test_a_repeat_out_of_hours_waits_for_work_unless_it_is_to_be_checked_now() -> None:
+    repeated = replace(OWNED.progress, repeats=1, is_repeat_untold=True)
+    owned = replace(OWNED, progress=repeated, accepted_at=SUNDAY)
+    assert decide(owned, BOTH, OFFICE, SUNDAY).wake_at == MONDAY_MORNING
+    urgent = replace(owned, level=Level.CHECK_NOW)
+    assert decide(urgent, BOTH, OFFICE, SUNDAY).reason is DecisionReason.ASKED_AGAIN
+
+
+def test_an_explanation_of_what_people_said_copies_none_of_their_words() -> None:
+    asked = Concern(ConcernKind.RAISE, Source.YOUNG_PERSON, None, CheckInChoice.IN_PERSON, NOW)
+    back = replace(asked, kind=ConcernKind.WITHDRAW, choice=None)
+    carer = replace(asked, source=Source.CARER, choice=None, level=Level.CHECK_NOW)
+    assert explain([asked])["sentence"] == "Asked for a check-in: “I'd rather say it in person”."
+    assert explain([asked, asked, back])["sentence"] == (
+        "Asked for a check-in 2 times: most lately “I'd rather say it in person”."
+        " They say that they do not need it any more."
+    )
+    assert explain([carer])["sentence"] == "A carer is worried."
