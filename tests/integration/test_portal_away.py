@@ -45,6 +45,7 @@ async def test_until_the_receiver_accepts_alerts_stay_with_the_giver_and_both_pa
     await pages.sign_in("pat")
     theirs = await pages.text("/away")
     assert "Jo Virtual asks you. Until you accept, alerts stay with Jo Virtual." in theirs
+    assert "&lt;" not in await (await pages.client.get("/away")).text()
     assert (await pages.post(f"/away/{number}/accept")).status == 303
     assert "You accepted. The alerts of Jo Virtual come to you" in await pages.text("/away")
     await pages.sign_in("jo")
