@@ -91,11 +91,11 @@ _WORDS: Final[dict[ReachReason, tuple[str, str]]] = {
     ),
     ReachReason.NO_KEY_WORKER: (
         "{people} without a key worker",
-        "assign one with `tidewell assign`",
+        "assign one",
     ),
     ReachReason.KEY_WORKER_LEFT: (
         "{staff} is key worker of {people} and has left",
-        "assign somebody else with `tidewell assign`",
+        "assign somebody else",
     ),
     ReachReason.AWAY_WITHOUT_COVER: (
         "{staff}, key worker of {people}, is away and nobody covers",
@@ -119,7 +119,7 @@ _WORDS: Final[dict[ReachReason, tuple[str, str]]] = {
     ),
     ReachReason.ROTA_HOLE: (
         "nobody is on duty for the rota {rota}",
-        "put somebody on duty with `tidewell rota add`",
+        "put somebody on duty, or name somebody in the policy who stands in",
     ),
     ReachReason.NOBODY_AT_NIGHT: (
         "out of hours nobody is watching",

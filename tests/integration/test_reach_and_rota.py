@@ -240,9 +240,11 @@ def test_a_look_ahead_sees_for_any_moment_what_the_store_finds_at_that_moment(
         )
         await world.do(
             "INSERT INTO contact_method (staff_id, channel, address, created_at)"
-            " VALUES (%s, 'pager', '1', '2026-01-01')",
+            " VALUES (%s, 'pager', '1', '2026-01-01'), (%s, 'pager', '2', '2026-01-01')",
             people.key_worker,
+            people.clinician,
         )
+        await world.do("INSERT INTO dead_address VALUES ('pager', '2', '2026-02-01', 'gone')")
         await world.do(
             "INSERT INTO cover (away_staff_id, cover_staff_id, valid_from, valid_until,"
             " accepted_at) VALUES (%s, %s, %s, %s, %s)",
@@ -259,6 +261,9 @@ def test_a_look_ahead_sees_for_any_moment_what_the_store_finds_at_that_moment(
             service_managers=(people.stranger,), duty_line=(people.clinician,)
         )
         async with await connect(world.url, Role.ALERTS, "test", autocommit=True) as alerts:
+            there = await recipients_of(Desk(alerts, SITE, NOW), people.person, document)
+            assert there.unreachable == there.present - {people.key_worker}
+            assert people.clinician in there.unreachable
             gathered = await reaching.gather(Desk(alerts, SITE, NOW), 7, document)
             facts = Facts(
                 document,

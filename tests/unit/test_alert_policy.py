@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from alerts.concerns.deciding import Concern, explain
 from alerts.decisions import REPEAT_AFTER, AlertFacts, Note, Reopen, Tell, decide
-from alerts.policy import PolicyDocument, Step, chain_problems
+from alerts.policy import PolicyDocument, Step, chain_problems, hours_problems
 from alerts.progress import PastEvent, Progress, read_progress
 from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
 from alerts.reasons import (
@@ -47,6 +47,9 @@ OWNED = AlertFacts(
     accepted_at=NOW,
 )
 WEEK = {day: {"opens": "09:00", "closes": "17:00"} for day in ("monday", "tuesday", "friday")}
+MORNING = {"opens": "09:00", "closes": "12:30"}
+LATE_MORNING = {"opens": "12:00", "closes": "13:00"}
+AFTERNOON = {"opens": "13:00", "closes": "17:00"}
 OFFICE = PolicyDocument.model_validate({"working_hours": {"days": WEEK}}).as_policy()
 SUNDAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MONDAY_MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -365,6 +368,9 @@ def test_the_stamp_on_an_alert_reads_back_as_the_same_policy() -> None:
         {"working_hours": {"days": {"monday": {"opens": "17:00", "closes": "09:00"}}}},
         {"working_hours": {"days": WEEK, "timezone": "Europe/Nowhere"}},
         {"working_hours": {"days": WEEK, "bank_holidays": "atlantis"}},
+        {"working_hours": {"days": {"monday": []}}},
+        {"working_hours": {"days": {"monday": [MORNING, LATE_MORNING]}}},
+        {"working_hours": {"days": {"monday": {"opens": "09:00", "closes": "09:30"}}}},
     ],
 )
 def test_a_policy_out_of_bounds_is_refused(body: dict[str, object]) -> None:
@@ -378,11 +384,18 @@ def test_a_policy_out_of_bounds_is_refused(body: dict[str, object]) -> None:
         ({}, {KEY_WORKER}, ["chain: it ends with service_manager"]),
         ({"chain": ["key_worker", "team"]}, {KEY_WORKER}, ["chain: it ends with team"]),
         ({"service_managers": [MANAGER]}, {MANAGER}, []),
+        ({"service_managers": [MANAGER], "duty_rota": 1}, {MANAGER}, []),
+        ({"service_manager_rota": 1}, {MANAGER}, ["chain: it ends with the rota of service_m"]),
+        (
+            {"chain": ["key_worker", "service_manager"], "service_managers": [5], "duty_rota": 1},
+            {MANAGER},
+            ["duty_line: people or a rota are named but"],
+        ),
         ({"service_managers": [MANAGER]}, set(), ["service_manager: staff 5 left", "chain: "]),
         (
             {"chain": ["key_worker", "service_manager"], "duty_line": [4], "service_managers": [5]},
             {4, 5},
-            ["duty_line: people are named but"],
+            ["duty_line: people or a rota are named but"],
         ),
     ],
 )
@@ -440,3 +453,66 @@ def test_an_explanation_of_what_people_said_copies_none_of_their_words() -> None
         " They say that they do not need it any more."
     )
     assert explain([carer])["sentence"] == "A carer is worried."
+
+
+def test_hours_may_have_a_break_and_are_kept_in_order() -> None:
+    document = PolicyDocument.model_validate(
+        {"working_hours": {"days": {"monday": [AFTERNOON, MORNING], "friday": MORNING}}}
+    )
+    assert PolicyDocument.model_validate(document.model_dump(mode="json")) == document
+    policy = document.as_policy()
+    assert [policy.is_open(NOW.replace(hour=hour, minute=45)) for hour in (9, 12, 13)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_hours_that_overlap_say_which() -> None:
+    body = {"working_hours": {"days": {"monday": [MORNING, LATE_MORNING]}}}
+    with pytest.raises(ValidationError, match="09:00 to 12:30 and 12:00 to 13:00 overlap"):
+        PolicyDocument.model_validate(body)
+
+
+def test_hours_that_never_open_are_found_before_they_hold() -> None:
+    days = [(NOW + timedelta(days=ahead)).date() for ahead in range(80)]
+    closed = {"working_hours": {"days": WEEK, "closed_days": days}}
+    [problem] = hours_problems(PolicyDocument.model_validate(closed), NOW)
+    assert "nobody is at work on any day of the next two months" in problem
+    assert (
+        hours_problems(PolicyDocument.model_validate({"working_hours": {"days": WEEK}}), NOW) == []
+    )
+
+
+def test_a_step_where_no_message_can_arrive_is_passed_at_once_and_that_is_said() -> None:
+    there = replace(WITH_DUTY, unreachable=frozenset({KEY_WORKER, CLINICIAN}))
+    decision = decide(FRESH_ALERT, there, POLICY, NOW)
+    passed = [
+        (action.detail, action.reason)
+        for action in decision.actions
+        if isinstance(action, Note) and action.kind is AlertEventKind.STEP_SKIPPED
+    ]
+    no_address = DecisionReason.NO_WORKING_ADDRESS
+    assert passed == [("key_worker", no_address), ("assigned", no_address)]
+    assert Tell("1.0", (DUTY,), Step.DUTY_LINE) in decision.actions
+
+
+def test_where_no_message_can_arrive_anywhere_the_first_step_is_asked_all_the_same() -> None:
+    there = replace(BOTH, unreachable=frozenset({KEY_WORKER, CLINICIAN}))
+    decision = decide(FRESH_ALERT, there, POLICY, NOW)
+    assert decision.actions == (Tell("1.0", (KEY_WORKER,), Step.KEY_WORKER),)
+
+
+def test_a_duty_line_that_cannot_be_reached_does_not_keep_a_check_now_from_the_others() -> None:
+    there = replace(WITH_DUTY, unreachable=frozenset({DUTY}))
+    decision = decide(replace(FRESH_ALERT, level=Level.CHECK_NOW), there, OFFICE, SUNDAY)
+    kinds = [action.kind for action in decision.actions if isinstance(action, Note)]
+    assert AlertEventKind.NOBODY_WATCHING in kinds
+    assert Tell("1.0", (KEY_WORKER,), Step.KEY_WORKER) in decision.actions
+
+
+def test_whoever_is_on_duty_is_asked_and_the_named_stand_in_for_a_hole() -> None:
+    document = PolicyDocument(duty_rota=7, duty_line=(MANAGER,))
+    assert document.people_of_rotas(Step.DUTY_LINE, {7: frozenset({DUTY})}) == (DUTY,)
+    assert document.people_of_rotas(Step.DUTY_LINE, {7: frozenset()}) == (MANAGER,)
+    assert document.people_of_rotas(Step.DUTY_LINE, {}) == (MANAGER,)

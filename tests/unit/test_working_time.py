@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from govuk_bank_holidays.bank_holidays import BankHolidays
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,30 @@ def test_the_rules_give_the_published_bank_holidays(which: tuple[Division, int],
     division, year = which
     found = sorted(bank_holidays(division, year))
     assert [day.strftime("%m-%d") for day in found] == days.split()
+
+
+PROCLAIMED_ONCE = {
+    2012: ("06-04", "06-05"),
+    2020: ("05-08",),
+    2022: ("06-02", "06-03", "09-19"),
+    2023: ("05-08",),
+}
+"""Jubilees, a funeral, a coronation: no rule gives them; a site writes them under closed_days."""
+MOVED_ONCE = {2012: ("05-28",), 2020: ("05-04",), 2022: ("05-30",)}
+
+
+@pytest.mark.parametrize("division", Division)
+def test_the_rules_give_every_bank_holiday_that_was_published_since_2012(
+    division: Division,
+) -> None:
+    published = BankHolidays(use_cached_holidays=True)
+    years = {one["date"].year for one in published.get_holidays(division.value)}
+    assert len(years) >= 17
+    for year in sorted(years):
+        found = {f"{day:%m-%d}" for day in bank_holidays(division, year)}
+        said = {f"{one['date']:%m-%d}" for one in published.get_holidays(division.value, year)}
+        assert said - found == set(PROCLAIMED_ONCE.get(year, ())), year
+        assert found - said == set(MOVED_ONCE.get(year, ())), year
 
 
 def test_somebody_looked_at_the_rules_within_a_year_of_the_lists_that_they_match() -> None:
@@ -82,3 +107,56 @@ def test_a_deadline_is_later_and_falls_into_working_time(start: datetime, span: 
     assert OFFICE.is_open(end - timedelta(microseconds=1)) or OFFICE.is_open(end)
     assert OFFICE.is_open(OFFICE.next_start(start))
     assert OFFICE.next_start(start) > start
+
+
+SPLIT = WorkingTime(
+    "Europe/London",
+    {day: (OpenHours(9 * 60, 12 * 60 + 30), OpenHours(13 * 60, 17 * 60)) for day in range(5)},
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "span", "end"),
+    [
+        ("2026-11-23T12:00+00:00", timedelta(hours=1), "2026-11-23T13:30+00:00"),
+        ("2026-11-23T12:45+00:00", timedelta(hours=1), "2026-11-23T14:00+00:00"),
+        ("2026-11-23T09:00+00:00", timedelta(hours=8), "2026-11-24T09:30+00:00"),
+        ("2026-11-23T16:00+00:00", timedelta(days=1), "2026-11-24T16:00+00:00"),
+    ],
+)
+def test_a_day_with_a_break_counts_what_is_worked(start: str, span: timedelta, end: str) -> None:
+    assert SPLIT.after(datetime.fromisoformat(start), span) == datetime.fromisoformat(end)
+    assert not SPLIT.is_open(datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
+    assert SPLIT.next_start(datetime(2026, 11, 23, 12, 30, tzinfo=UTC)) == datetime(
+        2026, 11, 23, 13, 0, tzinfo=UTC
+    )
+
+
+NIGHTS = WorkingTime("Europe/London", {day: (OpenHours(60, 180),) for day in range(7)})
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [(date(2027, 3, 27), 2), (date(2027, 3, 28), 1), (date(2027, 10, 31), 3)],
+)
+def test_work_in_a_night_when_clocks_change_is_an_hour_shorter_or_longer(
+    day: date, hours: int
+) -> None:
+    [(opens, closes)] = NIGHTS.open_on(day)
+    assert closes - opens == timedelta(hours=hours)
+
+
+def test_a_stretch_that_the_clock_jumps_over_is_not_worked_and_loses_no_deadline() -> None:
+    skipped = WorkingTime("Europe/London", {6: (OpenHours(70, 110), OpenHours(600, 660))})
+    jump = date(2027, 3, 28)
+    assert all(opens < closes for opens, closes in skipped.open_on(jump))
+    before = datetime(2027, 3, 28, 0, 0, tzinfo=UTC)
+    assert skipped.after(before, timedelta(hours=2)) > before
+
+
+def test_a_clock_that_jumps_back_or_ahead_gets_the_answer_of_the_moment_it_shows() -> None:
+    friday, monday = (datetime(2026, 11, day, 16, 59, tzinfo=UTC) for day in (20, 23))
+    for moment in (monday, friday, monday):
+        assert OFFICE.is_open(moment)
+        assert OFFICE.after(moment, timedelta(hours=1)) > moment
+    assert OFFICE.after(friday, timedelta(hours=1)) < OFFICE.after(monday, timedelta(hours=1))
