@@ -75,7 +75,7 @@ def switch_on(page: Page, served: ServedSite) -> None:
     sign_in(page, served.url, "jo", PASSWORD)
     page.goto(f"{served.url}/notifications")
     page.get_by_role("button", name="Switch on for this device").click()
-    expect(page.get_by_text("Notifications are on for this phone")).to_be_visible()
+    expect(page.get_by_text("Notifications are on for this device")).to_be_visible()
 
 
 def test_one_button_switches_a_phone_on_and_another_one_off(
