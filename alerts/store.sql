@@ -75,11 +75,11 @@ WITH knows AS (
 SELECT candidate.staff_id, candidate.step,
        EXISTS (SELECT FROM away WHERE away.away_staff_id = candidate.staff_id) AS is_away,
        EXISTS (
-           SELECT FROM contact_method
-           WHERE contact_method.staff_id = candidate.staff_id
-             AND contact_method.channel = ANY (%(channels)s::text[])
-             AND contact_method.created_at <= %(now)s
-             AND (contact_method.disabled_at IS NULL OR contact_method.disabled_at > %(now)s)
+           SELECT FROM staff_address
+           WHERE staff_address.staff_id = candidate.staff_id AND NOT staff_address.is_dead
+             AND staff_address.channel = ANY (%(channels)s::text[])
+             AND staff_address.created_at <= %(now)s
+             AND (staff_address.disabled_at IS NULL OR staff_address.disabled_at > %(now)s)
        ) AS has_address
 FROM candidate
 JOIN staff_at_work USING (staff_id)

@@ -16,8 +16,8 @@ FROM staff_at_work JOIN staff USING (staff_id);
 
 -- As the statement `recipients` of the alerts' own store counts them.
 -- name: addresses
-SELECT DISTINCT staff_id FROM contact_method
-WHERE channel = ANY (%(channels)s::text[]) AND created_at <= %(now)s
+SELECT DISTINCT staff_id FROM staff_address
+WHERE NOT is_dead AND channel = ANY (%(channels)s::text[]) AND created_at <= %(now)s
   AND (disabled_at IS NULL OR disabled_at > %(now)s);
 
 -- Cover that its giver took back is no absence; that which the other one cannot give is.
