@@ -51,7 +51,7 @@ _DEVICES: Final = (
 )
 
 _NOTES: Final = {
-    "on": "Notifications are on for this phone. They name nobody.",
+    "on": "Notifications are on for this device. They name nobody.",
     "off": "Notifications are off for it.",
     "unusable": "This browser gave an address that cannot be used. Try another browser.",
     "many": f"You have {PHONES_MOST} already. Remove one that you do not use any more.",

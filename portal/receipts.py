@@ -39,7 +39,9 @@ async def take_notify_receipt(request: web.Request) -> web.Response:
     if token is None:
         raise not_found(request, Refusal.NOT_FOUND)
     shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(shown.encode(), token.get_secret_value().encode()):
+    # A header may hold bytes that are no text; they are compared like any others.
+    given = shown.encode(errors="surrogateescape")
+    if not hmac.compare_digest(given, token.get_secret_value().encode()):
         log_refusal(request, Refusal.WRONG_TOKEN)
         raise web.HTTPUnauthorized
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Queue
@@ -25,10 +25,10 @@ class ServedSite:
 
 
 @contextmanager
-def serve(database_url: str) -> Iterator[ServedSite]:
-    """Write a virtual site and serve it until the end of the block."""
+def serve(database_url: str, more: Mapping[str, str] | None = None) -> Iterator[ServedSite]:
+    """Write a virtual site and serve it until the end of the block; `more` are further settings."""
     site = write_site(database_url)
-    settings = load_settings({"TIDEWELL_PORTAL_PORT": "0", "TIDEWELL_DEMO": "true"})
+    settings = load_settings({"TIDEWELL_PORTAL_PORT": "0", "TIDEWELL_DEMO": "true", **(more or {})})
     answers: Queue[str | BaseException] = Queue()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -99,6 +99,7 @@ class HttpProvider(Provider):
     """Takes POSTs: a receiver of webhooks, a push service, GOV.UK Notify, or what a pilot uses."""
 
     requests: list[Request] = field(default_factory=list)
+    moved_to: str = ""
     answer_body: bytes = b'{"id": "740e5834-3a29-46b4-9a6f-16142fde533a"}'
 
     @property
@@ -121,6 +122,8 @@ class HttpProvider(Provider):
             await writer.drain()
             return
         status = _STATUS.get(self.mood, "201 Created")
+        if self.moved_to:
+            status = f"307 Temporary Redirect\r\nLocation: {self.moved_to}"
         size = f"Content-Length: {len(self.answer_body)}"
         kind = "Content-Type: application/json\r\nConnection: close"
         writer.write(f"HTTP/1.1 {status}\r\n{size}\r\n{kind}\r\n\r\n".encode() + self.answer_body)

@@ -17,11 +17,12 @@ from pydantic import SecretStr
 from alerts.channels import Channel
 from alerts.deliveries import RETRY_LONGEST, Message
 from alerts.intake import store as intake
+from alerts.policy import PolicyDocument, Step
 from alerts.reasons import ReceiptReason
 from alerts.receipts.store import MARK_EXPECTED_WITHIN, receipts_not_taken, take_receipt
 from alerts.sending import store as messages
 from alerts.sending.service import Sender
-from alerts.store import Desk, Site, due_alerts, wake
+from alerts.store import Desk, Site, due_alerts, recipients_of, wake
 from tests.integration.fake_providers import (
     LOOPBACK,
     RETRY_AFTER_S,
@@ -59,11 +60,17 @@ async def alerts(database_url: str) -> AsyncIterator[Connection]:
 
 
 async def write_down(world: World, channel: str, address: str, at: datetime = NOW) -> None:
+    await write_down_for(world, world.people.key_worker, channel, address, at)
+
+
+async def write_down_for(
+    world: World, staff_id: int, channel: str, address: str, at: datetime = NOW
+) -> None:
     await world.do(
         "INSERT INTO contact_method (staff_id, channel, address, created_at)"
         " VALUES (%s, %s, %s, %s) ON CONFLICT (staff_id, channel, address)"
         " DO UPDATE SET created_at = excluded.created_at",
-        world.people.key_worker,
+        staff_id,
         channel,
         address,
         at - timedelta(minutes=1),
@@ -249,6 +256,25 @@ async def test_nothing_goes_to_a_dead_address_until_it_is_written_down_again(
     for pending in await intake.unhandled_events(alerts, []):
         await intake.take_in(later, pending, random.SystemRandom())
     assert await world.values("SELECT channel FROM delivery WHERE channel = 'sms'") == ["sms"]
+
+
+async def test_a_phone_is_an_address_like_any_other_until_it_dies(
+    world: World, alerts: Connection
+) -> None:
+    """Somebody whom only their phone tells is asked; with a dead one they are passed over."""
+    await switch_on(world, "https://fcm.googleapis.com")
+    await write_down_for(world, world.people.clinician, "sms", NUMBER)
+    desk = Desk(alerts, OUR_SITE, NOW)
+    who = await recipients_of(desk, world.people.person, PolicyDocument())
+    assert who.of_step(Step.KEY_WORKER) == (world.people.key_worker,)
+    assert who.unreachable == frozenset()
+    await world.do(
+        "INSERT INTO dead_address SELECT channel, address, %s, 'gone' FROM staff_address"
+        " WHERE channel = 'web_push'",
+        NOW,
+    )
+    who = await recipients_of(desk, world.people.person, PolicyDocument())
+    assert world.people.key_worker in who.unreachable
 
 
 # ---- Receipts ------------------------------------------------------------------------

@@ -218,6 +218,16 @@ async def test_how_long_a_busy_provider_asks_us_to_wait_is_heard(setup: Setup) -
     assert error.retry_after_s == RETRY_AFTER_S
 
 
+@pytest.mark.parametrize("setup", ["webhook", "web_push", "sms"], indirect=True)
+async def test_nobody_sends_us_elsewhere(setup: Setup) -> None:
+    assert isinstance(setup.provider, HttpProvider)
+    elsewhere = HttpProvider()
+    async with elsewhere.running():
+        setup.provider.moved_to = f"{elsewhere.url}/secret"
+        assert isinstance(await setup.send(), ChannelError)
+    assert elsewhere.requests == []
+
+
 @every_channel
 async def test_a_channel_that_hangs_leaves_the_loop_free(setup: Setup) -> None:
     setup.provider.mood = Mood.HANGS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -213,6 +214,17 @@ async def test_a_receipt_is_stored_once_and_without_the_number(pages: Pages) -> 
 async def test_a_receipt_of_somebody_else_is_refused(pages: Pages, token: str) -> None:
     assert await report(pages, token) == 401
     assert pages.ask("SELECT count(*) FROM delivery_receipt") == [(0,)]
+
+
+async def test_a_token_that_is_no_text_is_a_wrong_one(pages: Pages) -> None:
+    url = pages.client.make_url("/")
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(
+        b"POST /receipts/notify HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+        b"Authorization: Bearer \xff\xfe\r\nConnection: close\r\n\r\n"
+    )
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
 
 
 @pytest.mark.parametrize(

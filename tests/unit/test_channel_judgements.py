@@ -174,6 +174,11 @@ def test_the_limits_are_of_channels_that_there_are() -> None:
     assert set(CHANNEL_WINDOWS) == {APPRISE, EMAIL, SMS, WEB_PUSH}
 
 
+def test_texts_have_the_limits_of_paging_systems() -> None:
+    minutes = [(span.total_seconds() / 60, most) for span, most in CHANNEL_WINDOWS[SMS]]
+    assert minutes == [(1, 1), (15, 5), (60, 11)]
+
+
 # ---- Settings ----------------------------------------------------------------------
 
 
