@@ -23,6 +23,7 @@ from gmqtt.mqtt.constants import MQTTv311
 
 from ingest.batch import Arrival
 from ingest.receiving.mqtt import Client
+from ingest.retrying import RETRY_FIRST_S, next_wait_s
 from ingest.waiting import WayBack
 from tidewell.broker_access import client_context
 from tidewell.clock import monotonic_s
@@ -38,9 +39,6 @@ NEVER_RECONNECT: Final = -2
 ACCEPTED: Final = 0
 AT_LEAST_ONCE: Final = 1
 DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-RETRY_FIRST_S: Final = 0.5
-RETRY_MOST_S: Final = 15.0
-"""A restart of a broker or database takes seconds; asking more often would only slow it down."""
 WILDCARD: Final = "tidewell/v1/+/+/frame"
 STATUSES: Final = "tidewell/v1/+/+/status"
 """Retained, so that each connection hears the latest word of every device; it is not confirmed."""
@@ -316,7 +314,7 @@ class Listener:
                 self._connection, self.connected_since_s = None, None
                 await connection.close()
             await asyncio.sleep(wait_s)
-            wait_s = min(RETRY_MOST_S, max(RETRY_FIRST_S, 2 * wait_s))
+            wait_s = next_wait_s(wait_s)
 
     async def _follow(self, connection: IngestConnection, shards: tuple[int, ...]) -> None:
         """Hear other shards whenever that is asked for, until the connection is gone."""

@@ -42,10 +42,11 @@ from ingest.committing.service import Worker
 from ingest.decode import LONGEST_DETAIL, Refused
 from ingest.leasing.service import Sessions, Shift
 from ingest.measuring.service import HourlyCounts, commit_timings, measures_of
-from ingest.mqtt import RETRY_FIRST_S, RETRY_MOST_S, BrokerAddress, parse_broker_url
+from ingest.mqtt import BrokerAddress, parse_broker_url
 from ingest.reasons import Refusal
 from ingest.receiving.service import Inbox
 from ingest.repairing.service import repairs_beside
+from ingest.retrying import RETRY_FIRST_S, next_wait_s
 from ingest.rows import Rows
 from ingest.silence.service import SilenceWatch
 from ingest.store import Store, means_away
@@ -162,7 +163,7 @@ class _Ingest:
                 await self._after_failure(error)
             if not self.stopping:
                 await self._pause(wait_s)
-                wait_s = min(RETRY_MOST_S, 2 * wait_s)
+                wait_s = next_wait_s(wait_s)
         await self._sessions.stop()
         self._abandon()
 

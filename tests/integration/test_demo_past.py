@@ -51,7 +51,7 @@ async def test_the_past_of_the_demo_is_told_by_the_service(
     database_url: str, now: datetime
 ) -> None:
     numbers = await enrolled(database_url, now - timedelta(days=56))
-    await play_past(database_url, numbers, now, random.Random(7))
+    await play_past(database_url, numbers, now, random.Random(7))  # noqa: S311 -- codes of alerts of a test
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         worry = await (await connection.execute(STORY, (numbers.worried_about,))).fetchall()
         night = await (await connection.execute(STORY, (numbers.asks_at_night,))).fetchall()

@@ -39,7 +39,7 @@ from ingest.committing.scoring import EpisodeRow
 from ingest.cursors import Cursor, Gap
 from ingest.decode import Refused
 from ingest.leasing import store as leasing
-from ingest.passing.store import forget_unscored, holes_due, note_unscored
+from ingest.passing.store import forget_unscored, note_unscored
 from ingest.reasons import Refusal
 from ingest.recovering.store import scored_readings
 from ingest.rows import Rows
@@ -358,15 +358,6 @@ async def test_a_session_that_could_not_be_ended_is_tried_again_after_a_lease(
     await ground.end_leases()
     assert await store.leases.claim_left_session() is None
     assert await store.leases.claim_slot() == 1
-
-
-async def test_holes_of_who_cannot_be_scored_hold_up_nobody_else(ground: Ground) -> None:
-    store = await ground.store("one")
-    await store.leases.take()
-    await commit(store, rows(4), Cursor(-1, 4, (Gap(0, 3),)))
-    later = NOW + timedelta(minutes=1)
-    assert await holes_due(store, later, 1, held_back=()) == [(KEY, 3)]
-    assert await holes_due(store, later, 1, held_back={KEY[0]}) == []
 
 
 async def test_moments_go_on_after_the_last_one_of_whoever_had_the_shard(ground: Ground) -> None:

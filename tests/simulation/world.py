@@ -406,7 +406,7 @@ def installed() -> Iterator[None]:
             mock.patch.object(psycopg.AsyncConnection, "connect", _connect),
             mock.patch.object(ingest.service, "DetectorScoring", _make_scoring),
             # It looks for garbage at each start, of which there are dozens in a run.
-            mock.patch.object(ingest.service, "_spare_the_collector", return_value=None),
+            mock.patch.object(ingest.service, "_spare_the_collector"),
             mock.patch.object(shares, "SHARD_COUNT", SHARDS),
             mock.patch.object(Leases, "renew", _counting(Leases.renew)),
             mock.patch.object(Leases, "renew_slot", _counting(Leases.renew_slot)),
