@@ -2,8 +2,9 @@
 
 A figure of one machine says little, so each is also given as a ratio to a plain piece of work that
 was timed in the same run, on one core. A slow machine is no defect; only `nab`, whose figures are
-the same everywhere, ends with 1 when one of them is not as it should be; and `faults`, which breaks
-a whole site of its own on purpose (`--seed N --seconds S`), when a promise was broken with it.
+the same everywhere, ends with 1 when one of them is not as it should be; `faults`, which breaks a
+whole site of its own on purpose (`--seed N --seconds S`), when a promise was broken with it; and
+`ingest`, when a frame was lost or memory grew (`--part overload --seconds 600` alone).
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ BENCHES: Final = {
     "nab": "bench.nab",
     "faults": "bench.faults",
 }
+OPTIONS: Final = {
+    "ingest": ("quick", "part", "seconds"),
+    "faults": ("seed", "seconds", "plant", "calm_s", "logs"),
+}
+"""What they are told; of the others `quick`. What is not given has its default there."""
+PARTS_OF_INGEST: Final = ("runs", "growth", "overload", "backfill")
 HAVE_PROCESSES: Final = frozenset({"write", "ingest", "recovery", "faults"})
 """Benchmarks of several processes, which need all cores."""
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -39,17 +46,17 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object, not a table")
     parser.add_argument("--quick", action="store_true", help="few people: does it run at all")
     parser.add_argument("--seed", type=int, default=1, help="faults: which faults, and when")
-    parser.add_argument("--seconds", type=float, default=45.0, help="faults: for how long")
+    parser.add_argument("--seconds", type=float, help="faults and ingest's overload: for how long")
+    parser.add_argument("--part", choices=PARTS_OF_INGEST, help="ingest: this alone")
     parser.add_argument("--plant", help="faults: put this one into the service first")
     parser.add_argument(
         "--calm-s", type=float, default=150.0, help="faults: wait at most so long after"
     )
     parser.add_argument("--logs", type=Path, help="faults: a folder to keep all logs in")
     chosen = parser.parse_args()
-    options = {"quick": chosen.quick}
-    if chosen.bench == "faults":
-        names = ("seed", "seconds", "plant", "calm_s", "logs")
-        options = {name: getattr(chosen, name) for name in names}
+    options = {name: getattr(chosen, name) for name in OPTIONS.get(chosen.bench, ("quick",))}
+    if chosen.seconds is None:
+        options.pop("seconds", None)
     try:
         figures = _run(chosen.bench, options)
     except TidewellError as error:

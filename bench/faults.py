@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bench.measuring import Figures
 
 DEVICES: Final = 60
+SECONDS_USUAL: Final = 45.0
 SECONDS_LEAST: Final = 10.0
 BOOT: Final = 7
 READINGS_BEFORE_S: Final = 360.0
@@ -104,7 +105,12 @@ class Times:
 
 
 def run(
-    *, seed: int, seconds: float, plant: str | None, calm_s: float, logs: Path | None = None
+    *,
+    seed: int,
+    seconds: float = SECONDS_USUAL,
+    plant: str | None,
+    calm_s: float,
+    logs: Path | None = None,
 ) -> Figures:
     """Break a site for so many seconds, and return the ledger.
 

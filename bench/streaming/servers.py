@@ -39,6 +39,8 @@ PASSABLE: Final = 0o711
 """The account that PostgreSQL runs under has to get through the temporary folder."""
 START_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 60.0
+ANSWER_WITHIN_S: Final = 600.0
+"""Beyond what was asked for: until all that is outstanding has come, on a slow machine."""
 WATCHED: Final = 600
 """People whose plan has a limit, each of whom crosses it once at most."""
 
@@ -87,9 +89,16 @@ class Talker:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(line) + "\n")
         self.process.stdin.flush()
+        # Its input and output are pipes, so only its end can end the wait for its answer.
+        limit = threading.Timer(ANSWER_WITHIN_S + _seconds_in(line), self.process.kill)
+        limit.start()
         answer = self.process.stdout.readline()
+        limit.cancel()
         if not answer:
-            raise ServerError(f"a process of the benchmark ended with {self.process.wait()}")
+            raise ServerError(
+                f"a process of the benchmark ended with {self.process.wait()}, or did not answer "
+                f"within {ANSWER_WITHIN_S:g} s; the lines above say why"
+            )
         return json.loads(answer)
 
     def end(self) -> None:
@@ -99,6 +108,11 @@ class Talker:
         self.process.stdin.close()
         end(self.process)
         self.process.stdout.close()
+
+
+def _seconds_in(line: object) -> float:
+    """Return how long a request itself says that it takes."""
+    return float(line.get("seconds", 0.0)) if isinstance(line, dict) else 0.0
 
 
 @contextmanager

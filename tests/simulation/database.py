@@ -30,6 +30,8 @@ import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Jsonb
 
+from tests.simulation.copying import Copy
+from tests.simulation.savepoints import savepoint
 from tidewell import clock
 from tidewell.database import Queries
 from tidewell.local_time import utc_moment
@@ -333,12 +335,8 @@ class Connection:
         """Begin, and commit or roll back; inside another one, go back to here after an error."""
         self.raise_if_gone()
         if self._work is not None:
-            writes = dict(self._work.writes)
-            try:
+            with savepoint(self._work):
                 yield
-            except psycopg.Error:
-                self._work.writes = writes
-                raise
             return
         work = self._work = Work(self)
         self._begin_to_wait()
@@ -424,7 +422,7 @@ class Cursor:
     _encoding: Final = "utf-8"
 
     def __init__(self, session: Connection, row_factory: Callable[[Any], Any] | None) -> None:
-        self._session = session
+        self.connection = session
         self._row_factory = row_factory
         self._answer = Answer()
         self._next = 0
@@ -434,11 +432,6 @@ class Cursor:
 
     async def __aexit__(self, *_: object) -> None:
         return
-
-    @property
-    def connection(self) -> Connection:
-        """Return the connection on which it is."""
-        return self._session
 
     @property
     def rowcount(self) -> int:
@@ -455,13 +448,13 @@ class Cursor:
 
     async def execute(self, query: str, parameters: Mapping[str, Any] | None = None) -> Cursor:
         """Run a statement."""
-        self._answer = await self._session.run(query, parameters)
+        self._answer = await self.connection.run(query, parameters)
         self._next = 0
         return self
 
     async def executemany(self, query: str, many: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement for each set of parameters."""
-        self._answer = await self._session.run_many(query, many)
+        self._answer = await self.connection.run_many(query, many)
 
     async def fetchone(self) -> Any:  # noqa: ANN401 -- a row of any shape
         """Return the next row."""
@@ -489,23 +482,7 @@ class Cursor:
         self, query: str, parameters: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Copy]:
         """Copy in what is written, or out what was asked for."""
-        copy = Copy(await self._session.run(query, parameters))
+        copy = Copy(await self.connection.run(query, parameters))
         yield copy
         if copy.written:
-            await self._session.run_many(query, [parameters or {}], b"".join(copy.written))
-
-
-class Copy:
-    """A COPY in either direction."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self.written: list[bytes] = []
-
-    async def write(self, part: bytes) -> None:
-        """Take a part of what is copied in."""
-        self.written.append(bytes(part))
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._answer.copied:
-            yield self._answer.copied
+            await self.connection.run_many(query, [parameters or {}], b"".join(copy.written))

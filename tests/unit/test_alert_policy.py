@@ -8,21 +8,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from alerts.concerns.deciding import Concern, explain
-from alerts.decisions import REPEAT_AFTER, AlertFacts, Note, Reopen, Tell, decide
-from alerts.policy import PolicyDocument, Step, chain_problems, hours_problems
+from alerts.decisions import AlertFacts, Note, Reopen, Tell, decide
+from alerts.policy import PolicyDocument, Step, chain_problems
 from alerts.progress import PastEvent, Progress, read_progress
 from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
 from alerts.reasons import (
     AlertEventKind,
     AlertState,
-    ConcernKind,
     DecisionReason,
     EpisodeEventKind,
     IntakeReason,
 )
 from alerts.routing import Recipients
-from tidewell.vocabulary import CheckInChoice, Level, Source
+from tidewell.vocabulary import Level
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
 POLICY = PolicyDocument().as_policy()
@@ -411,108 +409,3 @@ def test_a_device_that_was_silent_and_is_back_asks_for_nobody() -> None:
     for is_moot, reason in ((True, IntakeReason.EPISODE_CLOSED), (False, IntakeReason.RAISED)):
         event = EpisodeEvent(EpisodeEventKind.OPENED, Level.FOR_REVIEW, NOW, is_moot)
         assert decide_intake(event, None, NOW, POLICY) is reason
-
-
-# ---- What people ask for ----------------------------------------------------------
-
-
-def test_a_repeat_while_nobody_is_on_it_waits_for_the_hour_and_rings_those_who_were_asked() -> None:
-    repeated = replace(ASKED, repeats=1, is_repeat_untold=True, told_at=NOW)
-    alert = replace(ASKED_ALERT, progress=repeated)
-    soon = decide(alert, BOTH, POLICY, NOW + timedelta(minutes=1))
-    assert (soon.actions, soon.wake_at) == ((), NOW + REPEAT_AFTER)
-    then = decide(alert, BOTH, POLICY, NOW + REPEAT_AFTER)
-    assert then.reason is DecisionReason.ASKED_AGAIN
-    assert then.actions == (Tell("1.again.1", (KEY_WORKER,), None),)
-    assert then.wake_at == NOW + timedelta(hours=4)
-
-
-def test_a_repeat_reaches_the_owner_at_once_and_moves_no_timer() -> None:
-    repeated = replace(OWNED.progress, repeats=2, is_repeat_untold=True)
-    now = NOW + timedelta(minutes=5)
-    decision = decide(replace(OWNED, progress=repeated), BOTH, POLICY, now)
-    assert decision.actions == (Tell("1.again.2", (KEY_WORKER,), None),)
-    assert decision.wake_at == decide(OWNED, BOTH, POLICY, now).wake_at
-
-
-def test_a_repeat_out_of_hours_waits_for_work_unless_it_is_to_be_checked_now() -> None:
-    repeated = replace(OWNED.progress, repeats=1, is_repeat_untold=True)
-    owned = replace(OWNED, progress=repeated, accepted_at=SUNDAY)
-    assert decide(owned, BOTH, OFFICE, SUNDAY).wake_at == MONDAY_MORNING
-    urgent = replace(owned, level=Level.CHECK_NOW)
-    assert decide(urgent, BOTH, OFFICE, SUNDAY).reason is DecisionReason.ASKED_AGAIN
-
-
-def test_an_explanation_of_what_people_said_copies_none_of_their_words() -> None:
-    asked = Concern(ConcernKind.RAISE, Source.YOUNG_PERSON, None, CheckInChoice.IN_PERSON, NOW)
-    back = replace(asked, kind=ConcernKind.WITHDRAW, choice=None)
-    carer = replace(asked, source=Source.CARER, choice=None, level=Level.CHECK_NOW)
-    assert explain([asked])["sentence"] == "Asked for a check-in: “I'd rather say it in person”."
-    assert explain([asked, asked, back])["sentence"] == (
-        "Asked for a check-in 2 times: most lately “I'd rather say it in person”."
-        " They say that they do not need it any more."
-    )
-    assert explain([carer])["sentence"] == "A carer is worried."
-
-
-def test_hours_may_have_a_break_and_are_kept_in_order() -> None:
-    document = PolicyDocument.model_validate(
-        {"working_hours": {"days": {"monday": [AFTERNOON, MORNING], "friday": MORNING}}}
-    )
-    assert PolicyDocument.model_validate(document.model_dump(mode="json")) == document
-    policy = document.as_policy()
-    assert [policy.is_open(NOW.replace(hour=hour, minute=45)) for hour in (9, 12, 13)] == [
-        True,
-        False,
-        True,
-    ]
-
-
-def test_hours_that_overlap_say_which() -> None:
-    body = {"working_hours": {"days": {"monday": [MORNING, LATE_MORNING]}}}
-    with pytest.raises(ValidationError, match="09:00 to 12:30 and 12:00 to 13:00 overlap"):
-        PolicyDocument.model_validate(body)
-
-
-def test_hours_that_never_open_are_found_before_they_hold() -> None:
-    days = [(NOW + timedelta(days=ahead)).date() for ahead in range(80)]
-    closed = {"working_hours": {"days": WEEK, "closed_days": days}}
-    [problem] = hours_problems(PolicyDocument.model_validate(closed), NOW)
-    assert "nobody is at work on any day of the next two months" in problem
-    assert (
-        hours_problems(PolicyDocument.model_validate({"working_hours": {"days": WEEK}}), NOW) == []
-    )
-
-
-def test_a_step_where_no_message_can_arrive_is_passed_at_once_and_that_is_said() -> None:
-    there = replace(WITH_DUTY, unreachable=frozenset({KEY_WORKER, CLINICIAN}))
-    decision = decide(FRESH_ALERT, there, POLICY, NOW)
-    passed = [
-        (action.detail, action.reason)
-        for action in decision.actions
-        if isinstance(action, Note) and action.kind is AlertEventKind.STEP_SKIPPED
-    ]
-    no_address = DecisionReason.NO_WORKING_ADDRESS
-    assert passed == [("key_worker", no_address), ("assigned", no_address)]
-    assert Tell("1.0", (DUTY,), Step.DUTY_LINE) in decision.actions
-
-
-def test_where_no_message_can_arrive_anywhere_the_first_step_is_asked_all_the_same() -> None:
-    there = replace(BOTH, unreachable=frozenset({KEY_WORKER, CLINICIAN}))
-    decision = decide(FRESH_ALERT, there, POLICY, NOW)
-    assert decision.actions == (Tell("1.0", (KEY_WORKER,), Step.KEY_WORKER),)
-
-
-def test_a_duty_line_that_cannot_be_reached_does_not_keep_a_check_now_from_the_others() -> None:
-    there = replace(WITH_DUTY, unreachable=frozenset({DUTY}))
-    decision = decide(replace(FRESH_ALERT, level=Level.CHECK_NOW), there, OFFICE, SUNDAY)
-    kinds = [action.kind for action in decision.actions if isinstance(action, Note)]
-    assert AlertEventKind.NOBODY_WATCHING in kinds
-    assert Tell("1.0", (KEY_WORKER,), Step.KEY_WORKER) in decision.actions
-
-
-def test_whoever_is_on_duty_is_asked_and_the_named_stand_in_for_a_hole() -> None:
-    document = PolicyDocument(duty_rota=7, duty_line=(MANAGER,))
-    assert document.people_of_rotas(Step.DUTY_LINE, {7: frozenset({DUTY})}) == (DUTY,)
-    assert document.people_of_rotas(Step.DUTY_LINE, {7: frozenset()}) == (MANAGER,)
-    assert document.people_of_rotas(Step.DUTY_LINE, {}) == (MANAGER,)
