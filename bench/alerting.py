@@ -36,6 +36,7 @@ from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Queries, Role, connect
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.errors import ServerError
+from tidewell.logs import configure_logs
 from tidewell.schema import migrate
 
 PEOPLE: Final = 10_000
@@ -58,6 +59,7 @@ Ask = psycopg.Connection[tuple[Any, ...]]
 
 def run(*, quick: bool = False) -> Figures:
     """Measure both."""
+    configure_logs("warning", "console", "bench")
     share = QUICK_SHARE if quick else 1
     sizes = {"people": PEOPLE // share, "staff": STAFF // share}
     with ExitStack() as stack:

@@ -9,9 +9,10 @@ from typing import Final
 
 from aiohttp import web
 
+from portal.alert_words import cause_words
 from portal.context import now_of, transaction
 from portal.rendering import page
-from portal.words import family_words, level_words, minutes_words
+from portal.words import level_words, minutes_words
 from tidewell.alert_health.figures import (
     JUDGED_LEAST,
     PEOPLE_LEAST,
@@ -64,8 +65,8 @@ def group_name(group: Group) -> str:
     if kind == "team":
         return name or "No team"
     if name.endswith(_LIMIT):
-        return f"{family_words(name.removesuffix(_LIMIT))}: a limit of the plan"
-    return family_words(name)
+        return f"{cause_words(name.removesuffix(_LIMIT))}: a limit of the plan"
+    return cause_words(name)
 
 
 def precision_words(precision: Precision | None) -> str:
