@@ -90,7 +90,7 @@ async def _waiting_too_long(work: Work, given: Given) -> Answer:
     events = [
         row
         for _, row in work.rows("episode_event")
-        if row["recorded_at"] <= late and row["episode_event_id"] not in taken_in
+        if row.get("recorded_at", row["at"]) <= late and row["episode_event_id"] not in taken_in
     ]
     folded_in = {row["alert_action_id"] for _, row in work.rows("alert_event")}
     answers = [
