@@ -151,6 +151,7 @@ class DeliveryReason(StrEnum):
     HANDED_OVER = "handed_over"
     TRY_AGAIN = "try_again"
     OURS_TO_PUT_RIGHT = "ours_to_put_right"
+    LEASE_OVER = "lease_over"
     REFUSED_BY_CHANNEL = "refused_by_channel"
     ADDRESS_IS_DEAD = "address_is_dead"
     ATTEMPTS_USED_UP = "attempts_used_up"
@@ -193,7 +194,7 @@ class ActionReason(StrEnum):
 
 
 class AuditReason(StrEnum):
-    """What the auditor found about an alert or a message; the last three are violations."""
+    """What the auditor found about an alert or beside it; all but three are violations."""
 
     CLOSED = "closed"
     ACCEPTED = "accepted"
@@ -201,12 +202,39 @@ class AuditReason(StrEnum):
     NO_NEXT_STEP = "no_next_step"
     NEXT_STEP_IS_LATE = "next_step_is_late"
     MESSAGE_PUT_OFF = "message_put_off"
+    MESSAGE_IS_STUCK = "message_is_stuck"
+    EVENT_NOT_TAKEN_IN = "event_not_taken_in"
+    CONCERN_NOT_TAKEN_IN = "concern_not_taken_in"
+    ANSWER_NOT_FOLDED_IN = "answer_not_folded_in"
+    PROBE_IS_LATE = "probe_is_late"
 
     @property
     def is_violation(self) -> bool:
-        """Return whether the alert could be forgotten as it stands."""
-        return self in (
-            AuditReason.NO_NEXT_STEP,
-            AuditReason.NEXT_STEP_IS_LATE,
-            AuditReason.MESSAGE_PUT_OFF,
+        """Return whether an alert could be forgotten as it stands."""
+        return self not in (
+            AuditReason.CLOSED,
+            AuditReason.ACCEPTED,
+            AuditReason.NEXT_STEP_IS_SET,
         )
+
+
+class HeartbeatReason(StrEnum):
+    """Whether the outside watcher is told that no alert is lost; only the first two tell it so."""
+
+    ALL_WELL = "all_well"
+    REPAIRED = "repaired"
+    NOT_REPAIRED = "not_repaired"
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether the heartbeat goes out."""
+        return self is not HeartbeatReason.NOT_REPAIRED
+
+
+class WatcherAnswer(StrEnum):
+    """What became of a word to the outside watcher."""
+
+    NOT_SET = "not_set"
+    TOLD = "told"
+    REFUSED = "refused"
+    NOT_REACHED = "not_reached"

@@ -1,10 +1,11 @@
-"""The process of alerts: a decider, a sender for each channel, who tells operations of outages, and
+"""The process of alerts: a decider, a sender for each channel, a watch, who tells operations, and
 who looks ahead at who would not be reached.
 
 Each works on its own connection.
 
-The decider folds in what people did, takes in what they ask for and what changed, asks policies
-that are due, and audits.
+The decider folds in what people did, takes in what they ask for and what changed, and asks policies
+that are due. The watch looks whether an alert could be lost, and tells somebody outside that none
+is.
 A hint from the database makes it prompt; looking each second makes it certain. A slow channel
 holds up neither the decider nor another channel, and any number of these processes may run at once.
 A database that restarts is waited for, and said once.
@@ -22,14 +23,15 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 
 from alerts.answers import store as answers
-from alerts.auditing.store import audit_alerts
 from alerts.channels import open_channels
+from alerts.channels.probe import ProbeChannel
 from alerts.concerns import store as concerns
 from alerts.intake import store as intake
 from alerts.operations.service import Operations
+from alerts.probe import PROBE_CHANNEL
 from alerts.reaching.service import Reaching
 from alerts.receipts.service import Receipts
-from alerts.sending.service import Sender
+from alerts.sending.service import Sender, SendingCounts
 from alerts.set_aside import SetAside
 from alerts.store import (
     BATCH_MOST,
@@ -38,9 +40,11 @@ from alerts.store import (
     Desk,
     Site,
     due_alerts,
+    limit_idle,
     wake,
 )
 from alerts.texts import LINK_BASE_CHARACTERS_MOST
+from alerts.watching.service import Watch, heartbeat_of
 from tidewell import clock
 from tidewell.contact_addresses import SMS
 from tidewell.crashpoints import CrashPoint, crashpoint
@@ -52,13 +56,14 @@ from tidewell.metrics import Board
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from alerts.channels import Channel
     from tidewell.settings import Settings
 
 POLL_S: Final = 1.0
 """How late a decision can be when every hint gets lost."""
 
-AUDIT_EVERY_S: Final = 60.0
-"""Well under the quarter of an hour that the most urgent level has."""
+LOOK_AT_ALL_EVERY_S: Final = 60.0
+"""How late a decision can be on a number that was given out long before it was committed."""
 
 ROUNDS_MOST: Final = 50
 """Batches of one kind of work before the next kind has its turn."""
@@ -67,6 +72,11 @@ RECONNECT_FIRST_S: Final = 0.5
 RECONNECT_LONGEST_S: Final = 10.0
 """Alerts wait while the database is away: soon enough for the most urgent, and no storm."""
 
+_CONNECTION_IS_LOST: Final = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    ServerUnavailableError,
+)
 _CANNOT_BE_HANDLED: Final = (psycopg.DataError, psycopg.IntegrityError, ValueError)
 """What is wrong with one row and not with the database or with us."""
 
@@ -88,23 +98,43 @@ async def run_alerts(
     site = site_of(settings, channels)
     owner = f"{os.getpid()}-{secrets.token_hex(4)}"
     rng = random.SystemRandom()
+    board = board or Board()
+    counts = SendingCounts()
+    board.add(counts.measures)
+    served: dict[str, Channel] = dict(channels)
+    if settings.probe_every_s:
+        served[PROBE_CHANNEL] = ProbeChannel()
+
+    def on_sent(channel: str) -> Callable[[int], None] | None:
+        return None if channel == PROBE_CHANNEL else on_handed_over
+
     senders = {
-        name: Sender(name, channel, site, owner=owner, rng=rng, on_handed_over=on_handed_over)
-        for name, channel in channels.items()
+        name: Sender(
+            name, channel, site, owner=owner, rng=rng, on_handed_over=on_sent(name), counts=counts
+        )
+        for name, channel in served.items()
     }
-    decider = Decider(site, rng, senders.values(), board or Board())
+    decider = Decider(site, rng, senders.values(), board)
+    watch = Watch(
+        site,
+        heartbeat_of(settings),
+        rng,
+        probe_every_s=settings.probe_every_s,
+        nudge=decider.nudge_senders,
+    )
+    board.add(watch.measures)
+    parts = {
+        "decider": decider.work,
+        "watch": watch.work,
+        "operations": Operations(channels, site, rng).work,
+        "reaching": Reaching(site).work,
+        **({"receipts": Receipts(site).work} if SMS in channels else {}),
+        **{name: sender.work for name, sender in senders.items()},
+    }
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_keep_connected("decider", database_url, stop, decider.work))
-            operations = Operations(channels, site, rng)
-            group.create_task(_keep_connected("operations", database_url, stop, operations.work))
-            if SMS in channels:
-                receipts = Receipts(site)
-                group.create_task(_keep_connected("receipts", database_url, stop, receipts.work))
-            reaching = Reaching(site)
-            group.create_task(_keep_connected("reaching", database_url, stop, reaching.work))
-            for name, sender in senders.items():
-                group.create_task(_keep_connected(name, database_url, stop, sender.work))
+            for part, work in parts.items():
+                group.create_task(_keep_connected(part, database_url, stop, work))
     finally:
         for channel in channels.values():
             await channel.close()
@@ -141,7 +171,7 @@ class Decider:
         self._concerns_aside = SetAside()
         self._alerts_aside = SetAside()
         self._look_back = LOOK_BACK_ALL
-        self._audit_at_s = clock.monotonic_s() + AUDIT_EVERY_S
+        self._look_at_all_s = clock.monotonic_s() + LOOK_AT_ALL_EVERY_S
 
     async def work(self, connection: Connection, stop: asyncio.Event) -> None:
         """Decide until told to stop; raises what the database raises."""
@@ -163,10 +193,9 @@ class Decider:
         await self._take_in_events(connection)
         await self._wake_alerts(connection)
         self._look_back = LOOK_BACK_USUAL
-        if clock.monotonic_s() >= self._audit_at_s:
-            await audit_alerts(self._desk(connection))
+        if clock.monotonic_s() >= self._look_at_all_s:
             await concerns.tell_stretch(self._desk(connection))
-            self._audit_at_s = clock.monotonic_s() + AUDIT_EVERY_S
+            self._look_at_all_s = clock.monotonic_s() + LOOK_AT_ALL_EVERY_S
             self._look_back = LOOK_BACK_ALL
 
     async def _fold_actions(self, connection: Connection) -> None:
@@ -187,7 +216,7 @@ class Decider:
                 taking = concerns.take_in(self._desk(connection), pending, self._rng)
                 await _handle(taking, "concern", pending.concern_id, self._concerns_aside)
                 crashpoint(CrashPoint.AFTER_INTAKE)
-                self._nudge_senders()
+                self.nudge_senders()
             if len(batch) < BATCH_MOST:
                 break
 
@@ -200,7 +229,7 @@ class Decider:
                 number = pending.episode_event_id
                 await _handle(taking, "episode event", number, self._events_aside)
                 crashpoint(CrashPoint.AFTER_INTAKE)
-                self._nudge_senders()
+                self.nudge_senders()
             if len(batch) < BATCH_MOST:
                 break
 
@@ -211,14 +240,15 @@ class Decider:
             for alert_id in batch:
                 waking = wake(self._desk(connection), alert_id)
                 await _handle(waking, "alert", alert_id, self._alerts_aside)
-                self._nudge_senders()
+                self.nudge_senders()
             if len(batch) < BATCH_MOST:
                 break
 
     def _desk(self, connection: Connection) -> Desk:
         return Desk(connection, self._site, clock.now_utc())
 
-    def _nudge_senders(self) -> None:
+    def nudge_senders(self) -> None:
+        """Let every sender look for messages now."""
         for sender in self._senders:
             sender.nudge()
 
@@ -259,8 +289,9 @@ async def _keep_connected(
                 if is_lost:
                     get_logger().info("the database is back", worker=part)
                 wait_s, is_lost = RECONNECT_FIRST_S, False
+                await limit_idle(connection)
                 await work(connection, stop)
-        except (psycopg.OperationalError, ServerUnavailableError) as error:
+        except _CONNECTION_IS_LOST as error:
             if not is_lost:
                 get_logger().warning("the database is away", worker=part, problem=str(error))
             is_lost = True

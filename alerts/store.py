@@ -17,9 +17,11 @@ from alerts.burden import LOOK_BACK, Push, Slot, place, windows_of
 from alerts.decisions import AlertFacts, Decision, Note, Reopen, Tell, decide
 from alerts.deliveries import CONSOLE, Address, addresses_of, idempotency_key
 from alerts.policy import PolicyDocument, Step
+from alerts.probe import PROBE_ADDRESS, PROBE_PERSON, PROBE_RECIPIENTS
 from alerts.progress import PastEvent, Progress, read_progress
 from alerts.reasons import AlertEventKind, AlertState, DecisionReason, DeliveryReason
 from alerts.routing import Recipients
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Queries
 from tidewell.logs import get_logger
 from tidewell.rota import LONGEST, on_duty
@@ -38,6 +40,10 @@ LOOK_BACK_USUAL: Final = 10_000
 
 LOOK_BACK_ALL: Final = 2**60
 """More than there will ever be: looks at everything."""
+
+IDLE_MOST_S: Final = 10
+"""Between two statements of a transaction pass milliseconds. Whoever lets it wait longer stands
+still, and others wait for the rows that it holds. A third of a lease."""
 
 _SQL: Final = Queries("alerts", "store.sql")
 
@@ -116,6 +122,11 @@ class _OwnAddress:
         return DeliveryReason.ADDRESS_IS_DEAD if self.is_dead else None
 
 
+async def limit_idle(connection: Connection) -> None:
+    """Have the server end this session if it leaves a transaction waiting."""
+    await connection.execute(_SQL["limit_idle"], {"most": f"{IDLE_MOST_S}s"})
+
+
 def as_alert(*, state: str, level: str, **columns: Any) -> AlertRow:  # noqa: ANN401 -- columns as psycopg reads them
     """Return a row of `alert` with its words as enumerations."""
     return AlertRow(state=AlertState(state), level=Level(level), **columns)
@@ -154,7 +165,10 @@ async def wake(desk: Desk, alert_id: int) -> DecisionReason | None:
         alert = await lock_alert(desk, alert_id)
         if alert is None or alert.wake_at is None or alert.wake_at > desk.now:
             return None
-        return (await advance(desk, alert)).reason
+        decision = await advance(desk, alert)
+        crashpoint(CrashPoint.IN_WAKE)
+    crashpoint(CrashPoint.AFTER_WAKE)
+    return decision.reason
 
 
 async def advance(desk: Desk, alert: AlertRow) -> Decision:
@@ -219,6 +233,8 @@ def _past_event(
 
 async def recipients_of(desk: Desk, person_id: int, document: PolicyDocument) -> Recipients:
     """Return who could be asked about a person now, by step of the chain."""
+    if person_id == PROBE_PERSON:
+        return PROBE_RECIPIENTS
     duty = await _on_duty(desk, document)
     parameters = {
         "person_id": person_id,
@@ -253,9 +269,7 @@ async def queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason)
     async with desk.connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_SQL["is_first_of_person"], {"alert_id": alert.alert_id})
         is_first = bool(await cursor.fetchone()) or alert.is_asked_by_a_person
-    for address in addresses_of(
-        tell.staff_ids, await _own_addresses(desk, alert, tell), desk.site.webhook_url
-    ):
+    for address in await _addresses(desk, alert, tell):
         key = idempotency_key(alert.public_id, tell.number, address)
         slot = await _slot(desk, alert, address, key)
         await desk.connection.execute(
@@ -276,6 +290,14 @@ async def queue(desk: Desk, alert: AlertRow, tell: Tell, reason: DecisionReason)
         kind = AlertEventKind.NOTIFICATION_QUEUED
         step = tell.step.value if tell.step else ""
         await record(desk, alert.alert_id, kind, reason, staff_id=staff_id, detail=step)
+
+
+async def _addresses(desk: Desk, alert: AlertRow, tell: Tell) -> list[Address]:
+    """Return where to write to; a probe goes to its sink and nowhere else."""
+    if alert.person_id == PROBE_PERSON:
+        return [PROBE_ADDRESS]
+    own = await _own_addresses(desk, alert, tell)
+    return addresses_of(tell.staff_ids, own, desk.site.webhook_url)
 
 
 async def _slot(desk: Desk, alert: AlertRow, address: Address, key: str) -> Slot:

@@ -1,6 +1,10 @@
 -- What every step of alerts shares. `now` is always a parameter; every change of an alert first
 -- locks its row.
 
+-- A process that stands still must not hold an alert's row for ever; the server ends its session.
+-- name: limit_idle
+SELECT set_config('idle_in_transaction_session_timeout', %(most)s, false) AS most;
+
 -- name: tell_portal
 SELECT pg_notify('tidewell_alert', %(alert_id)s::text);
 

@@ -1,4 +1,4 @@
-"""`python -m bench detect|write|ingest|recovery|nab|faults [--json]`: figures and comparisons.
+"""`python -m bench detect|write|ingest|alerts|recovery|nab|faults [--json]`: figures, compared.
 
 A figure of one machine says little, so each is also given as a ratio to a plain piece of work that
 was timed in the same run, on one core. A slow machine is no defect; only `nab`, whose figures are
@@ -24,6 +24,7 @@ BENCHES: Final = {
     "detect": "bench.detecting",
     "write": "bench.writing",
     "ingest": "bench.ingesting",
+    "alerts": "bench.alerting",
     "recovery": "bench.recovering",
     "nab": "bench.nab",
     "faults": "bench.faults",
@@ -34,7 +35,7 @@ OPTIONS: Final = {
 }
 """What they are told; of the others `quick`. What is not given has its default there."""
 PARTS_OF_INGEST: Final = ("runs", "growth", "overload", "backfill")
-HAVE_PROCESSES: Final = frozenset({"write", "ingest", "recovery", "faults"})
+HAVE_PROCESSES: Final = frozenset({"write", "ingest", "alerts", "recovery", "faults"})
 """Benchmarks of several processes, which need all cores."""
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

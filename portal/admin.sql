@@ -35,13 +35,13 @@ GROUP BY reason ORDER BY number DESC, name;
 
 -- name: open_alerts_by_level
 SELECT level || ' / ' || state AS name, count(*) AS number
-FROM alert WHERE state <> 'closed'
+FROM alert WHERE state <> 'closed' AND person_id <> 0
 GROUP BY level, state
 ORDER BY array_position(ARRAY['check_now', 'check_today', 'for_review'], level), state;
 
 -- name: deliveries_by_state
 SELECT channel || ' / ' || state AS name, count(*) AS number
-FROM delivery GROUP BY channel, state ORDER BY channel, state;
+FROM delivery WHERE channel <> 'probe' GROUP BY channel, state ORDER BY channel, state;
 
 -- name: shards_by_owner
 SELECT CASE WHEN owner IS NOT NULL AND lease_until > %(now)s THEN owner ELSE 'nobody' END AS name,
@@ -57,7 +57,8 @@ SELECT began_at, noticed_at, ended_at,
     (SELECT count(*) FROM operations_delivery
      WHERE operations_delivery.operations_notice_id = operations_notice.operations_notice_id
        AND operations_delivery.state = 'handed_over') AS handed_over
-FROM operations_notice ORDER BY operations_notice_id DESC LIMIT 1;
+FROM operations_notice WHERE about <> 'alerts_not_certain'
+ORDER BY operations_notice_id DESC LIMIT 1;
 
 -- name: last_reach
 SELECT at, people, findings FROM reach_run ORDER BY reach_run_id DESC LIMIT 1;

@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from portal import (
     admin_pages,
+    alert_health_pages,
     alerts_pages,
     away_pages,
     calendar_pages,
@@ -153,6 +154,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/notifications/remove", notification_pages.remove_phone, _EVERY_STAFF),
     Route("GET", "/push-worker.mjs", notification_pages.show_worker, _ANYONE),
     Route("POST", "/receipts/notify", receipts.take_notify_receipt, _ANYONE),
+    Route("GET", "/service/alerts", alert_health_pages.show_alert_health, _ADMIN),
 )
 
 

@@ -31,10 +31,16 @@ class CrashPoint(StrEnum):
     AFTER_COMMIT_BEFORE_CONFIRM = "after_commit_before_confirm"
     AFTER_CONFIRM_BEFORE_ACK = "after_confirm_before_ack"
     IN_RECOVERY = "in_recovery"
+    IN_INTAKE = "in_intake"
     AFTER_INTAKE = "after_intake"
     AFTER_CLAIM = "after_claim"
     AFTER_SEND_BEFORE_MARK = "after_send_before_mark"
     AFTER_MARK = "after_mark"
+    IN_WAKE = "in_wake"
+    AFTER_WAKE = "after_wake"
+    IN_FOLD = "in_fold"
+    AFTER_FOLD = "after_fold"
+    IN_AUDIT = "in_audit"
 
 
 _armed: dict[CrashPoint, int] = {}

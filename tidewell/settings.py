@@ -23,14 +23,19 @@ PREFIX: Final = "TIDEWELL_"
 FILE_SUFFIX: Final = "_FILE"
 
 
-def _web_address(text: str) -> str:
-    """Return the text if it is an http(s) address with a host; the message never repeats it."""
+def is_web_address(text: str) -> bool:
+    """Return whether a text is an http(s) address with a host."""
     try:
         parts = urlsplit(text)
         is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_usable = False
-    if not is_usable or any(character.isspace() for character in text):
+    return is_usable and not any(character.isspace() for character in text)
+
+
+def _web_address(text: str) -> str:
+    """Return the text if it is an address; the message never repeats it."""
+    if not is_web_address(text):
         raise PydanticCustomError(
             "web_address", "expected an address with a host, such as https://tidewell.example"
         )
@@ -183,6 +188,16 @@ class Settings(BaseSettings):
     )
     apprise: bool = Field(
         default=False, description="Pilots only: people may also be told through Apprise."
+    )
+    heartbeat_url: SecretStr | None = Field(
+        default=None,
+        description="An outside watcher that hears from alerts each minute that none is lost.",
+    )
+    heartbeat_fail_url: SecretStr | None = Field(
+        default=None, description="Where the watcher is told at once that one may be."
+    )
+    probe_every_s: Annotated[int, Field(ge=0, le=600)] = Field(
+        default=300, description="How often a probe goes the way of an alert; 0 sends none."
     )
     portal_host: str = Field(default="127.0.0.1", description="Address that the pages listen on.")
     portal_port: Annotated[int, Field(ge=0, le=65_535)] = Field(

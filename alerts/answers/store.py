@@ -33,6 +33,7 @@ from alerts.store import (
     take_back,
     tell_portal,
 )
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import Level
 
@@ -124,6 +125,8 @@ async def fold(desk: Desk, pending: Pending) -> ActionReason | None:
             asking = Tell(number, (row.staff_id,), None)
             await queue(desk, alert, asking, DecisionReason.SEEN_AT_LOWER_LEVEL)
         await tell_portal(desk, alert.alert_id)
+        crashpoint(CrashPoint.IN_FOLD)
+    crashpoint(CrashPoint.AFTER_FOLD)
     return verdict.reason
 
 

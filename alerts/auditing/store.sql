@@ -27,8 +27,47 @@ WHERE state = 'waiting'
   AND (lease_until > %(far)s OR attempt_at > CASE WHEN bundle IS NULL THEN %(far)s ELSE %(far_in_bundle)s END)
 RETURNING delivery_id, alert_id;
 
+-- A page; `alert_unclosed` holds all that is asked.
 -- name: unclosed_alerts
-SELECT alert_id, state, wake_at FROM alert WHERE state <> 'closed' ORDER BY alert_id;
+SELECT alert_id, state, wake_at FROM alert
+WHERE state <> 'closed' AND alert_id > %(after)s
+ORDER BY alert_id
+LIMIT %(most)s;
+
+-- What nobody comes for. Of a bundle the message that stands for all is tried; the others wait for it.
+-- An event or an answer was stored when its time says, give or take a transaction.
+-- name: waiting_too_long
+SELECT
+    (
+        SELECT count(*) FROM delivery JOIN alert USING (alert_id)
+        WHERE delivery.state = 'waiting' AND delivery.attempt_at <= %(late)s
+          AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(late)s)
+          AND alert.state <> 'closed'
+          AND (delivery.bundle IS NULL OR delivery.delivery_id = (
+              SELECT min(other.delivery_id) FROM delivery AS other
+              WHERE other.bundle = delivery.bundle AND other.state = 'waiting'
+          ))
+    ) AS messages,
+    (
+        SELECT count(*) FROM episode_event
+        WHERE recorded_at <= %(late)s AND NOT EXISTS (
+            SELECT FROM alert_intake
+            WHERE alert_intake.episode_event_id = episode_event.episode_event_id
+        )
+    ) AS events,
+    (
+        SELECT count(*) FROM concern
+        WHERE at <= %(late)s AND NOT EXISTS (
+            SELECT FROM concern_intake WHERE concern_intake.concern_id = concern.concern_id
+        )
+    ) AS concerns,
+    (
+        SELECT count(*) FROM alert_action JOIN alert USING (alert_id)
+        WHERE alert_action.at <= %(late)s AND NOT EXISTS (
+            SELECT FROM alert_event
+            WHERE alert_event.alert_action_id = alert_action.alert_action_id
+        )
+    ) AS answers;
 
 -- name: repair
 UPDATE alert
@@ -38,5 +77,7 @@ WHERE alert_id = %(alert_id)s AND state <> 'closed'
 RETURNING alert_id;
 
 -- name: record_audit
-INSERT INTO auditor_run (at, alerts_checked, violations, repaired)
-VALUES (%(now)s, %(alerts_checked)s, %(violations)s, %(repaired)s);
+INSERT INTO auditor_run (at, alerts_checked, violations, repaired, heartbeat, probe_seconds)
+VALUES (
+    %(now)s, %(alerts_checked)s, %(violations)s, %(repaired)s, %(heartbeat)s, %(probe_seconds)s
+);

@@ -35,6 +35,7 @@ from alerts.store import (
     tell_portal,
 )
 from alerts.texts import new_public_id
+from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import Family, Level
 
@@ -107,6 +108,7 @@ async def take_in(desk: Desk, pending: Pending, rng: random.Random) -> IntakeRea
         elif alert is not None:
             await _apply(desk, event, alert, reason)
         await _record_intake(desk, event, reason, alert)
+        crashpoint(CrashPoint.IN_INTAKE)
     return reason
 
 

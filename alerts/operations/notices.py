@@ -1,7 +1,8 @@
-"""When the people who run the service are told that devices are not heard, and when they are not.
+"""When the people who run the service are told of an outage of ours, and when they are not.
 
 Rule 1: one trouble is one notice, however many shards and people it is about. That our ears are
-shut, and that nobody speaks to open ones, are two: the one never hides the other.
+shut, that nobody speaks to open ones, and that nobody can be sure of alerts, are three: none of
+them hides another.
 Rule 2: a trouble that comes back within the hour belongs to the notice that was sent.
 Rule 3: what was over before anybody could be told is told once, if it lasted.
 
@@ -25,9 +26,10 @@ SAME_TROUBLE_WITHIN: Final = timedelta(hours=1)
 TOLD_AFTERWARDS_WITHIN: Final = timedelta(minutes=30)
 """An outage of the database is known when it is over; older ones stand on the service's page."""
 LEVEL: Final = Level.CHECK_NOW
-"""While frames are not heard, nobody's change is noticed."""
+"""While frames are not heard nobody's change is noticed; without alerts none of them is told."""
 
 _TEXT: Final = "Wellbeing: devices are not heard now. Open: {link}"
+_TEXT_OF_ALERTS: Final = "Wellbeing: alerts may not reach people now. Open: {link}"
 _TEXT_OVER: Final = "Wellbeing: devices were unheard for a time. Open: {link}"
 
 
@@ -36,6 +38,7 @@ class NoticeAbout(StrEnum):
 
     NOT_HEARING = "not_hearing"
     NOBODY_HEARD = "nobody_heard"
+    ALERTS_NOT_CERTAIN = "alerts_not_certain"
 
 
 class NoticeDecision(StrEnum):
@@ -94,8 +97,10 @@ def decide_notice(trouble: Trouble, last: LastNotice | None, now: datetime) -> N
     return NoticeDecision.NOTHING
 
 
-def text_of(link: str, *, is_over: bool) -> str:
+def text_of(about: NoticeAbout, link: str, *, is_over: bool) -> str:
     """Return what leaves the building: no number, no name, nothing about anybody's health."""
+    if about is NoticeAbout.ALERTS_NOT_CERTAIN:
+        return _TEXT_OF_ALERTS.format(link=link)
     return (_TEXT_OVER if is_over else _TEXT).format(link=link)
 
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from alerts.deliveries import Failure, after_failure
 from alerts.operations.notices import NoticeAbout, NoticeDecision
-from alerts.operations.store import ClaimedNotice, claim, look, mark
+from alerts.operations.store import (
+    AUDIT_MISSED_AFTER,
+    ClaimedNotice,
+    claim,
+    look,
+    mark,
+)
 from alerts.store import Desk, Site
 from tidewell import clock
 from tidewell.errors import ChannelError, ChannelUnavailableError
@@ -40,6 +46,7 @@ class Operations:
         self._channels = channels
         self._site = site
         self._rng = rng
+        self._started_s = clock.monotonic_s()
 
     async def work(self, connection: Connection, stop: asyncio.Event) -> None:
         """Look until told to stop; raises what the database raises."""
@@ -48,13 +55,19 @@ class Operations:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
 
+    def _abouts(self) -> list[NoticeAbout]:
+        """Return what to look for; who just started cannot say yet that nobody looks at alerts."""
+        is_new = clock.monotonic_s() - self._started_s < AUDIT_MISSED_AFTER.total_seconds()
+        of_alerts = NoticeAbout.ALERTS_NOT_CERTAIN
+        return [about for about in NoticeAbout if not (is_new and about is of_alerts)]
+
     async def look_once(self, connection: Connection) -> dict[NoticeAbout, NoticeDecision]:
         """Decide, then send what is due."""
-        decisions = await look(self._desk(connection))
+        decisions = await look(self._desk(connection), self._abouts())
         for about, decision in decisions.items():
             if decision in _SAID:
                 get_logger().error(
-                    "devices are not heard; operations are told",
+                    "operations are told of an outage",
                     about=about.value,
                     reason=decision.value,
                 )

@@ -26,6 +26,8 @@ from alerts.reasons import DeliveryReason
 from tidewell.database import Queries
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from alerts.store import Desk
 
 CLAIM_MOST: Final = 20
@@ -35,6 +37,8 @@ LEASE: Final = timedelta(minutes=10)
 NOBODY: Final = 0
 """A site without an administrator is told by its console and its webhook."""
 SERVICE_PAGE: Final = "/service"
+AUDIT_MISSED_AFTER: Final = timedelta(minutes=3)
+"""The auditor looks each minute, whichever process does."""
 
 _SQL: Final = Queries("alerts.operations", "store.sql")
 
@@ -49,17 +53,26 @@ class ClaimedNotice:
     message: Message
 
 
-async def look(desk: Desk) -> dict[NoticeAbout, NoticeDecision]:
+async def look(
+    desk: Desk, abouts: Iterable[NoticeAbout] = NoticeAbout
+) -> dict[NoticeAbout, NoticeDecision]:
     """Decide about our own outages, of each kind, and write down what follows."""
     async with desk.connection.transaction():
         await desk.connection.execute(_SQL["lock_notices"])
-        return {about: await _look_at(desk, about) for about in NoticeAbout}
+        return {about: await _look_at(desk, about) for about in abouts}
 
 
 async def _look_at(desk: Desk, about: NoticeAbout) -> NoticeDecision:
     which = {"about": about.value}
-    found = {**which, "stale": desk.now - NOTICE_AFTER, "lasting": NOTICE_AFTER}
-    row = await (await desk.connection.execute(_SQL["trouble"], found)).fetchone()
+    found = {
+        **which,
+        "stale": desk.now - NOTICE_AFTER,
+        "lasting": NOTICE_AFTER,
+        "missed": desk.now - AUDIT_MISSED_AFTER,
+    }
+    is_of_alerts = about is NoticeAbout.ALERTS_NOT_CERTAIN
+    query = "trouble_of_alerts" if is_of_alerts else "trouble"
+    row = await (await desk.connection.execute(_SQL[query], found)).fetchone()
     assert row is not None  # the query always answers
     trouble = Trouble(*row)
     row = await (await desk.connection.execute(_SQL["last_notice"], which)).fetchone()
@@ -134,7 +147,7 @@ async def claim(desk: Desk) -> list[ClaimedNotice]:
                 staff_id=staff_id,
                 address=address,
                 level=LEVEL,
-                text=text_of(link, is_over=is_afterwards),
+                text=text_of(NoticeAbout(about), link, is_over=is_afterwards),
                 link=link,
                 raised_at=noticed_at,
             ),
@@ -149,6 +162,7 @@ async def claim(desk: Desk) -> list[ClaimedNotice]:
             attempts,
             noticed_at,
             is_afterwards,
+            about,
         ) in rows
     ]
 

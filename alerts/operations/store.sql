@@ -20,6 +20,23 @@ LEFT JOIN (
     ORDER BY ended_at DESC LIMIT 1
 ) AS missed ON true;
 
+-- Since when the auditor leaves something unrepaired, or has not looked: nobody was sure of alerts since then.
+-- A site whose auditor never looked has not begun.
+-- name: trouble_of_alerts
+SELECT CASE
+        WHEN newest.at < %(missed)s THEN newest.at
+        ELSE (
+            SELECT min(run.at) FROM auditor_run AS run
+            WHERE run.heartbeat = 'not_repaired' AND run.auditor_run_id > coalesce((
+                SELECT well.auditor_run_id FROM auditor_run AS well
+                WHERE well.heartbeat IS DISTINCT FROM 'not_repaired'
+                ORDER BY well.auditor_run_id DESC LIMIT 1
+            ), 0)
+        )
+    END, NULL::timestamptz, NULL::timestamptz
+FROM (SELECT) AS always
+LEFT JOIN (SELECT at FROM auditor_run ORDER BY auditor_run_id DESC LIMIT 1) AS newest ON true;
+
 -- name: last_notice
 SELECT operations_notice_id, began_at, ended_at FROM operations_notice WHERE about = %(about)s
 ORDER BY operations_notice_id DESC LIMIT 1;
@@ -62,7 +79,7 @@ WHERE notice.operations_notice_id = due.operations_notice_id
       ORDER BY operations_delivery_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
   )
 RETURNING due.operations_delivery_id, due.operations_notice_id, due.staff_id, due.channel, due.address,
-          due.idempotency_key, due.attempts, notice.noticed_at, notice.is_afterwards;
+          due.idempotency_key, due.attempts, notice.noticed_at, notice.is_afterwards, notice.about;
 
 -- name: mark_notice
 UPDATE operations_delivery

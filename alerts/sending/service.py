@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from alerts.deliveries import ATTEMPTS_MOST, after_failure
+from alerts.probe import PROBE_CHANNEL
 from alerts.reasons import DeliveryReason
-from alerts.sending.store import Claimed, claim, mark_failed, mark_handed_over
+from alerts.sending.store import LEASE, Claimed, claim, mark_failed, mark_handed_over
 from alerts.store import Desk, Site
 from tidewell import clock
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.errors import ChannelError, ChannelUnavailableError
 from tidewell.logs import get_logger
+from tidewell.metrics import Measure, Timings
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from alerts.channels import Channel
     from tidewell.database import Connection
@@ -31,6 +35,37 @@ POLL_S: Final = 1.0
 
 SEND_WITHIN_S: Final = 15.0
 """Above the time-out of any channel and half of a lease: a channel that hangs is cut off."""
+
+
+@dataclass(slots=True)
+class SendingCounts:
+    """What became of the messages of this process; probes are not counted."""
+
+    reasons: Counter[DeliveryReason] = field(default_factory=Counter)
+    waits: Timings = field(
+        default_factory=lambda: Timings(
+            "tidewell_alert_notification_seconds",
+            "From when a message was due until a channel took it.",
+        )
+    )
+
+    def note(self, channel: str, reason: DeliveryReason, waited_s: float | None = None) -> None:
+        """Count one."""
+        if channel == PROBE_CHANNEL:
+            return
+        self.reasons[reason] += 1
+        if waited_s is not None:
+            self.waits.note(max(0.0, waited_s))
+
+    def measures(self) -> Iterator[Measure]:
+        """Yield them for a monitoring system."""
+        yield Measure.counters(
+            "tidewell_alert_deliveries_total",
+            "Attempts to hand a message to a channel, by what became of them.",
+            "reason",
+            {reason.value: self.reasons[reason] for reason in DeliveryReason},
+        )
+        yield self.waits.measure()
 
 
 class Sender:
@@ -45,6 +80,7 @@ class Sender:
         owner: str,
         rng: random.Random,
         on_handed_over: Callable[[int], None] | None,
+        counts: SendingCounts | None = None,
     ) -> None:
         self._name = name
         self._channel = channel
@@ -52,6 +88,7 @@ class Sender:
         self._owner = owner
         self._rng = rng
         self._on_handed_over = on_handed_over
+        self._counts = counts or SendingCounts()
         self._nudged = asyncio.Event()
         self._unmarked: dict[int, tuple[Claimed, ChannelError | None]] = {}
 
@@ -70,8 +107,9 @@ class Sender:
 
     async def send_once(self, connection: Connection) -> int:
         """Send what is due, at most one claim's worth; return how many messages that were."""
+        lease_from_s = clock.monotonic_s()
         claims = await claim(self._desk(connection), self._name, self._owner)
-        attempts = [asyncio.create_task(self._attempt(claimed)) for claimed in claims]
+        attempts = [asyncio.create_task(self._attempt(one, lease_from_s)) for one in claims]
         try:
             for attempt in asyncio.as_completed(attempts):
                 await attempt
@@ -83,7 +121,13 @@ class Sender:
     def _desk(self, connection: Connection) -> Desk:
         return Desk(connection, self._site, clock.now_utc())
 
-    async def _attempt(self, claimed: Claimed) -> None:
+    async def _attempt(self, claimed: Claimed, lease_from_s: float) -> None:
+        if clock.monotonic_s() - lease_from_s > LEASE.total_seconds() - SEND_WITHIN_S:
+            # Another process has it, or will: whoever stood still sends nothing.
+            reason = DeliveryReason.LEASE_OVER
+            self._counts.note(self._name, reason)
+            get_logger().warning("a lease was over before its message left", reason=reason.value)
+            return
         error: ChannelError | None = None
         try:
             if claimed.attempts <= ATTEMPTS_MOST:
@@ -110,12 +154,15 @@ class Sender:
                 is_marked = await mark_handed_over(desk, claimed)
                 crashpoint(CrashPoint.AFTER_MARK)
                 del self._unmarked[delivery_id]
+                waited_s = (desk.now - claimed.due_at).total_seconds()
+                self._counts.note(self._name, DeliveryReason.HANDED_OVER, waited_s)
                 if is_marked and self._on_handed_over is not None:
                     self._on_handed_over(claimed.alert_id)
                 continue
             failure = after_failure(error, claimed.attempts, desk.now, self._rng)
             await mark_failed(desk, claimed, self._owner, failure)
             del self._unmarked[delivery_id]
+            self._counts.note(self._name, failure.reason)
             is_ours = failure.reason is DeliveryReason.OURS_TO_PUT_RIGHT
             say = get_logger().error if is_ours else get_logger().warning
             say(

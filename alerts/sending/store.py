@@ -35,13 +35,18 @@ _SQL: Final = Queries("alerts.sending", "store.sql")
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this process, and no other, sends next; `attempts` counts this one too."""
+    """A message that this process, and no other, sends next.
+
+    `attempts` counts this one too and is the fence: whoever claims the message after us counts on,
+    and from then on our word that it failed means nothing. That it left stays true whoever says it.
+    """
 
     delivery_id: int
     alert_id: int
     channel: str
     attempts: int
     message: Message
+    due_at: datetime
     bundle: str | None = None
 
 
@@ -66,6 +71,7 @@ class _Row:
     raised_at: datetime
     bundle: str | None
     bundle_people: int | None
+    attempt_at: datetime
 
 
 async def claim(desk: Desk, channel: str, owner: str) -> list[Claimed]:
@@ -101,7 +107,15 @@ def _claimed(row: _Row, link_base: str) -> Claimed:
         link=link,
         raised_at=row.raised_at,
     )
-    return Claimed(row.delivery_id, row.alert_id, row.channel, row.attempts, message, row.bundle)
+    return Claimed(
+        row.delivery_id,
+        row.alert_id,
+        row.channel,
+        row.attempts,
+        message,
+        row.attempt_at,
+        row.bundle,
+    )
 
 
 async def mark_handed_over(desk: Desk, claimed: Claimed) -> bool:
@@ -145,7 +159,12 @@ async def _others(desk: Desk, claimed: Claimed) -> list[_Member]:
 
 async def mark_failed(desk: Desk, claimed: Claimed, owner: str, failure: Failure) -> None:
     """Store that a message did not leave, and when it is tried again, if it is."""
-    parameters = {"delivery_id": claimed.delivery_id, "owner": owner, "error": failure.error}
+    parameters = {
+        "delivery_id": claimed.delivery_id,
+        "owner": owner,
+        "attempts": claimed.attempts,
+        "error": failure.error,
+    }
     if failure.attempt_at is not None:
         again = {**parameters, "attempt_at": failure.attempt_at}
         await desk.connection.execute(_SQL["mark_try_again"], again)

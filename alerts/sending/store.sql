@@ -32,7 +32,7 @@ FROM due, alert
 WHERE delivery.delivery_id = due.delivery_id AND alert.alert_id = delivery.alert_id
 RETURNING delivery.delivery_id, delivery.alert_id, delivery.staff_id, delivery.channel,
           delivery.address, delivery.idempotency_key, delivery.attempts, alert.public_id,
-          alert.level, alert.raised_at, delivery.bundle, delivery.bundle_people;
+          alert.level, alert.raised_at, delivery.bundle, delivery.bundle_people, delivery.attempt_at;
 
 -- What was handed over stays so, even if the lease ended or the alert was answered meanwhile.
 -- name: mark_handed_over
@@ -56,12 +56,14 @@ UPDATE alert SET state = 'notified' WHERE alert_id = %(alert_id)s AND state = 'r
 UPDATE delivery
 SET attempt_at = %(attempt_at)s, last_error = %(error)s, lease_owner = NULL, lease_until = NULL
 WHERE delivery_id = %(delivery_id)s AND state = 'waiting' AND lease_owner = %(owner)s
+  AND attempts = %(attempts)s
 RETURNING delivery_id;
 
 -- name: mark_given_up
 UPDATE delivery
 SET state = 'given_up', last_error = %(error)s, lease_owner = NULL, lease_until = NULL
 WHERE delivery_id = %(delivery_id)s AND state = 'waiting' AND lease_owner = %(owner)s
+  AND attempts = %(attempts)s
 RETURNING delivery_id;
 
 -- name: mark_dead

@@ -37,9 +37,10 @@ SELECT count(*)::integer FROM shard WHERE listening_since IS NULL;
 
 -- Alerts that nobody has accepted, and messages that wait for somebody to be told.
 -- name: unsettled
-SELECT (SELECT count(*) FROM alert WHERE state NOT IN ('accepted', 'closed'))::integer,
+SELECT (SELECT count(*) FROM alert WHERE state NOT IN ('accepted', 'closed') AND person_id <> 0)::integer,
        (SELECT count(*) FROM delivery JOIN alert USING (alert_id)
-        WHERE delivery.state = 'waiting' AND alert.state IN ('raised', 'notified'))::integer;
+        WHERE delivery.state = 'waiting' AND alert.state IN ('raised', 'notified')
+          AND alert.person_id <> 0)::integer;
 
 -- name: backend_of_port
 SELECT pid FROM pg_stat_activity WHERE client_port = %(port)s;

@@ -128,7 +128,7 @@ def a_site(broker: str, people: int) -> Iterator[Site]:
         broker_url, broker_pid = _BROKERS[broker](folder, stack)
         site = Site(postgres.url, broker_url, {"database": _pid_of(postgres), "broker": broker_pid})
         _enrol(site, people)
-        stack.enter_context(_webhook(site))
+        stack.enter_context(webhook(site))
         yield site
 
 
@@ -197,7 +197,9 @@ def _pid_of(server: PostgresServer | NatsServer) -> int:
 
 
 @contextmanager
-def _webhook(site: Site) -> Iterator[None]:
+def webhook(site: Site) -> Iterator[None]:
+    """Receive what a site posts, and remember when each alert came first."""
+
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -222,7 +224,9 @@ def _webhook(site: Site) -> Iterator[None]:
 def stage(site: Site, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run `tidewell …` as a process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tidewell", *arguments], env=site.environment()
+        [sys.executable, "-m", "tidewell", *arguments],
+        env=site.environment(),
+        stdout=sys.stderr.fileno(),  # figures alone go to the output
     )
     try:
         yield process

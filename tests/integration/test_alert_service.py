@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 SECRET = "a secret of this test"
 ALL_CONNECTED = (
-    "SELECT count(*) = 4 FROM pg_stat_activity"
+    "SELECT count(*) = 6 FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name LIKE 'tidewell alerts%%'"
 )
 
@@ -418,7 +418,8 @@ async def test_the_pages_are_told_of_each_change(world: World, alerts: Connectio
 
 
 async def test_one_event_that_cannot_be_read_does_not_stop_the_next(world: World) -> None:
-    await world.say(await world.open_episode(NOW, "sleep"), "opened", NOW, "no such level")
+    now = datetime.now(UTC)
+    await world.say(await world.open_episode(now, "sleep"), "opened", now, "no such level")
     async with served(world) as handed_over:
         await fresh_event(world)
         await until(lambda: is_true(handed_over))

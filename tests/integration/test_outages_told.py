@@ -99,6 +99,7 @@ async def test_an_outage_of_the_database_is_told_when_it_is_over(database_url: s
             assert await look(Desk(connection, SITE, now)) == {
                 NoticeAbout.NOT_HEARING: decision,
                 NoticeAbout.NOBODY_HEARD: NoticeDecision.NOTHING,
+                NoticeAbout.ALERTS_NOT_CERTAIN: NoticeDecision.NOTHING,
             }
 
 
@@ -116,10 +117,12 @@ async def test_that_nobody_is_heard_hides_no_other_outage(database_url: str) -> 
         assert await look(Desk(connection, SITE, now)) == {
             NoticeAbout.NOT_HEARING: NoticeDecision.NOTHING,
             NoticeAbout.NOBODY_HEARD: NoticeDecision.RAISED,
+            NoticeAbout.ALERTS_NOT_CERTAIN: NoticeDecision.NOTHING,
         }
         for decision in (NoticeDecision.RAISED, NoticeDecision.STILL_OPEN):
             assert await look(Desk(connection, SITE, later)) == {
                 NoticeAbout.NOT_HEARING: decision,
                 NoticeAbout.NOBODY_HEARD: NoticeDecision.STILL_OPEN,
+                NoticeAbout.ALERTS_NOT_CERTAIN: NoticeDecision.NOTHING,
             }
     assert len(await rows(database_url, DELIVERIES)) == 2

@@ -69,6 +69,12 @@ async def change(work: Work, table: str, number: int, **changed: object) -> Row:
 # -- what every step shares
 
 
+@STATEMENTS.of(store._SQL, "limit_idle")
+async def _limit_idle(work: Work, given: Given) -> Answer:
+    work.session.idle_most_s = float(given["most"].removesuffix("s"))
+    return Answer([{"set_config": given["most"]}])
+
+
 @STATEMENTS.of(store._SQL, "tell_portal")
 async def _tell_portal(work: Work, given: Given) -> Answer:
     del given

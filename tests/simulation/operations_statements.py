@@ -49,6 +49,18 @@ def _ended_at(row: Row) -> datetime:
     return ended
 
 
+@STATEMENTS.of(operations._SQL, "trouble_of_alerts")
+async def _trouble_of_alerts(work: Work, given: Given) -> Answer:
+    runs = [row for _, row in sorted(work.rows("auditor_run"))]
+    bad: list[Row] = []
+    for row in runs:
+        bad = [*bad, row] if row["heartbeat"] == "not_repaired" else []
+    since = min((row["now"] for row in bad), default=None)
+    if runs and runs[-1]["now"] < given["missed"]:
+        since = runs[-1]["now"]
+    return Answer([{"since": since, "began": None, "ended": None}])
+
+
 @STATEMENTS.of(operations._SQL, "last_notice")
 async def _last_notice(work: Work, given: Given) -> Answer:
     found = sorted(
@@ -114,7 +126,7 @@ async def _claim_notices(work: Work, given: Given) -> Answer:
         notice = work.get("operations_notice", (row["notice"],))
         assert notice is not None
         names = ("notice", "staff_id", "channel", "address", "idempotency_key", "attempts")
-        of_notice = some(notice, ("noticed_at", "is_afterwards"))
+        of_notice = some(notice, ("noticed_at", "is_afterwards", "about"))
         claimed.append({"delivery": number} | some(row, names) | of_notice)
     return Answer(claimed[: given["most"]])
 

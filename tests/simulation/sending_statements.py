@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from alerts.auditing import store as auditing
 from alerts.sending import store as sending
+from alerts.watching import store as watching
 from tests.simulation.alert_statements import change, give_up, some
 from tests.simulation.database import STATEMENTS, Answer, Row, Work
 
@@ -66,14 +67,47 @@ async def _pull_in_put_off(work: Work, given: Given) -> Answer:
 
 @STATEMENTS.of(auditing._SQL, "unclosed_alerts")
 async def _unclosed_alerts(work: Work, given: Given) -> Answer:
-    del given
-    return Answer(
-        [
-            some(row, ("alert_id", "state", "wake_at"))
-            for _, row in sorted(work.rows("alert"))
-            if row["state"] != "closed"
-        ]
-    )
+    rows = [
+        some(row, ("alert_id", "state", "wake_at"))
+        for _, row in sorted(work.rows("alert"))
+        if row["state"] != "closed" and row["alert_id"] > given["after"]
+    ]
+    return Answer(rows[: given["most"]])
+
+
+@STATEMENTS.of(auditing._SQL, "waiting_too_long")
+async def _waiting_too_long(work: Work, given: Given) -> Answer:
+    """Count what nobody comes for; there are no bundles here."""
+    late = given["late"]
+    messages = [
+        row
+        for row in work.select("delivery", state="waiting")
+        if row["attempt_at"] <= late
+        and (row["lease_until"] is None or row["lease_until"] <= late)
+        and (work.get("alert", (row["alert_id"],)) or {"state": "closed"})["state"] != "closed"
+    ]
+    taken_in = {row["episode_event_id"] for _, row in work.rows("alert_intake")}
+    events = [
+        row
+        for _, row in work.rows("episode_event")
+        if row.get("recorded_at", row["at"]) <= late and row["episode_event_id"] not in taken_in
+    ]
+    folded_in = {row["alert_action_id"] for _, row in work.rows("alert_event")}
+    answers = [
+        row
+        for _, row in work.rows("alert_action")
+        if row["at"] <= late
+        and row["alert_action_id"] not in folded_in
+        and work.get("alert", (row["alert_id"],))
+    ]
+    known = {row["concern_id"] for _, row in work.rows("concern_intake")}
+    concerns = [
+        row
+        for _, row in work.rows("concern")
+        if row["at"] <= late and row["concern_id"] not in known
+    ]
+    counts = {"messages": messages, "events": events, "concerns": concerns, "answers": answers}
+    return Answer([{name: len(rows) for name, rows in counts.items()}])
 
 
 @STATEMENTS.of(auditing._SQL, "repair")
@@ -89,6 +123,40 @@ async def _repair(work: Work, given: Given) -> Answer:
 async def _record_audit(work: Work, given: Given) -> Answer:
     await work.put("auditor_run", (work.database.next_number("auditor_run"),), dict(given))
     return Answer(touched=1)
+
+
+# -- turns and figures; the probe is not run here
+
+
+@STATEMENTS.of(watching._SQL, "take_turn_to_look")
+async def _take_turn_to_look(work: Work, given: Given) -> Answer:
+    row = await work.hold("alert_watch", ()) or {"looked_at": None}
+    looked_at = row["looked_at"]
+    if looked_at is not None and given["before"] < looked_at <= given["ahead"]:
+        return Answer()
+    await work.put("alert_watch", (), {**row, "looked_at": given["now"]})
+    return Answer(touched=1)
+
+
+@STATEMENTS.of(watching._SQL, "open_probe")
+async def _open_probe(work: Work, given: Given) -> Answer:
+    del given
+    assert not work.select("alert", cause="probe")
+    return Answer()
+
+
+@STATEMENTS.of(watching._SQL, "figures")
+async def _figures(work: Work, given: Given) -> Answer:
+    del given
+    unclosed = [row for _, row in work.rows("alert") if row["state"] != "closed"]
+    run: Row = max(work.rows("auditor_run"), default=((), {}))[1]
+    names = {"audited_at": "now", "violations": "violations"}
+    names |= {name: name for name in ("heartbeat", "probe_seconds")}
+    counts = {
+        "alerts_open": len(unclosed),
+        "alerts_unaccepted": sum(row["state"] != "accepted" for row in unclosed),
+    }
+    return Answer([counts | {name: run.get(column) for name, column in names.items()}])
 
 
 # -- sending
@@ -118,6 +186,7 @@ async def _claim_deliveries(work: Work, given: Given) -> Answer:
             "channel",
             "address",
             "idempotency_key",
+            "attempt_at",
         )
         of_alert = some(alert, ("public_id", "level", "raised_at"))
         of_alert |= {"bundle": None, "bundle_people": None}
@@ -161,6 +230,8 @@ async def _mark_dead(work: Work, given: Given) -> Answer:
 async def _unclaim(work: Work, given: Given, **changed: object) -> Answer:
     row = await work.hold("delivery", (given["delivery_id"],))
     if row is None or row["state"] != "waiting" or row["lease_owner"] != given["owner"]:
+        return Answer()
+    if row["attempts"] != given["attempts"]:
         return Answer()
     free = {"lease_owner": None, "lease_until": None, "last_error": given["error"]}
     await change(work, "delivery", given["delivery_id"], **free, **changed)

@@ -169,6 +169,7 @@ class World:
             lease_s=self.rng.choice((5, 8)),
             batch_frames=self.rng.choice((1, 3, 2_000)),
             batch_wait_ms=self.rng.choice((1, 20)),
+            probe_every_s=0,
         )
         self._starts = 0
         self._trace = hashlib.sha256()

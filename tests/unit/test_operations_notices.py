@@ -11,6 +11,7 @@ from alerts.operations.notices import (
     SAME_TROUBLE_WITHIN,
     TOLD_AFTERWARDS_WITHIN,
     LastNotice,
+    NoticeAbout,
     NoticeDecision,
     Trouble,
     decide_notice,
@@ -76,8 +77,11 @@ def test_a_broker_that_comes_and_goes_all_night_is_one_message() -> None:
     assert told == 1
 
 
+@pytest.mark.parametrize("about", NoticeAbout)
 @pytest.mark.parametrize("is_over", [True, False])
-def test_the_text_fits_one_short_message_and_names_nobody(is_over: bool) -> None:
-    text = text_of("h" * LINK_BASE_CHARACTERS_MOST + "/service", is_over=is_over)
+def test_the_text_fits_one_short_message_and_names_nobody(
+    is_over: bool, about: NoticeAbout
+) -> None:
+    text = text_of(about, "h" * LINK_BASE_CHARACTERS_MOST + "/service", is_over=is_over)
     assert len(text) <= 160
-    assert text.startswith("Wellbeing: devices ")
+    assert text.startswith("Wellbeing: ")

@@ -16,6 +16,7 @@ from psycopg.rows import kwargs_row
 
 from alerts.reasons import Outcome
 from tidewell.clock import now_utc
+from tidewell.commands.alert_health import health
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import UsageError
@@ -64,6 +65,7 @@ def register(app: typer.Typer) -> None:
     alert.command("close")(close)
     alert.command("log")(log)
     alert.command("cover")(cover)
+    alert.command("health")(health)
     app.add_typer(alert, name="alert")
 
 

@@ -29,5 +29,5 @@ SELECT alert.person_id, alert.level, alert.raised_at,
         WHERE alert_event.alert_id = alert.alert_id AND alert_event.kind = 'notification_queued'
     ) AS people_asked
 FROM alert
-WHERE alert.raised_at >= %(since)s
+WHERE alert.raised_at >= %(since)s AND alert.person_id <> 0
 ORDER BY alert.alert_id;

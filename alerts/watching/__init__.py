@@ -1,0 +1,1 @@
+"""Proof that no alert is lost: the auditor's turn, a probe, and a word to somebody outside."""
