@@ -231,7 +231,7 @@ async def _devices(work: Work, given: Given) -> Answer:
                 "person_id": row["person_id"],
                 "from": row["from_ms"],
                 "until": None,
-                "enrolled": row["from_ms"],
+                "enrolled": row.get("enrolled_ms", row["from_ms"]),
             }
             for _, row in sorted(work.rows("device"))
         ]

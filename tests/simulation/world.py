@@ -234,7 +234,8 @@ class World:
             shard = number % SHARDS
             put("person", (number,), {"shard": shard})
             device = {"name": f"band-{number}", "device_id": number, "person_id": number}
-            put("device", (number,), {**device, "from_ms": 0})
+            # What it recorded before is its wearer's; something is expected of it from here on.
+            put("device", (number,), {**device, "from_ms": 0, "enrolled_ms": true_ms()})
             for staff_id, kind in ((number, "key_worker"), (9, "practitioner")):
                 row = {"person_id": number, "staff_id": staff_id, "kind": kind}
                 put("assignment", (number, staff_id), row)
