@@ -7,6 +7,8 @@ comes from the session and from nowhere else.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
@@ -15,11 +17,23 @@ from pydantic import BaseModel
 from portal.check_in import Stretch, asked_words, before_sending, is_slow, my_asks
 from portal.context import first_row, now_of, transaction, viewer_of
 from portal.forms import read_form
+from portal.security import Refusal, log_refusal
 from portal.young_person_pages import my_page, read_asks, read_mine
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import CheckInChoice
 
+ASKED_AN_HOUR_MOST: Final = 30
+"""Each choice asked and taken back three times; beyond that it is no finger, and others wait for it."""
+
+_TOO_OFTEN: Final = "You pressed this many times in the last hour. Try again in an hour"
 _QUERIES: Final = Queries("portal", "concerns.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLately:
+    """How often somebody asked, or took it back, within an hour."""
+
+    count: int
 
 
 class AskForm(BaseModel):
@@ -40,11 +54,7 @@ async def ask_for_check_in(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if form.choice not in list(CheckInChoice):
         return await _check_in_page(request, error="Choose one of these", status=422)
-    values = {
-        "person_id": viewer_of(request).known_person_id,
-        "choice": form.choice,
-        "now": now_of(request),
-    }
+    values = {**_within_an_hour(request), "choice": form.choice, "most": ASKED_AN_HOUR_MOST}
     async with transaction(request) as connection:
         await write_concern(connection, "ask_for_check_in", values)
     raise web.HTTPSeeOther("/me/check-in#sent")
@@ -52,10 +62,22 @@ async def ask_for_check_in(request: web.Request) -> web.Response:
 
 async def take_back(request: web.Request) -> web.Response:
     """Write down that a young person does not need it any more."""
-    values = {"person_id": viewer_of(request).known_person_id, "now": now_of(request)}
+    values = _within_an_hour(request)
     async with transaction(request) as connection:
-        await write_concern(connection, "take_back", values)
+        lately = await first_row(connection, AskedLately, _QUERIES["asked_lately"], values)
+        is_too_often = lately is not None and lately.count >= ASKED_AN_HOUR_MOST
+        if not is_too_often:
+            await write_concern(connection, "take_back", values)
+    if is_too_often:
+        log_refusal(request, Refusal.TOO_MANY_ASKS)
+        return await _check_in_page(request, error=_TOO_OFTEN, status=429)
     raise web.HTTPSeeOther("/me/check-in#sent")
+
+
+def _within_an_hour(request: web.Request) -> dict[str, object]:
+    now = now_of(request)
+    person_id = viewer_of(request).known_person_id
+    return {"person_id": person_id, "now": now, "hour_ago": now - timedelta(hours=1)}
 
 
 async def write_concern(connection: Connection, query: str, values: dict[str, object]) -> bool:

@@ -4,6 +4,8 @@
 SELECT pg_notify('tidewell_concern', %(concern_id)s::text);
 
 -- A finger that taps twice asks once: the same choice that is not taken in yet is not written again.
+-- Nor is any from `most` within an hour on, as long as one stands: it is asked already, and a program
+-- that asks without end would hold up what others ask.
 -- name: ask_for_check_in
 INSERT INTO concern (person_id, kind, source, choice, at)
 SELECT %(person_id)s, 'raise', 'young_person', %(choice)s, %(now)s
@@ -15,7 +17,25 @@ WHERE NOT EXISTS (
           SELECT FROM concern_intake WHERE concern_intake.concern_id = earlier.concern_id
       )
 )
+AND (
+    NOT EXISTS (
+        SELECT FROM concern AS standing
+        LEFT JOIN concern_intake USING (concern_id)
+        LEFT JOIN alert USING (alert_id)
+        WHERE standing.person_id = %(person_id)s AND standing.source = 'young_person'
+          AND standing.kind = 'raise' AND alert.state IS DISTINCT FROM 'closed'
+          AND NOT EXISTS (SELECT FROM concern AS later WHERE later.withdraws = standing.concern_id)
+    )
+    OR %(most)s > (
+        SELECT count(*) FROM concern
+        WHERE person_id = %(person_id)s AND source = 'young_person' AND at > %(hour_ago)s
+    )
+)
 RETURNING concern_id;
+
+-- name: asked_lately
+SELECT count(*) AS count FROM concern
+WHERE person_id = %(person_id)s AND source = 'young_person' AND at > %(hour_ago)s;
 
 -- Everything that is open and that nobody is on yet; nothing is deleted and nothing is closed.
 -- name: take_back

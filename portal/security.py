@@ -65,6 +65,7 @@ class Refusal(StrEnum):
     UNUSABLE_RECEIPT = "unusable_receipt"
     NO_PUSH_SERVICE = "no_push_service"
     TOO_MANY_PHONES = "too_many_phones"
+    TOO_MANY_ASKS = "too_many_asks"
 
 
 def log_refusal(request: web.Request, reason: Refusal) -> None:

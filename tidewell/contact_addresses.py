@@ -38,6 +38,8 @@ PUSH_HOSTS: Final = (
 _EMAIL: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{4,190}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
 )
+_HOST: Final = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+"""A name that can be looked up; any other ends in a fault of the library that looks it up."""
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{7,14}")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,30}://\S+", re.IGNORECASE)
 
@@ -135,8 +137,8 @@ def push_endpoint_problem(endpoint: str, test_service: str | None = None) -> str
         return "is not an https address"
     if parts.username is not None or len(endpoint) > URL_CHARACTERS_MOST:
         return "is not of the form that browsers give"
-    host = (parts.hostname or "").rstrip(".")
-    if not any(host == known or host.endswith("." + known) for known in PUSH_HOSTS):
+    host = parts.hostname or ""
+    if not _HOST.fullmatch(host) or not any(host == known or host.endswith("." + known) for known in PUSH_HOSTS):
         return "is not of a push service that we know"
     return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -62,6 +62,14 @@ class Settings(BaseSettings):
         """Take what `load_settings` read and nothing else, so that there is one way in."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_blank_secrets(cls, value: object) -> object:
+        """Refuse a secret without a character: whoever knows nothing would know it."""
+        if isinstance(value, SecretStr) and not value.get_secret_value().strip():
+            raise PydanticCustomError("blank_secret", "is empty; give it its value, or unset it")
+        return value
 
     data_dir: Path | None = Field(
         default=None, description="Folder of a small site's own servers and secrets."

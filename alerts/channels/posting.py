@@ -76,7 +76,7 @@ class Poster:
             ) from error
         except TimeoutError as error:
             raise ChannelUnavailableError(f"{self._what} did not answer in time") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise ChannelUnavailableError(
                 f"{self._what} could not be reached: {type(error).__name__}"
             ) from error
@@ -111,7 +111,7 @@ def retry_after_s(header: str | None) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -109,6 +109,13 @@ def test_a_moment_to_come_back_is_read_in_both_forms() -> None:
         assert retry_after_s(nonsense) is None
 
 
+@pytest.mark.parametrize(
+    "far", [f"Sun, 22 Nov {'9' * 30} 12:00:00 GMT", f"Sun, 22 Nov 2099 12:00:00 +{'9' * 30}"]
+)
+def test_a_moment_that_no_calendar_has_is_no_moment(far: str) -> None:
+    assert retry_after_s(far) is None
+
+
 @given(st.floats(allow_nan=False), st.integers(1, ATTEMPTS_MOST - 1))
 def test_whatever_a_provider_asks_the_wait_has_bounds(asked_s: float, attempts: int) -> None:
     error = ChannelUnavailableError("busy", retry_after_s=asked_s)

@@ -167,3 +167,10 @@ def test_settings_do_not_change_once_they_are_read() -> None:
     settings = load_settings({})
     with pytest.raises(ValidationError, match="frozen"):
         settings.demo = True  # type: ignore[misc] # this is what must not work
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+def test_an_empty_secret_is_refused_by_name_and_opens_no_door(name: str, blank: str) -> None:
+    setting = PREFIX + name.upper()
+    assert f"{setting}: is empty; give it its value, or unset it" in said({setting: blank})
