@@ -67,6 +67,14 @@ ORDER BY array_position(ARRAY['check_now', 'check_today', 'for_review'], alert.l
     alert.raised_at, alert.alert_id
 LIMIT %(limit)s;
 
+-- Held by both, in one order, so that two who ask each other at once do not both go away. The function
+-- locks the giver itself.
+-- name: lock_both
+SELECT pg_advisory_xact_lock(hashtextextended('tidewell.cover', one.staff_id))
+FROM (
+    SELECT unnest(ARRAY[least(%(staff_id)s, %(receiver)s), greatest(%(staff_id)s, %(receiver)s)]) AS staff_id
+) AS one;
+
 -- name: arrange
 SELECT arrange_cover(%(staff_id)s, %(receiver)s, %(first)s, %(end)s, %(now)s) AS name;
 

@@ -72,6 +72,7 @@ async def arrange_cover(request: web.Request) -> web.Response:
             "end": end,
             "now": now,
         }
+        await connection.execute(_QUERIES["lock_both"], values)
         answer = await _ask(connection, "arrange", values)
     return await _answered(request, answer, form)
 

@@ -138,7 +138,9 @@ def push_endpoint_problem(endpoint: str, test_service: str | None = None) -> str
     if parts.username is not None or len(endpoint) > URL_CHARACTERS_MOST:
         return "is not of the form that browsers give"
     host = parts.hostname or ""
-    if not _HOST.fullmatch(host) or not any(host == known or host.endswith("." + known) for known in PUSH_HOSTS):
+    if not _HOST.fullmatch(host) or not any(
+        host == known or host.endswith("." + known) for known in PUSH_HOSTS
+    ):
         return "is not of a push service that we know"
     return None
 

@@ -8,7 +8,7 @@ refuses the file: guessing would leave a night without anybody.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
 
 import icalendar
@@ -92,8 +92,8 @@ def _time_of(
         if moment.tzinfo is None and timezone is None:
             raise UsageError(f"{where} has a time without a time zone; add --timezone")
         return moment
-    if moment is None:
-        raise UsageError(f"{where} has no {key}; give it one")
+    if not isinstance(moment, date):
+        raise UsageError(f"{where} has no {key} that is a day or a moment; give it one")
     if timezone is None:
         raise UsageError(f"{where} lasts whole days, and whose midnight? Add --timezone")
     return datetime.combine(moment, time())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
 
 import icalendar
+import psycopg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
@@ -258,3 +260,25 @@ async def test_the_service_page_says_who_would_not_be_reached_and_what_to_do(pag
     text = await pages.text("/service")
     assert "2 people without a key worker, all the time." in text
     assert "found 5 minutes ago" in text
+
+
+# ---- Two at once -----------------------------------------------------------------
+
+
+async def test_two_who_ask_each_other_at_once_do_not_both_go_away(pages: Pages) -> None:
+    jo, pat = pages.site.practitioner, pages.site.stranger
+    await pages.sign_in("jo")
+    first, end = datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 5, tzinfo=UTC)
+    async with await psycopg.AsyncConnection.connect(pages.url) as theirs:
+        ask = "SELECT arrange_cover(%s, %s, %s, %s, %s)"
+        await theirs.execute(ask, (pat, jo, first, end, NOW))
+        form = {"first_day": FIRST, "last_day": LAST, "receiver": str(pat)}
+        mine = asyncio.create_task(pages.post("/away", form))
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not mine.done() and pages.ask(waiting) == [(0,)]:
+            await asyncio.sleep(0.01)
+        await theirs.commit()
+    answer = await mine
+    assert answer.status == 409
+    assert "is away then too" in await answer.text()
+    assert pages.ask("SELECT away_staff_id FROM cover") == [(pat,)]

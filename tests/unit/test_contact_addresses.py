@@ -134,6 +134,8 @@ def test_a_push_service_for_tests_opens_no_other_door(endpoint: str) -> None:
     assert push_endpoint_problem(endpoint, "http://127.0.0.1:9000") is not None
 
 
-@pytest.mark.parametrize("name", ["", "a.", "a" * 64, "-", "evil.example%2f", "127.0.0.1%00", "a_b"])
+@pytest.mark.parametrize(
+    "name", ["", "a.", "a" * 64, "-", "evil.example%2f", "127.0.0.1%00", "a_b"]
+)
 def test_a_push_service_whose_name_cannot_be_looked_up_is_none(name: str) -> None:
     assert push_endpoint_problem(f"https://{name}.fcm.googleapis.com/x") is not None

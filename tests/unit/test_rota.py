@@ -21,6 +21,7 @@ from tidewell.rota import (
     overlaps,
     shifts_between,
 )
+from tidewell.rota_calendars import read_calendar
 from tidewell.rota_files import read_rota_file
 from tidewell.rota_plans import RotaPlan, plan_problems
 
@@ -329,3 +330,13 @@ def test_a_calendar_needs_a_name_and_its_events_need_somebody(tmp_path: Path) ->
     (tmp_path / "rota.ics").write_text("nothing", encoding="utf-8")
     with pytest.raises(UsageError, match="is not a calendar"):
         read_rota_file(tmp_path / "rota.ics", "duty", None)
+
+
+@pytest.mark.parametrize("start", ["TIME:120000", "DURATION:P1D", "PERIOD:20260101T000000Z/PT1H"])
+def test_a_shift_of_a_calendar_that_begins_at_no_moment_is_refused(start: str) -> None:
+    lines = (
+        "BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", "UID:1", "SUMMARY:jo",
+        f"DTSTART;VALUE={start}", "DTEND:20260102T000000Z", "END:VEVENT", "END:VCALENDAR", "",
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="no DTSTART that is a day or a moment"):
+        read_calendar("a.ics", "\r\n".join(lines).encode(), "duty", "Europe/London")
