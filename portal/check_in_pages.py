@@ -23,7 +23,7 @@ from tidewell.database import Connection, Queries
 from tidewell.vocabulary import CheckInChoice
 
 ASKED_AN_HOUR_MOST: Final = 30
-"""Each choice asked and taken back three times; beyond that it is no finger, and others wait for it."""
+"""Each choice asked and taken back three times; beyond that no finger does it, and others wait."""
 
 _TOO_OFTEN: Final = "You pressed this many times in the last hour. Try again in an hour"
 _QUERIES: Final = Queries("portal", "concerns.sql")
