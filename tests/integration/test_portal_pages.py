@@ -379,7 +379,8 @@ async def test_a_young_persons_pages_are_kind_and_without_scores(pages: Pages) -
 async def test_the_administrator_sees_numbers_and_nobody(pages: Pages) -> None:
     await pages.sign_in("ade")
     text = await pages.text("/service")
-    assert "Frames committed" in text
+    assert "Frames kept aside" in text
+    assert "check_today" not in text
     assert "nobody" in text
     for name in ("Sam", "Robin", "Alex", "p-sam", "d-sam"):
         assert name not in text
