@@ -35,7 +35,7 @@ NUMBER_WORDS: Final = {
     "accepted": "somebody is on it",
     "console": "On the console",
     "email": "E-mail",
-    "webpush": "Notification on a phone",
+    "web_push": "Notification on a phone",
     "sms": "Text message",
     "webhook": "Webhook",
     "handed_over": "handed over",

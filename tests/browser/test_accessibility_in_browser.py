@@ -1,4 +1,4 @@
-"""Every page of every role, found by its links alone: readable by assistive technology, in its frame.
+"""Every page of every role, found by its links alone: accessible, and in its frame.
 
 axe-core looks at what a program can see; the rest needs a person with a keyboard. A page that no
 link leads to is a dead end for whoever looks for it, so each role has to reach all of its pages.
