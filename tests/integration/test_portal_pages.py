@@ -316,8 +316,8 @@ async def test_every_look_is_recorded_and_the_young_person_can_read_it(pages: Pa
     assert looks == [("alert", 1), ("list", 1), ("trends", 2)]
     await pages.sign_in("sam")
     text = await pages.text("/me/who-looked")
-    assert "Jo Virtual (practitioner) looked at your days and nights, 2 times" in text
-    assert "Jo Virtual (practitioner) looked at what had changed for you" in text
+    assert "Jo Virtual (worker) looked at your days and nights, 2 times" in text
+    assert "Jo Virtual (worker) looked at what had changed for you" in text
 
 
 async def test_a_persons_page_shows_trends_gaps_and_readings(pages: Pages) -> None:
