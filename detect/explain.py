@@ -306,8 +306,8 @@ def _remarks(around: Circumstances) -> list[str]:
         remarks.append("What is usual is still being learned: it rests on few nights.")
     if around.frozen_since_day is not None:
         remarks.append(
-            f"What is usual is held as it was before {day_words(around.frozen_since_day)}, "
-            "so that this change does not become usual unseen."
+            f"“Usual” is made from the days before {day_words(around.frozen_since_day)}, "
+            "until this is over."
         )
     if around.relearned_on_day is not None:
         remarks.append(

@@ -17,14 +17,32 @@ from tidewell.vocabulary import SHARD_COUNT
 _QUERIES: Final = Queries("portal", "admin.sql")
 
 TABLES: Final[tuple[tuple[str, str], ...]] = (
-    ("refused_by_reason", "Frames or readings kept aside, by reason"),
+    ("open_alerts_by_level", "Open alerts"),
+    ("deliveries_by_state", "Messages"),
+    ("open_silences_by_reason", "People of whom nothing comes, and why"),
+    ("refused_by_reason", "Frames or readings kept aside, and why"),
     ("gaps_by_state", "Frames that have not come"),
-    ("open_silences_by_reason", "People of whom nothing comes, by reason"),
-    ("open_alerts_by_level", "Open alerts, by level and state"),
-    ("deliveries_by_state", "Messages, by channel and state"),
-    ("shards_by_owner", "Shards, by the worker that holds them"),
+    ("shards_by_owner", "Which worker looks after the parts (shards)"),
 )
 
+
+NUMBER_WORDS: Final = {
+    "check_now": "Check now",
+    "check_today": "Check today",
+    "for_review": "For review",
+    "raised": "no message has left yet",
+    "notified": "sent, nobody is on it yet",
+    "accepted": "somebody is on it",
+    "console": "On the console",
+    "email": "E-mail",
+    "web_push": "Notification on a phone",
+    "sms": "Text message",
+    "webhook": "Webhook",
+    "handed_over": "handed over",
+    "given_up": "given up",
+    "lost_on_device": "lost on the device",
+}
+"""What an administrator reads; the codes of refusals stay, because the documents explain them."""
 
 OUTAGE_WORDS: Final = {
     "broker_away": "no connection to the broker",
@@ -55,10 +73,15 @@ class CountsRow:
 
 @dataclass(frozen=True, slots=True)
 class NumberRow:
-    """One line of a table."""
+    """One line of a table: codes of the database, parted by strokes."""
 
     name: str
     number: int
+
+    @property
+    def words(self) -> str:
+        """Return the codes as words; one that these pages do not know is shown as it is."""
+        return ", ".join(NUMBER_WORDS.get(code, code) for code in self.name.split(" / "))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from portal.sessions import find_viewer
 PING_S: Final = 15.0
 """Proxies close a silent connection after 30 to 60 seconds."""
 
+GONE_WITHIN_S: Final = 1.0
+"""Whoever turns pages quickly must not use up their streams with pages that they left."""
+
 RETRY_MS: Final = 3_000
 """How long a browser waits before it connects again."""
 
@@ -79,7 +82,8 @@ async def _follow(request: web.Request, response: web.StreamResponse, stream: St
     """Send events as they come, and a sign of life in between, for as long as the session holds."""
     while True:
         try:
-            item = await asyncio.wait_for(stream.queue.get(), timeout=PING_S)
+            async with asyncio.timeout(PING_S):
+                item = await _next_item(request, stream)
         except TimeoutError:
             if not await _session_holds(request, stream):
                 await _write(response, state_text(FeedState.SIGNED_OUT))
@@ -91,6 +95,16 @@ async def _follow(request: web.Request, response: web.StreamResponse, stream: St
         await _write(
             response, state_text(item) if isinstance(item, FeedState) else event_text(item)
         )
+
+
+async def _next_item(request: web.Request, stream: Stream) -> FeedEvent | FeedState:
+    """Wait for an item; the page being left shows only when somebody asks for it."""
+    while True:
+        try:
+            return await asyncio.wait_for(stream.queue.get(), timeout=GONE_WITHIN_S)
+        except TimeoutError:
+            if request.transport is None or request.transport.is_closing():
+                raise ConnectionError("the page was left") from None
 
 
 async def _session_holds(request: web.Request, stream: Stream) -> bool:

@@ -49,7 +49,7 @@ _LOOK_WORDS: Final[dict[str, str]] = {
     LookedAt.ASKED: "opened what you had asked for",
 }
 _ROLE_WORDS: Final[dict[str, str]] = {
-    "practitioner": "practitioner",
+    "practitioner": "worker",
     "clinician": "clinician",
     "admin": "administrator",
 }

@@ -31,11 +31,11 @@ class DemoSignIn:
 
 
 DEMO_SIGN_INS: Final = (
-    DemoSignIn("Key worker", "worker", "practitioner", "Jamie (key worker)", knows="key_worker"),
-    DemoSignIn("Clinician", "clinician", "clinician", "Rowan (clinician)", knows="clinician"),
+    DemoSignIn("Key worker (Jamie)", "worker", "practitioner", "Jamie", knows="key_worker"),
+    DemoSignIn("Clinician (Rowan)", "clinician", "clinician", "Rowan", knows="clinician"),
     DemoSignIn("Young person (Sam)", "sam", "person", "Sam", story=0),
-    DemoSignIn("Colleague who covers", "colleague", "practitioner", "Alex (same team)"),
-    DemoSignIn("Service manager", "manager", "practitioner", "Morgan (service manager)"),
+    DemoSignIn("Colleague (Alex)", "colleague", "practitioner", "Alex"),
+    DemoSignIn("Service manager (Morgan)", "manager", "practitioner", "Morgan"),
     DemoSignIn("Administrator", "admin", "admin", "Administrator"),
 )
 

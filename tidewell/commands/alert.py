@@ -77,7 +77,7 @@ def raise_(
     note: Annotated[str, typer.Option(help="What colleagues need; it never leaves.")] = "",
     data_dir: DataDir = None,
 ) -> None:
-    """Say that somebody is worried: no measurement is needed, and nothing holds it back."""
+    """Say that somebody is worried: no measurement is needed for it."""
     settings = start_command("alert", data_dir)
     if level not in LEVELS:
         raise UsageError(f"--level {level[:40]!r}: choose one of {', '.join(LEVELS)}")

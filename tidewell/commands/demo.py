@@ -294,5 +294,14 @@ def _introduce(site: RunningSite) -> None:
     say(f"\nTidewell's demo is at {site.addresses.portal_url}")
     for one in DEMO_SIGN_INS:
         say(f"  {one.who:<24} user name {one.username:<10} password {DEMO_PASSWORD}")
+    worried, asked = STORIES[WORRIED_ABOUT].preferred_name, STORIES[ASKS_AT_NIGHT].preferred_name
+    say("What to look at:")
+    say("  as worker    My people: new alerts within a minute; open one, “I'm on it”, close it")
+    say(f"               {worried}, then Alerts: nobody answered, so it went on to a colleague")
+    say(f"               {asked}, then Alerts: asked in the evening, held until the morning")
+    say("  as sam       My week, and “Ask my worker to check in”; then look as worker again")
+    say("  as admin     who would not be reached this week; How alerts are doing")
+    say("The past has working hours, from now on there are none: people are told by day and night.")
+    say("Messages to staff appear in this window.")
     say("These are virtual people. Tidewell is not an emergency service and not a medical device.")
     say("Ctrl-C stops everything.\n")

@@ -89,7 +89,7 @@ def moments_of(numbers: DemoNumbers, earlier: datetime, later: datetime) -> Iter
     answer = {"person": numbers.worried_about, "staff": numbers.cover}
     accepted = {**answer, "kind": "accept", "outcome": None, "note": ""}
     yield Moment(earlier + to(hours=5, minutes=21), Role.PORTAL, "answer", accepted)
-    found = "Rang after school. Wants somebody to come along to the new club on Thursday; I will."
+    found = "Rang after school. Wants somebody to come along to the new club next week; I will."
     closed = {**answer, "kind": "close", "outcome": "support_needed", "note": found}
     yield Moment(earlier + to(hours=7, minutes=10), Role.PORTAL, "answer", closed)
 
