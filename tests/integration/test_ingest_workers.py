@@ -32,7 +32,7 @@ from tidewell.embedded.nats import NatsServer
 from tidewell.enrolment import device_name_of
 
 LEASE_S = 5
-WITHIN_S = 60.0
+WITHIN_S = 90.0
 """For workers that start or take over, on a machine that is busy with other things."""
 OWNERS = "SELECT owner, count(*)::int FROM shard WHERE listening_since IS NOT NULL GROUP BY owner"
 PEOPLE = 8
