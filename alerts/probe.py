@@ -17,7 +17,6 @@ from alerts.routing import Recipients
 PROBE_PERSON: Final = 0
 """People are numbered from 1."""
 PROBE_STAFF: Final = 0
-PROBE_CAUSE: Final = "probe"
 PROBE_CHANNEL: Final = "probe"
 PROBE_ADDRESS: Final = Address(PROBE_STAFF, PROBE_CHANNEL, "this process")
 PROBE_RECIPIENTS: Final = Recipients({Step.KEY_WORKER: frozenset({PROBE_STAFF})})

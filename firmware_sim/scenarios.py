@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-OPEN_END_DAYS: Final = 3_650
-"""A scenario "until further notice": longer than a device lives."""
-
 
 class ScenarioName(StrEnum):
     """What can happen to a virtual young person; `SENTENCES` says it in words."""

@@ -14,9 +14,6 @@ from pydantic import BaseModel, Field
 
 from portal.words import counted, day_words, zone_of
 
-AWAY_DAYS_MOST: Final = 92
-"""Longer than a quarter is no cover but another key worker."""
-
 
 class CoverAnswer(StrEnum):
     """What became of what somebody asked about a cover; the words of the database's functions."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -36,7 +35,6 @@ Part = tuple[Rows, NDArray[np.int64]]
 """Readings, and the moment at which each was scored."""
 RENEW_S: Final = 1.0
 """A lease lasts at least five times as long."""
-_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recovery:

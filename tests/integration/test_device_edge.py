@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 SILENCE_S = 0.6
 """How long nothing has to be heard to count as nothing; what is allowed arrives in milliseconds."""
-WITHIN_S = 5.0
+WITHIN_S = 20.0
 INGEST_ID = "ingest-0123456789abcdef0123456789abcdef"
 BROKERS = ("nats", "mosquitto")
 

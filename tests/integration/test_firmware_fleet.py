@@ -152,7 +152,7 @@ async def test_a_fleet_stops_when_it_is_told_to_and_says_goodbye(broker: NatsSer
         where.host, where.port, username=where.username, password=where.password
     ) as client:
         await client.subscribe("tidewell/v1/21/fleet-21/status", qos=1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             message = await anext(client.messages)
     assert message.retain
     assert json.loads(message.payload)["online"] is False

@@ -222,15 +222,16 @@ async def test_a_device_that_nobody_enrolled_is_not_acknowledged_until_it_is(
 ) -> None:
     async with running_ingest(database_url, broker), BareDevice.connected(broker, "A") as device:
         await device.send(frame(0))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await dead_letters(database_url):
                 await asyncio.sleep(0.05)
         assert device.acks == []
         await enrol(database_url, ["A"])
         again = frame(0)
-        while not device.acks:  # a name that was unknown is looked up again after two seconds
-            await device.send(again)
-            await asyncio.sleep(0.3)
+        async with asyncio.timeout(30):
+            while not device.acks:  # a name that was unknown is looked up again after two seconds
+                await device.send(again)
+                await asyncio.sleep(0.3)
         await device.acked(0)
     assert {row[0] for row in await dead_letters(database_url)} == {"unknown_device"}
     assert len(await rows(database_url, "SELECT 1 FROM reading")) == 1

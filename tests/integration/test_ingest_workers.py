@@ -32,6 +32,8 @@ from tidewell.embedded.nats import NatsServer
 from tidewell.enrolment import device_name_of
 
 LEASE_S = 5
+WITHIN_S = 90.0
+"""For workers that start or take over, on a machine that is busy with other things."""
 OWNERS = "SELECT owner, count(*)::int FROM shard WHERE listening_since IS NOT NULL GROUP BY owner"
 PEOPLE = 8
 DAYS = 3
@@ -43,7 +45,9 @@ def broker(tmp_path: Path) -> Iterator[NatsServer]:
         yield server
 
 
-async def wait_for_shares(database_url: str, shares: list[int], within_s: float = 20) -> float:
+async def wait_for_shares(
+    database_url: str, shares: list[int], within_s: float = WITHIN_S
+) -> float:
     """Wait until the shards are heard in these shares; return how long that took."""
     began_s = monotonic_s()
     found: list[int] = []
@@ -96,7 +100,7 @@ async def played(
 
 
 async def wait_until_some_are_acknowledged(seen: list[FleetProgress]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WITHIN_S):
         while not seen or not seen[-1].frames_acknowledged:
             await asyncio.sleep(0.05)
 
@@ -132,7 +136,7 @@ async def test_a_worker_that_is_killed_is_taken_over_and_nothing_is_lost_or_repe
     ):
         await wait_until_some_are_acknowledged(seen)
         first.kill()
-        took_s = await wait_for_shares(database_url, [64], within_s=15)
+        took_s = await wait_for_shares(database_url, [64])
         assert took_s > LEASE_S / 2, "a live lease was not waited for"
     await expect_each_reading_once(database_url, recordings)
 
@@ -147,7 +151,7 @@ async def test_a_worker_that_hung_beyond_its_lease_is_fenced_and_comes_back(
     ):
         await wait_until_some_are_acknowledged(seen)
         process_of(first).send_signal(signal.SIGSTOP)
-        await wait_for_shares(database_url, [64], within_s=15)
+        await wait_for_shares(database_url, [64])
         process_of(first).send_signal(signal.SIGCONT)
         await wait_for_shares(database_url, [32, 32])
     await expect_each_reading_once(database_url, recordings)
@@ -181,13 +185,13 @@ async def test_one_command_keeps_several_workers_running(
     command = [sys.executable, "-m", "tidewell", "ingest", "--workers", "2"]
     keeper = await asyncio.to_thread(subprocess.Popen, command, env=environment)
     try:
-        await wait_for_shares(database_url, [32, 32], within_s=30)
+        await wait_for_shares(database_url, [32, 32])
         owners = [str(owner) for owner, _ in await rows(database_url, OWNERS)]
         ((before,),) = await rows(database_url, "SELECT sum(epoch) FROM shard")
         os.kill(children_of(keeper.pid)[0], signal.SIGKILL)
         # Long before a lease of a minute runs out: it is the same owner in its next life.
         taken_again = f"SELECT 1 FROM shard HAVING sum(epoch) >= {before} + 32"
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             while not await rows(database_url, taken_again):
                 await asyncio.sleep(0.05)
         await wait_for_shares(database_url, [32, 32])

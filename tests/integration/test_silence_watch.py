@@ -41,6 +41,8 @@ EVENTS = (
 OUTAGES = "SELECT reason, ended_at IS NOT NULL, cardinality(shards) FROM outage ORDER BY 1"
 GRACE_S = 2.0
 SILENCE_S = 60
+LATE_MOST_S = 20
+"""A look each five seconds, on a machine that is busy with other things; a lost deadline never."""
 
 
 @pytest.fixture(autouse=True)
@@ -127,8 +129,8 @@ async def test_a_device_that_never_sent_anything_is_silent_at_its_deadline(
     database_url: str, broker: NatsServer
 ) -> None:
     await enrol(database_url, ["A"])
-    await hand_out(database_url, SILENCE_S - 6)
     due_s = monotonic_s() + 6
+    await hand_out(database_url, SILENCE_S - 6)
     async with ingesting(database_url, broker), BareDevice.connected(broker, "A") as device:
         found = await until(database_url, SILENCES, bool)
         late_s = monotonic_s() - due_s
@@ -136,7 +138,7 @@ async def test_a_device_that_never_sent_anything_is_silent_at_its_deadline(
         assert [(*row[:2], *row[3:]) for row in found] == [
             ("A", "never_heard", False, "never_heard")
         ]
-        assert 0 <= late_s < 6
+        assert 0 <= late_s < LATE_MOST_S
         await device.send(frame(0, start_ms=now_ms() // 60_000 * 60_000 - 60_000))
         await device.acked(0)
         await until(database_url, SILENCES, lambda now: now[0][3] is True)

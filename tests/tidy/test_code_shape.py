@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -214,6 +215,17 @@ def test_a_pure_module_reaches_nothing_outside(path: Path) -> None:
         and node.func.id in {"open", "input", "exec", "eval"}
     ]
     assert opened == []
+
+
+def test_the_contracts_of_imports_name_every_pure_module() -> None:
+    contracts = tomllib.loads(text_of(Path("pyproject.toml")))["tool"]["importlinter"]["contracts"]
+    named = {one for contract in contracts for one in contract.get("source_modules", [])}
+    pure = {
+        ".".join(path.with_suffix("").parts)
+        for path in PURE
+        if path.name != "__init__.py" and path.parts[0] not in named
+    }
+    assert pure == {one for one in named if "." in one}
 
 
 def test_every_exception_is_still_needed() -> None:

@@ -90,7 +90,7 @@ def test_no_secret_is_given_in_clear(name: str) -> None:
         for field, info in Settings.model_fields.items()
         if "SecretStr" in str(info.annotation)
     }
-    assert len(hidden) == 5
+    assert len(hidden) == 11
     given = {key.removeprefix(PREFIX).lower() for key in mapping(SERVICES[name]["environment"])}
     assert given.isdisjoint(hidden)
 
