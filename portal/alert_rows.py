@@ -13,6 +13,7 @@ from portal.alert_words import (
     choice_words,
     is_asked,
     level_shape,
+    outcome_words,
     snooze_words,
 )
 from portal.explanation import Explanation, first_changed_day, read_explanation
@@ -75,6 +76,29 @@ class OpenAlertRow(AlertFacts):
     def told(self) -> Explanation:
         """Return what changed, and how sure that is."""
         return read_explanation(self.explanation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedAlertRow:
+    """An alert that somebody closed lately, as a line in the list."""
+
+    public_id: str
+    cause: str
+    closed_at: datetime
+    outcome: str | None
+    timezone: str
+    name: str
+    closed_by_name: str | None
+
+    @property
+    def about(self) -> str:
+        """Return what it was about."""
+        return cause_words(self.cause)
+
+    @property
+    def found(self) -> str:
+        """Return what was found."""
+        return outcome_words(self.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,19 @@ ORDER BY array_position(ARRAY['check_now', 'check_today', 'for_review'], alert.l
     alert.state = 'accepted', alert.cause NOT IN ('check_in_asked', 'worry'), alert.raised_at
 LIMIT %(limit)s;
 
+-- What was closed lately, as far as the viewer may still open it.
+-- name: closed_alerts
+SELECT alert.public_id, alert.cause, alert.closed_at, alert.outcome, person.timezone,
+    COALESCE(identity.preferred_name, person.label) AS name, closer.display_name AS closed_by_name
+FROM alert
+JOIN person USING (person_id)
+LEFT JOIN identity USING (person_id)
+LEFT JOIN staff AS closer ON closer.staff_id = alert.closed_by
+WHERE alert.state = 'closed' AND alert.closed_at > %(since)s AND alert.person_id <> 0
+  AND staff_may_see(%(staff_id)s, alert.person_id, %(now)s)
+ORDER BY alert.closed_at DESC, alert.alert_id DESC
+LIMIT %(limit)s;
+
 -- name: alert
 SELECT alert.alert_id, alert.public_id, alert.person_id, alert.level, alert.state, alert.cause,
     alert.since, alert.raised_at, alert.back_to_usual_at, alert.accepted_by, alert.accepted_at,

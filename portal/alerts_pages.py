@@ -23,7 +23,7 @@ from portal.alert_forms import (
     snooze_choices,
     snooze_end,
 )
-from portal.alert_rows import AlertRow, OpenAlertRow
+from portal.alert_rows import AlertRow, ClosedAlertRow, OpenAlertRow
 from portal.alert_view import AlertView, read_view
 from portal.alert_words import (
     Outcome,
@@ -52,6 +52,10 @@ from tidewell.vocabulary import Asking
 
 OPEN_ALERTS_MAX: Final = 200
 """More than anybody can work through; the page says so when it shows no more than this."""
+
+CLOSED_LATELY: Final = timedelta(days=7)
+CLOSED_ALERTS_MAX: Final = 20
+"""What was done this week; everything older stands on the person's page."""
 
 _QUERIES: Final = Queries("portal", "alerts.sql")
 
@@ -86,6 +90,8 @@ async def show_list(request: web.Request) -> web.Response:
         shown = [person.person_id for person in people]
         await log_list_look(connection, viewer.known_staff_id, shown, now)
         alerts = await rows(connection, OpenAlertRow, _QUERIES["open_alerts"], values)
+        lately = {**values, "since": now - CLOSED_LATELY, "limit": CLOSED_ALERTS_MAX}
+        closed = await rows(connection, ClosedAlertRow, _QUERIES["closed_alerts"], lately)
     cards = {person.person_id: person_card(person, now, silence_after) for person in people}
     others = [card for card in cards.values() if not card.person.open_alerts]
     return page(
@@ -94,6 +100,7 @@ async def show_list(request: web.Request) -> web.Response:
         {
             "alerts": alerts,
             "alerts_max": OPEN_ALERTS_MAX,
+            "closed": closed,
             "cards": cards,
             "without_data": [card for card in others if card.has_no_data],
             "quiet": [card for card in others if not card.has_no_data],

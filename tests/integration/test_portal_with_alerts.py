@@ -65,6 +65,8 @@ async def test_accepting_and_closing_reach_the_alert_and_its_story(
         text = await page_with(client, address, "Closed by Jo Virtual")
         assert "Could not reach" in text
         assert "Will try on Monday." in text
+        listed = await page_with(client, f"{url}/alerts", "Closed this week")
+        assert f'href="/a/{site.public_id}"' in listed.split("Closed this week")[1]
 
 
 async def test_putting_off_and_passing_on_are_seen_by_everybody_and_keep_an_owner(
