@@ -4,11 +4,14 @@ Rule 1: there is at most one open alert for a person and a cause; repeats join i
 Rule 2: an alert that somebody closed never stays silently closed: news of a higher level, or news
 that still comes days after it was closed, raises a fresh alert that is linked to the former one.
 Rule 3: the order in which the events of an open alert come makes no difference to its level.
+Rule 4: data that came late never page as if they were of today; what ingest noticed in time and
+alerts did not get to see, because they were down or their clock was ahead, is told all the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from alerts.reasons import AlertState, EpisodeEventKind, IntakeReason, Outcome
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 NOBODY_SAW_THEM: Final = frozenset({Outcome.COULD_NOT_REACH.value, Outcome.DATA_WAS_WRONG.value})
 """Outcomes after which a repeat is news: nobody has spoken with the person about this change."""
 
+OUR_DELAY_MOST: Final = timedelta(days=14)
+"""A site without alerts for longer did not use them yet: the first start tells what is so today."""
+
 
 @dataclass(frozen=True, slots=True)
 class EpisodeEvent:
@@ -30,8 +36,21 @@ class EpisodeEvent:
     kind: EpisodeEventKind
     level: Level
     at: datetime
+    """When it was so, by the reading that decided it."""
+    recorded_at: datetime
+    """When ingest wrote it down."""
     is_moot: bool = False
     """The device was silent or off, and is not any more: nobody has to do anything."""
+
+    def is_fresh(self, now: datetime, within: timedelta) -> bool:
+        """Return whether it was news when it was written down, and could still be told.
+
+        Data that came late were old already when they were written down. Whatever passed since then
+        is our own doing, and nobody must miss an alert for it.
+        """
+        if self.at >= now - within:
+            return True
+        return self.at >= self.recorded_at - within and self.recorded_at >= now - OUR_DELAY_MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +73,11 @@ def decide_intake(
         >>> from datetime import UTC, datetime
         >>> from alerts.policy import PolicyDocument
         >>> now = datetime(2026, 11, 22, tzinfo=UTC)
-        >>> event = EpisodeEvent(EpisodeEventKind.OPENED, Level.CHECK_TODAY, now)
+        >>> event = EpisodeEvent(EpisodeEventKind.OPENED, Level.CHECK_TODAY, now, now)
         >>> decide_intake(event, None, now, PolicyDocument().as_policy()).value
         'raised'
     """
-    is_fresh = event.at >= now - policy.fresh_within
+    is_fresh = event.is_fresh(now, policy.fresh_within)
     if existing_alert is None:
         return _decide_raising(event, is_fresh=is_fresh)
     if existing_alert.state is AlertState.CLOSED:

@@ -63,6 +63,7 @@ class _Event:
     episode_id: int
     kind: str
     at: datetime
+    recorded_at: datetime
     level: str
     explanation: dict[str, Any]
     person_id: int
@@ -114,7 +115,8 @@ async def take_in(desk: Desk, pending: Pending, rng: random.Random) -> IntakeRea
 
 def _as_decided_on(event: _Event) -> EpisodeEvent:
     is_moot = event.family == Family.DEVICE and event.closed_at is not None
-    return EpisodeEvent(EpisodeEventKind(event.kind), Level(event.level), event.at, is_moot)
+    kind, level = EpisodeEventKind(event.kind), Level(event.level)
+    return EpisodeEvent(kind, level, event.at, event.recorded_at, is_moot)
 
 
 async def _as_existing(desk: Desk, event: _Event, alert: AlertRow) -> ExistingAlert:

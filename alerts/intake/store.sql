@@ -31,7 +31,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('tidewell.alerts.' || %(family)s, 
 
 -- name: episode_event
 SELECT episode_event.episode_event_id, episode_event.episode_id, episode_event.kind,
-       episode_event.at, episode_event.level, episode_event.explanation,
+       episode_event.at, episode_event.recorded_at, episode_event.level, episode_event.explanation,
        episode.person_id, episode.family, episode.strand, episode.opened_at, episode.closed_at
 FROM episode_event
 JOIN episode USING (episode_id)

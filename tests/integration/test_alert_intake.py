@@ -79,7 +79,12 @@ class World:
         return episode_id
 
     async def say(
-        self, episode_id: int, kind: str, at: datetime, level: str = "check_today"
+        self,
+        episode_id: int,
+        kind: str,
+        at: datetime,
+        level: str = "check_today",
+        recorded_at: datetime | None = None,
     ) -> int:
         """Write an episode event as ingest does, with its hint."""
         async with self.owner.transaction():
@@ -89,7 +94,7 @@ class World:
                 episode_id,
                 kind,
                 at,
-                at,
+                recorded_at or at,
                 level,
                 Jsonb(EXPLANATION),
             )
@@ -237,11 +242,11 @@ async def test_old_history_pages_nobody_but_an_episode_still_open_does(
 ) -> None:
     old = NOW - timedelta(days=20)
     over = await world.open_episode(old)
-    await world.say(over, "opened", old)
+    await world.say(over, "opened", old, recorded_at=NOW)
     await world.do("UPDATE episode SET closed_at = %s", old + timedelta(days=3))
     await world.say(over, "closed", old + timedelta(days=3))
     lasting = await world.open_episode(NOW - timedelta(days=5))
-    await world.say(lasting, "opened", NOW - timedelta(days=5))
+    await world.say(lasting, "opened", NOW - timedelta(days=5), recorded_at=NOW)
     await world.say(lasting, "continued", NOW - timedelta(hours=6))
 
     assert await take_in_all(alerts) == [

@@ -22,7 +22,7 @@ from alerts.policy import (
     WorkingHours,
 )
 from alerts.progress import PastEvent, read_progress
-from alerts.raising import EpisodeEvent, ExistingAlert, decide_intake
+from alerts.raising import OUR_DELAY_MOST, EpisodeEvent, ExistingAlert, decide_intake
 from alerts.reasons import (
     AlertEventKind,
     AlertState,
@@ -123,7 +123,15 @@ episode_events = st.builds(
     kind=st.sampled_from(EpisodeEventKind),
     level=st.sampled_from(Level),
     at=times,
+    recorded_at=times,
 )
+
+
+def is_news(event: EpisodeEvent, within: timedelta) -> bool:
+    """Say in other words what is told: it came in time, and alerts were not away for weeks."""
+    late_by = min(event.recorded_at, NOW) - event.at
+    told_after = NOW - max(event.recorded_at, event.at + within - OUR_DELAY_MOST)
+    return late_by <= within and told_after <= OUR_DELAY_MOST
 
 
 @st.composite
@@ -419,17 +427,33 @@ def test_the_order_and_repetition_of_events_make_no_difference(
     assert straight.times_raised <= 1
 
 
+@given(
+    episode_events,
+    st.one_of(
+        st.none(), st.sampled_from(Level).map(lambda level: ExistingAlert(AlertState.RAISED, level))
+    ),
+    policies,
+    st.timedeltas(timedelta(0), OUR_DELAY_MOST),
+)
+def test_how_long_alerts_were_down_makes_no_difference_to_what_is_told(
+    event: EpisodeEvent, alert: ExistingAlert | None, document: PolicyDocument, down: timedelta
+) -> None:
+    event = replace(event, recorded_at=max(event.at, event.recorded_at))
+    policy = document.as_policy()
+    at_once = decide_intake(event, alert, event.recorded_at, policy)
+    assert decide_intake(event, alert, event.recorded_at + down, policy) is at_once
+
+
 @given(st.lists(episode_events, max_size=8), policies)
 def test_an_alert_is_raised_exactly_when_fresh_news_asks_for_somebody(
     events: list[EpisodeEvent], document: PolicyDocument
 ) -> None:
-    fresh_from = NOW - timedelta(hours=document.fresh_within_h)
     asking = [
         event.level
         for event in events
         if event.kind is not EpisodeEventKind.CLOSED
         and event.level is not Level.USUAL
-        and event.at >= fresh_from
+        and is_news(event, timedelta(hours=document.fresh_within_h))
     ]
     episode = Episode()
     for event in events:

@@ -49,6 +49,7 @@ from tests.property.test_alert_policy_properties import (
     calendars,
     episode_events,
     happenings,
+    is_news,
     live,
     moments,
     policies,
@@ -236,7 +237,7 @@ def test_a_fresh_rise_counts_whatever_somebody_did_with_the_lower_level(
 ) -> None:
     policy = document.as_policy()
     reason = decide_intake(event, ExistingAlert(state, level), NOW, policy)
-    is_fresh = event.at >= NOW - policy.fresh_within
+    is_fresh = is_news(event, policy.fresh_within)
     is_rise = event.kind is not EpisodeEventKind.CLOSED and event.level.rank > level.rank
     assert (reason is IntakeReason.WORSENED) == (is_rise and is_fresh)
 
@@ -267,7 +268,7 @@ def test_after_closing_growth_that_is_fresh_is_always_told_and_old_news_never(
     policy, closed_at = document.as_policy(), NOW - timedelta(hours=hours)
     former = ExistingAlert(AlertState.CLOSED, Level.FOR_REVIEW, is_same, closed_at, outcome.value)
     reason = decide_intake(event, former, NOW, policy)
-    is_fresh = event.at >= NOW - policy.fresh_within
+    is_fresh = is_news(event, policy.fresh_within)
     asks = event.kind is not EpisodeEventKind.CLOSED and event.level is not Level.USUAL
     if asks and is_fresh and event.level.rank > Level.FOR_REVIEW.rank:
         assert reason is IntakeReason.RE_RAISED

@@ -280,8 +280,10 @@ async def _episode_event(work: Work, given: Given) -> Answer:
     if event is None or work.get("alert_intake", (number,)):
         return Answer()
     of_event = ("episode_event_id", "episode_id", "kind", "at", "level", "explanation")
+    recorded_at = {"recorded_at": event["now"]}
     of_episode = ("person_id", "family", "strand", "opened_at", "closed_at")
-    return Answer([some(event, of_event) | some(_episode_of(work, event), of_episode)])
+    of_episodes = some(_episode_of(work, event), of_episode)
+    return Answer([some(event, of_event) | recorded_at | of_episodes])
 
 
 @STATEMENTS.of(intake._SQL, "record_intake")

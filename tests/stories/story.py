@@ -106,7 +106,7 @@ class Moment:
 
         async def happen(at: datetime) -> None:
             await self.story.enrol(about)
-            await self.story.town.opens(about, cause, level, at - span(ago))
+            await self.story.town.opens(about, cause, level, at - span(ago), at)
 
         return self._then(f"{about}: {cause} opens, {level}, {ago} ago", happen)
 
@@ -114,7 +114,7 @@ class Moment:
         """The open episode becomes worse."""
         return self._then(
             f"{about}: {cause} rises to {level}",
-            lambda at: self.story.town.goes_on(about, cause, "worsened", level, at),
+            lambda at: self.story.town.goes_on(about, cause, "worsened", level, at, at),
         )
 
     def goes_on(
@@ -127,13 +127,16 @@ class Moment:
         """The open episode goes on as it was."""
         return self._then(
             f"{about}: {cause} goes on",
-            lambda at: self.story.town.goes_on(about, cause, "continued", level, at - span(ago)),
+            lambda at: self.story.town.goes_on(
+                about, cause, "continued", level, at - span(ago), at
+            ),
         )
 
     def ends(self, about: str = "A", cause: str = "illness", ago: str = "0 s") -> Moment:
         """The open episode ends."""
         return self._then(
-            f"{about}: {cause} ends", lambda at: self.story.town.ends(about, cause, at - span(ago))
+            f"{about}: {cause} ends",
+            lambda at: self.story.town.ends(about, cause, at - span(ago), at),
         )
 
     # ---- What people ask and say ---------------------------------------------

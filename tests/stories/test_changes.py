@@ -166,6 +166,36 @@ async def test_what_was_over_before_the_service_started_is_told_and_says_so(stor
     assert await ending.is_back_to_usual() == [True]
 
 
+async def test_what_came_and_went_while_the_service_was_down_for_days_is_told(
+    story: Story,
+) -> None:
+    """Complaints 6 and 16: ingest noticed it in time, so that it is told late is our doing."""
+    story.at("Mon 08:30").service(runs=False)
+    story.at("Mon 09:00").opens("check_now").opens("check_now", about="B", ago="40 h")
+    story.at("Mon 10:00").ends().ends(about="B", ago="39 h")
+    story.at("Thu 11:00").service(runs=True).expects("key worker", "check now")
+    story.at("Thu 11:05").accepts("key worker")
+    ending = await story.until("Thu 11:30")
+    assert await ending.is_back_to_usual() == [True]
+    told = sorted(await ending.intake())
+    assert told == ["back_to_usual", "episode_closed", "old_news", "raised"]
+
+
+async def test_what_was_over_weeks_before_alerts_were_first_started_tells_nobody(
+    story: Story,
+) -> None:
+    """A trial without alerts does not end with a hundred messages about last month."""
+    story.at("Mon 08:30").service(runs=False)
+    story.at("Mon 09:00").opens("check_now").opens("check_now", about="B")
+    story.at("Mon 10:00").ends()
+    story.at("+15 days").goes_on("check_now", about="B").service(runs=True)
+    story.at("+1 s").expects("key worker", "check now").after("5 min").accepts(
+        "key worker", about="B"
+    )
+    ending = await story.until("+30 min")
+    assert await ending.alerts() == ["B illness check_now accepted by key worker"]
+
+
 # ---- No data ------------------------------------------------------------------
 
 

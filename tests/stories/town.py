@@ -127,8 +127,10 @@ class Town:
 
     # ---- What the measurements say -------------------------------------------
 
-    async def opens(self, label: str, cause: str, level: str, at: datetime) -> int:
-        """Open an episode, as ingest does."""
+    async def opens(
+        self, label: str, cause: str, level: str, at: datetime, recorded_at: datetime
+    ) -> int:
+        """Open an episode, as ingest does: what decided it may lie some time back."""
         episode_id: int = await self.value(
             "INSERT INTO episode (person_id, family, opened_at, level, score, explanation,"
             " detector_version) VALUES (%s, %s, %s, %s, 4, %s, '1')"
@@ -139,20 +141,28 @@ class Town:
             level,
             Jsonb(EXPLANATION),
         )
-        await self._say(episode_id, "opened", level, at)
+        await self._say(episode_id, "opened", level, at, recorded_at)
         return episode_id
 
-    async def goes_on(self, label: str, cause: str, kind: str, level: str, at: datetime) -> None:
+    async def goes_on(
+        self,
+        label: str,
+        cause: str,
+        kind: str,
+        level: str,
+        at: datetime,
+        recorded_at: datetime,
+    ) -> None:
         """Let the open episode of a cause go on, or become worse."""
         episode_id = await self._newest_episode(label, cause)
         await self.do("UPDATE episode SET level = %s WHERE episode_id = %s", level, episode_id)
-        await self._say(episode_id, kind, level, at)
+        await self._say(episode_id, kind, level, at, recorded_at)
 
-    async def ends(self, label: str, cause: str, at: datetime) -> None:
+    async def ends(self, label: str, cause: str, at: datetime, recorded_at: datetime) -> None:
         """End the open episode of a cause."""
         episode_id = await self._newest_episode(label, cause)
         await self.do("UPDATE episode SET closed_at = %s WHERE episode_id = %s", at, episode_id)
-        await self._say(episode_id, "closed", "usual", at)
+        await self._say(episode_id, "closed", "usual", at, recorded_at)
 
     async def _newest_episode(self, label: str, cause: str) -> int:
         found: int = await self.value(
@@ -162,14 +172,16 @@ class Town:
         )
         return found
 
-    async def _say(self, episode_id: int, kind: str, level: str, at: datetime) -> None:
+    async def _say(
+        self, episode_id: int, kind: str, level: str, at: datetime, recorded_at: datetime
+    ) -> None:
         await self.do(
             "INSERT INTO episode_event (episode_id, kind, at, recorded_at, level, score,"
             " explanation) VALUES (%s, %s, %s, %s, %s, 4, %s)",
             episode_id,
             kind,
             at,
-            at,
+            recorded_at,
             level,
             Jsonb(EXPLANATION),
         )

@@ -67,7 +67,7 @@ MONDAY_MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 def test_an_episode_without_alert_gets_one_only_from_fresh_news_that_asks_for_somebody(
     kind: EpisodeEventKind, level: Level, age_h: float, reason: IntakeReason
 ) -> None:
-    event = EpisodeEvent(kind, level, NOW - timedelta(hours=age_h))
+    event = EpisodeEvent(kind, level, NOW - timedelta(hours=age_h), NOW)
     assert decide_intake(event, None, NOW, POLICY) is reason
 
 
@@ -89,13 +89,38 @@ def test_an_episode_without_alert_gets_one_only_from_fresh_news_that_asks_for_so
 def test_an_episode_with_an_open_alert_changes_that_alert_and_makes_no_other(
     kind: EpisodeEventKind, level: Level, age_h: float, state: AlertState, reason: IntakeReason
 ) -> None:
-    event = EpisodeEvent(kind, level, NOW - timedelta(hours=age_h))
+    event = EpisodeEvent(kind, level, NOW - timedelta(hours=age_h), NOW)
     alert = ExistingAlert(state, Level.CHECK_TODAY)
     assert decide_intake(event, alert, NOW, POLICY) is reason
 
 
+@pytest.mark.parametrize(
+    ("age_h", "recorded_h_ago", "reason"),
+    [
+        # Written down in time: that alerts were down, or their clock ahead, is our own doing.
+        (100, 100, IntakeReason.RAISED),
+        (136, 100, IntakeReason.RAISED),
+        (14 * 24, 14 * 24, IntakeReason.RAISED),
+        # It had come late, so it was old already.
+        (136.1, 100, IntakeReason.OLD_NEWS),
+        (14 * 24, 0, IntakeReason.OLD_NEWS),
+        # From before alerts were ever used.
+        (14 * 24 + 0.1, 14 * 24 + 0.1, IntakeReason.OLD_NEWS),
+        # The clock of ingest was behind, or ahead and is not any more.
+        (1, 40, IntakeReason.RAISED),
+        (1, -48, IntakeReason.RAISED),
+    ],
+)
+def test_late_data_never_page_and_our_own_delay_swallows_nothing(
+    age_h: float, recorded_h_ago: float, reason: IntakeReason
+) -> None:
+    at, recorded_at = (NOW - timedelta(hours=hours) for hours in (age_h, recorded_h_ago))
+    event = EpisodeEvent(EpisodeEventKind.OPENED, Level.CHECK_TODAY, at, recorded_at)
+    assert decide_intake(event, None, NOW, POLICY) is reason
+
+
 def test_a_repeat_of_the_same_cause_joins_the_open_alert() -> None:
-    event = EpisodeEvent(EpisodeEventKind.OPENED, Level.CHECK_TODAY, NOW)
+    event = EpisodeEvent(EpisodeEventKind.OPENED, Level.CHECK_TODAY, NOW, NOW)
     open_alert = ExistingAlert(AlertState.NOTIFIED, Level.CHECK_TODAY, is_of_this_episode=False)
     assert decide_intake(event, open_alert, NOW, POLICY) is IntakeReason.MERGED
 
@@ -119,7 +144,7 @@ def test_a_repeat_of_the_same_cause_joins_the_open_alert() -> None:
 def test_a_closed_alert_never_stays_silently_closed(
     kind: str, level: Level, closed_h_ago: float, is_same: bool, outcome: str, reason: IntakeReason
 ) -> None:
-    event = EpisodeEvent(EpisodeEventKind(kind), level, NOW)
+    event = EpisodeEvent(EpisodeEventKind(kind), level, NOW, NOW)
     closed_at = NOW - timedelta(hours=closed_h_ago)
     former = ExistingAlert(AlertState.CLOSED, Level.CHECK_TODAY, is_same, closed_at, outcome)
     assert decide_intake(event, former, NOW, POLICY) is reason
@@ -407,5 +432,5 @@ def test_a_chain_that_ends_in_nobody_is_not_saved(
 
 def test_a_device_that_was_silent_and_is_back_asks_for_nobody() -> None:
     for is_moot, reason in ((True, IntakeReason.EPISODE_CLOSED), (False, IntakeReason.RAISED)):
-        event = EpisodeEvent(EpisodeEventKind.OPENED, Level.FOR_REVIEW, NOW, is_moot)
+        event = EpisodeEvent(EpisodeEventKind.OPENED, Level.FOR_REVIEW, NOW, NOW, is_moot)
         assert decide_intake(event, None, NOW, POLICY) is reason
