@@ -43,6 +43,7 @@ class AlertFacts:
     accepted_by: int | None = None
     accepted_at: datetime | None = None
     snoozed_until: datetime | None = None
+    has_owner_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,8 @@ def _hold(case: _Case) -> Decision | None:
 def _look_after_owned(case: _Case) -> Decision:
     """Remind the owner when their time is over; open the alert again when that does not help."""
     alert, progress = case.alert, case.alert.progress
+    if alert.has_owner_left:
+        return _open_again_without_owner(case)
     due_at, waiting, late = _owners_deadline(case)
     if case.now < due_at:
         return Decision(waiting, (), due_at)
@@ -208,6 +211,17 @@ def _open_again(case: _Case, reason: DecisionReason) -> Decision:
     return Decision(reason, actions, case.deadline(case.now))
 
 
+def _open_again_without_owner(case: _Case) -> Decision:
+    """Take an alert back at once from somebody who left the service; others hear when they may."""
+    reason = DecisionReason.OWNER_LEFT
+    until = case.policy.held_until(case.alert.level, case.now)
+    if until is None:
+        return _open_again(case, reason)
+    owner = case.alert.accepted_by
+    actions = (Reopen(owner), Note(AlertEventKind.RE_OPENED, reason, owner))
+    return Decision(reason, actions, until)
+
+
 # ---- Nobody is on it ----------------------------------------------------------
 
 
@@ -237,8 +251,7 @@ def _ask_first(case: _Case) -> Decision:
     staff_ids = asking.staff_ids
     if progress.former_accepter in case.recipients.present - set(staff_ids):
         staff_ids = (*staff_ids, *(case.recipients.present & {progress.former_accepter}))
-    is_rise = progress.demand > 1
-    reason = DecisionReason.LEVEL_ROSE if is_rise else DecisionReason.FIRST_NOTIFICATION
+    reason = progress.began_because or DecisionReason.FIRST_NOTIFICATION
     tell = Tell(f"{progress.demand}.0", staff_ids, asking.step)
     return Decision(reason, (*_passed_over(case, asking), tell), case.deadline(case.now))
 

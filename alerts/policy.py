@@ -323,8 +323,12 @@ class Policy:
         return self.working_time.after(start, span)
 
     def overdue_after(self, level: Level) -> timedelta:
-        """Return how long after the end of the chain everybody is asked once more."""
-        return min(self.overdue_check, OVERDUE_FACTOR * self.accept_within[level])
+        """Return how long after the end of the chain everybody is asked once more.
+
+        Never sooner than the level may wait: what is left for days is not asked for each day.
+        """
+        wait = self.accept_within[level]
+        return max(wait, min(self.overdue_check, OVERDUE_FACTOR * wait))
 
 
 def chain_problems(document: PolicyDocument, at_work: frozenset[int]) -> list[str]:

@@ -44,6 +44,7 @@ class Progress:
     the round began. `last_step` is the step that was asked last, `asked` everybody who was.
     `answers` counts how often somebody took it on, `reminded_at` is when its owner was last
     reminded since then. `raised_by` is the member of staff who raised it, in its first round.
+    `began_because` says why a later round began.
     `repeats` counts how often it was asked again, `is_repeat_untold` says that nobody heard of the
     last time yet, and `told_at` is when somebody was last told, since it has its owner.
     """
@@ -58,6 +59,7 @@ class Progress:
     answers: int
     reminded_at: datetime | None
     raised_by: int | None = None
+    began_because: DecisionReason | None = None
     repeats: int = 0
     is_repeat_untold: bool = False
     told_at: datetime | None = None
@@ -91,6 +93,7 @@ def read_progress(raised_at: datetime, history: Sequence[PastEvent]) -> Progress
         answers=len(answers),
         reminded_at=reminders[-1] if reminders else None,
         raised_by=call.staff_id if call and is_first else None,
+        began_because=DecisionReason(call.reason) if call and not is_first else None,
         repeats=sum(event.kind is AlertEventKind.ASKED_AGAIN for event in since),
         is_repeat_untold=is_repeat_untold,
         told_at=told_at,

@@ -138,6 +138,7 @@ class DecisionReason(StrEnum):
     ACCEPTED_NOT_CLOSED = "accepted_not_closed"
     WAITING_TO_BE_CLOSED = "waiting_to_be_closed"
     OWNER_IS_NOT_THERE = "owner_is_not_there"
+    OWNER_LEFT = "owner_left"
     PASSED_ON = "passed_on"
     SEEN_AT_LOWER_LEVEL = "seen_at_lower_level"
     ASKED_AGAIN = "asked_again"

@@ -207,6 +207,11 @@ async def _facts(desk: Desk, alert: AlertRow) -> AlertFacts:
     async with desk.connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_SQL["is_reached"], {"alert_id": alert.alert_id})
         is_reached = bool(await cursor.fetchone())
+        has_owner_left = False
+        if alert.state is AlertState.ACCEPTED:
+            who = {"staff_id": alert.accepted_by, "now": desk.now}
+            await cursor.execute(_SQL["has_left"], who)
+            has_owner_left = bool(await cursor.fetchone())
     return AlertFacts(
         alert.state,
         alert.level,
@@ -215,6 +220,7 @@ async def _facts(desk: Desk, alert: AlertRow) -> AlertFacts:
         alert.accepted_by,
         alert.accepted_at,
         alert.snoozed_until,
+        has_owner_left,
     )
 
 

@@ -51,6 +51,11 @@ SELECT EXISTS (
       )
 );
 
+-- name: has_left
+SELECT EXISTS (
+    SELECT FROM staff_at_work WHERE staff_id = %(staff_id)s AND left_at <= %(now)s
+);
+
 -- Who could be asked about a person, by step of the chain. Cover counts once it was accepted; who
 -- left is nowhere.
 -- name: recipients

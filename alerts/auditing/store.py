@@ -87,6 +87,7 @@ async def audit_alerts(
         probe_s: how long the latest probe took, to be kept with the run.
     """
     await _give_up_unserved(desk)
+    await desk.connection.execute(_SQL["wake_what_leavers_own"], {"now": desk.now})
     found: Counter[AuditReason] = Counter(beside or {})
     repaired = put_off = await _pull_in_put_off(desk)
     found[AuditReason.MESSAGE_PUT_OFF] += put_off

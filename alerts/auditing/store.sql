@@ -19,6 +19,14 @@ UPDATE alert
 SET wake_at = least(wake_at, %(now)s)
 WHERE alert_id = %(alert_id)s AND state <> 'closed';
 
+-- Whoever left the service is on nothing any more; each of these is looked at in the same minute.
+-- name: wake_what_leavers_own
+UPDATE alert
+SET wake_at = %(now)s
+FROM staff_at_work
+WHERE alert.state = 'accepted' AND alert.wake_at > %(now)s
+  AND staff_at_work.staff_id = alert.accepted_by AND staff_at_work.left_at <= %(now)s;
+
 -- A lease that ends so late was taken by the same clock; a receiver who sees a message twice shows one.
 -- name: pull_in_put_off
 UPDATE delivery

@@ -170,15 +170,36 @@ async def mark_failed(desk: Desk, claimed: Claimed, owner: str, failure: Failure
         await desk.connection.execute(_SQL["mark_try_again"], again)
         return
     async with desk.connection.transaction():
-        await lock_alert(desk, claimed.alert_id)
-        marked = await desk.connection.execute(_SQL["mark_given_up"], parameters)
-        if not marked.rowcount:
-            return
-        staff_id, channel = claimed.message.staff_id, claimed.channel
-        if failure.reason is DeliveryReason.ADDRESS_IS_DEAD:
-            dead = {"channel": channel, "address": claimed.message.address, "now": desk.now}
-            await desk.connection.execute(_SQL["mark_dead"], {**dead, "said": failure.error})
-        await withhold(desk, claimed.alert_id, failure.reason, staff_id=staff_id, channel=channel)
-        waking = {"alert_id": claimed.alert_id, "now": desk.now}
-        await desk.connection.execute(_SQL["wake_now"], waking)
-        await tell_portal(desk, claimed.alert_id)
+        await _give_up(desk, claimed, failure, parameters)
+
+
+async def _give_up(
+    desk: Desk, claimed: Claimed, failure: Failure, parameters: dict[str, object]
+) -> None:
+    """Give up a message with all that it carried, so that for each of them others are asked now."""
+    staff_id = claimed.message.staff_id
+    own = _Member(claimed.delivery_id, claimed.alert_id, staff_id)
+    members = sorted([own, *await _others(desk, claimed)], key=lambda one: one.alert_id)
+    for member in members:  # always in this order, so that two of us never wait for each other
+        await lock_alert(desk, member.alert_id)
+    marked = await desk.connection.execute(_SQL["mark_given_up"], parameters)
+    if not marked.rowcount:
+        return
+    if failure.reason is DeliveryReason.ADDRESS_IS_DEAD:
+        address = {"channel": claimed.channel, "address": claimed.message.address}
+        dead = {**address, "now": desk.now, "said": failure.error}
+        await desk.connection.execute(_SQL["mark_dead"], dead)
+    for member in members:
+        if member != own:
+            which = {"delivery_id": member.delivery_id, "error": failure.error}
+            marked = await desk.connection.execute(_SQL["mark_member_given_up"], which)
+        if marked.rowcount:
+            await _tell_of_giving_up(desk, member, claimed.channel, failure)
+
+
+async def _tell_of_giving_up(desk: Desk, member: _Member, channel: str, failure: Failure) -> None:
+    staff_id = member.staff_id
+    await withhold(desk, member.alert_id, failure.reason, staff_id=staff_id, channel=channel)
+    waking = {"alert_id": member.alert_id, "now": desk.now}
+    await desk.connection.execute(_SQL["wake_now"], waking)
+    await tell_portal(desk, member.alert_id)

@@ -1,7 +1,7 @@
 -- Messages: claimed, sent, marked.
 
 -- The most urgent first, and the first alert about a person before others of its level. Of a bundle
--- one message is claimed and stands for all. What another process has claimed comes back when its lease has ended.
+-- one message is claimed and stands for all, and its attempts are those of all. What another process has claimed comes back when its lease has ended.
 -- name: claim_deliveries
 WITH due AS MATERIALIZED (
     SELECT delivery.delivery_id
@@ -21,7 +21,10 @@ WITH due AS MATERIALIZED (
     FOR UPDATE OF delivery SKIP LOCKED
 )
 UPDATE delivery
-SET lease_owner = %(owner)s, lease_until = %(lease_until)s, attempts = delivery.attempts + 1,
+SET lease_owner = %(owner)s, lease_until = %(lease_until)s,
+    attempts = 1 + CASE WHEN delivery.bundle IS NULL THEN delivery.attempts ELSE
+        (SELECT max(other.attempts) FROM delivery AS other WHERE other.bundle = delivery.bundle)
+    END,
     bundle_people = CASE WHEN delivery.bundle IS NOT NULL THEN coalesce(
         (SELECT max(other.bundle_people) FROM delivery AS other WHERE other.bundle = delivery.bundle),
         (SELECT count(DISTINCT told.person_id)::integer
@@ -64,6 +67,13 @@ UPDATE delivery
 SET state = 'given_up', last_error = %(error)s, lease_owner = NULL, lease_until = NULL
 WHERE delivery_id = %(delivery_id)s AND state = 'waiting' AND lease_owner = %(owner)s
   AND attempts = %(attempts)s
+RETURNING delivery_id;
+
+-- The others of a bundle that was given up.
+-- name: mark_member_given_up
+UPDATE delivery
+SET state = 'given_up', last_error = %(error)s, lease_owner = NULL, lease_until = NULL
+WHERE delivery_id = %(delivery_id)s AND state = 'waiting'
 RETURNING delivery_id;
 
 -- name: mark_dead

@@ -125,6 +125,12 @@ async def _is_reached(work: Work, given: Given) -> Answer:
     return Answer([{"exists": is_reached}])
 
 
+@STATEMENTS.of(store._SQL, "has_left")
+async def _has_left(_work: Work, _given: Given) -> Answer:
+    """Nobody leaves the service here."""
+    return Answer([{"exists": False}])
+
+
 @STATEMENTS.of(store._SQL, "recipients")
 async def _recipients(work: Work, given: Given) -> Answer:
     """Nobody here is away, has a team, or answers a duty line."""

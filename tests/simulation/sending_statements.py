@@ -50,6 +50,12 @@ async def _wake_now(work: Work, given: Given) -> Answer:
     return Answer(touched=1)
 
 
+@STATEMENTS.of(auditing._SQL, "wake_what_leavers_own")
+async def _wake_what_leavers_own(_work: Work, _given: Given) -> Answer:
+    """Nobody leaves the service here."""
+    return Answer()
+
+
 @STATEMENTS.of(auditing._SQL, "pull_in_put_off")
 async def _pull_in_put_off(work: Work, given: Given) -> Answer:
     found = []
@@ -241,6 +247,11 @@ async def _unclaim(work: Work, given: Given, **changed: object) -> Answer:
 @STATEMENTS.of(sending._SQL, "mark_try_again")
 async def _mark_try_again(work: Work, given: Given) -> Answer:
     return await _unclaim(work, given, attempt_at=given["attempt_at"])
+
+
+@STATEMENTS.of(sending._SQL, "mark_member_given_up")
+async def _mark_member_given_up(_work: Work, _given: Given) -> Answer:
+    raise AssertionError("there are no bundles here")
 
 
 @STATEMENTS.of(sending._SQL, "mark_given_up")

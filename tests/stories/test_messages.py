@@ -113,6 +113,51 @@ async def test_what_somebody_accepts_before_the_bundle_leaves_is_not_in_it(story
     await story.until("Tue 10:00")
 
 
+async def test_a_bundle_that_is_refused_is_given_up_for_all_and_others_are_asked_at_once(
+    story: Story,
+) -> None:
+    """Complaint 8: the four of a bundle do not wait for four refusals one after the other."""
+    story.with_channel("second")
+    story.has("night worker", channels=("second",))
+    story.key_workers = dict.fromkeys("ABCDEF", "night worker")
+    story.at("Mon 10:00")
+    for about in "ABC":
+        story.at("Mon 10:00").opens(about=about).expects("night worker", channel="second")
+    for about in "DE":
+        story.at("Mon 10:01").opens(about=about)
+    for about in "ABC":
+        story.at("Mon 10:10").closes("night worker", about=about)
+    story.at("Mon 10:14").channel("answers 404", name="second")
+    for _ in "DE":
+        story.at("Mon 10:15").expects("duty", channel="webhook")
+    story.at("Mon 10:20").closes("duty", about="D").closes("duty", about="E")
+    ending = await story.until("Mon 14:30")
+    log = await ending.log()
+    assert log.count("escalated:nobody_reached") == 2
+    assert "attempts_used_up" not in "".join(log)
+
+
+async def test_a_bundle_is_tried_as_often_as_one_message_and_then_others_are_asked_for_all(
+    story: Story,
+) -> None:
+    story.with_channel("second")
+    story.has("night worker", channels=("second",))
+    story.key_workers = dict.fromkeys("ABCDEF", "night worker")
+    for about in "ABC":
+        story.at("Mon 10:00").opens(about=about).expects("night worker", channel="second")
+    for about in "DEF":
+        story.at("Mon 10:01").opens(about=about)
+    for about in "ABC":
+        story.at("Mon 10:10").closes("night worker", about=about)
+    story.at("Mon 10:14").channel("answers 500", name="second")
+    for _ in "DEF":
+        story.at("Mon 10:15").expects("duty", channel="webhook", within="5 min")
+    for about in "DEF":
+        story.at("Mon 10:25").closes("duty", about=about)
+    ending = await story.until("Mon 14:30")
+    assert (await ending.log()).count("escalated:nobody_reached") == 3
+
+
 async def test_check_now_never_waits_for_a_budget(story: Story) -> None:
     for about in "ABC":
         story.at("Mon 10:00").opens(about=about).expects("key worker")

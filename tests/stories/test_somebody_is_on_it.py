@@ -23,15 +23,30 @@ async def test_whoever_is_still_on_it_has_the_time_again_and_is_not_nagged(story
     assert "accepted:still_on_it" in await ending.log()
 
 
-async def test_an_alert_whose_owner_left_is_given_to_the_next_without_waiting_for_an_answer(
+async def test_an_alert_whose_owner_left_the_service_is_given_to_the_next_at_once(
     story: Story,
 ) -> None:
-    """Complaint 9: who left is not reminded; at the end of the time the next are asked."""
+    """Complaint 9: who left is on nothing any more; others are asked within a minute or two."""
     story.at("Mon 09:00").opens().expects("key worker").after("1 h").accepts("key worker")
-    story.at("Mon 12:00").leaves("key worker")
-    story.at("Tue 10:00").expects("duty").after("5 min").accepts("duty")
+    story.at("Mon 12:00").leaves("key worker").expects("duty", within="2 min")
+    story.at("Mon 12:05").accepts("duty")
+    ending = await story.until("Mon 15:00")
+    assert "re_opened:owner_left" in await ending.log()
+
+
+async def test_an_alert_whose_owner_left_in_the_evening_is_open_at_once_and_told_in_the_morning(
+    story: Story,
+) -> None:
+    """Complaints 9 and 10: what was put off by who left is not put off, and wakes nobody."""
+    story.at("Mon 16:00").opens().expects("key worker").after("5 min").snoozes(
+        "key worker", until="Tue 14:00"
+    )
+    story.at("Mon 19:00").leaves("key worker")
+    story.at("Tue 09:00").expects("duty").after("5 min").accepts("duty")
     ending = await story.until("Tue 12:00")
-    assert "re_opened:owner_is_not_there" in await ending.log()
+    log = await ending.log()
+    assert log.count("re_opened:owner_left") == 1
+    assert log.count("notification_queued:owner_left") == 1
 
 
 async def test_an_alert_whose_owner_went_on_leave_is_given_to_the_cover(story: Story) -> None:

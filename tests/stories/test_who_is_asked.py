@@ -44,6 +44,21 @@ async def test_what_nobody_answers_goes_along_the_whole_chain_and_is_never_left_
     assert "overdue:escalations_used_up" in await ending.log()
 
 
+async def test_what_is_for_review_is_not_asked_for_more_often_than_it_may_wait(
+    story: Story,
+) -> None:
+    """Complaint 15: who has three working days to answer is not asked each day."""
+    story.set(chain=["key_worker", "service_manager"], escalations_most=1)
+    story.at("Mon 09:00").opens("for_review").expects("key worker", "for review")
+    story.at("Thu 09:00").expects("manager", "for review")
+    for moment in ("Tue 09:00", "Fri 09:00", "Wed 09:00"):
+        story.at(moment)
+        for who in ("key worker", "duty", "manager"):
+            story.at(moment).expects(who, "for review")
+    ending = await story.until("+2 days")
+    assert "overdue:escalations_used_up" in await ending.log()
+
+
 async def test_a_step_with_nobody_in_it_costs_no_time(story: Story) -> None:
     """Complaint 11: a person without a key worker is told of at once, and the history says why."""
     story.key_workers["A"] = None
