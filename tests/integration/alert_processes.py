@@ -16,9 +16,11 @@ from typing import Protocol
 
 from aiohttp import web
 
+from tests.integration.fake_providers import LOOPBACK, MailProvider
 from tidewell.crashpoints import CrashPoint
 
 SECRET = "a secret of this test"
+MAIL_DOMAIN = "service.example"
 
 SERVICE = """
 import asyncio, os
@@ -82,6 +84,50 @@ async def webhook_receiver() -> AsyncIterator[WebhookReceiver]:
         yield heard
     finally:
         await runner.cleanup()
+
+
+@dataclass
+class MailReceiver:
+    """A mail server; the key of a mail is the one in its headers, which is in its number too."""
+
+    server: MailProvider = field(default_factory=MailProvider)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "TIDEWELL_SMTP_HOST": LOOPBACK,
+            "TIDEWELL_SMTP_PORT": str(self.server.port),
+            "TIDEWELL_SMTP_SECURITY": "none",
+            "TIDEWELL_SMTP_FROM": f"alerts@{MAIL_DOMAIN}",
+        }
+
+    @property
+    def keys(self) -> list[str]:
+        return [str(mail["Idempotency-Key"]) for mail in self.server.mails]
+
+
+@dataclass
+class Receivers:
+    """A webhook and a mail server of one site, each on a socket of its own."""
+
+    webhook: WebhookReceiver
+    mail: MailReceiver
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.webhook.environment | self.mail.environment
+
+    @property
+    def keys(self) -> list[str]:
+        return self.webhook.keys + self.mail.keys
+
+
+@asynccontextmanager
+async def both_receivers() -> AsyncIterator[Receivers]:
+    """Listen for webhooks and for mails on loopback."""
+    mail = MailReceiver()
+    async with webhook_receiver() as webhook, mail.server.running():
+        yield Receivers(webhook, mail)
 
 
 @asynccontextmanager

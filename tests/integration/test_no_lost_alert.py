@@ -1,12 +1,14 @@
 """No alert is lost: processes of alerts are killed and frozen wherever it hurts, on real sockets.
 
-A kill may repeat what one claim held, under the same keys, and nothing else may be repeated.
+A kill repeats what had left and had no mark yet, under the same keys, and nothing else: at most one
+claim of each channel.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -17,9 +19,12 @@ import pytest
 
 from alerts.sending.store import CLAIM_MOST
 from tests.integration.alert_processes import (
+    MAIL_DOMAIN,
     POINTS,
+    Receivers,
     WebhookReceiver,
     alerts_process,
+    both_receivers,
     webhook_receiver,
 )
 from tests.integration.test_alert_intake import World, make_world, take_in_all
@@ -51,12 +56,18 @@ SETTLED = (
     "  WHERE alert_event.alert_action_id = alert_action.alert_action_id))"
 )
 HANDED_OVER = (
-    "SELECT idempotency_key FROM delivery WHERE channel = 'webhook' AND state = 'handed_over'"
+    "SELECT idempotency_key FROM delivery"
+    " WHERE channel IN ('webhook', 'email') AND state = 'handed_over'"
+)
+IN_FLIGHT = (
+    "SELECT idempotency_key FROM delivery"
+    " WHERE channel IN ('webhook', 'email') AND state = 'waiting' AND lease_owner IS NOT NULL"
 )
 ALL_CONNECTED = (
     "SELECT count(*) = 3 FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name = 'tidewell alerts webhook'"
 )
+LOOK_AGAIN = "UPDATE alert_watch SET looked_at = NULL"
 FREE_LEASES = "UPDATE delivery SET lease_until = now() WHERE state = 'waiting'"
 
 
@@ -99,20 +110,53 @@ async def prepare_something_of_everything(world: World, alerts: Connection) -> N
     await raise_many(world, 4)
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_no_alert_is_lost_by_a_kill_at(
-    world: World, alerts: Connection, receiver: WebhookReceiver, point: CrashPoint
+@pytest.fixture
+async def receivers(world: World) -> AsyncIterator[Receivers]:
+    """A webhook of the site and a mail server; the key worker has an address there."""
+    await world.do(
+        "INSERT INTO contact_method (staff_id, channel, address, created_at)"
+        " VALUES (%s, 'email', %s, '2026-01-01Z')",
+        world.people.key_worker,
+        f"key.worker@{MAIL_DOMAIN}",
+    )
+    async with both_receivers() as heard:
+        yield heard
+
+
+def repeated(keys: list[str]) -> set[str]:
+    return {key for key, times in Counter(keys).items() if times > 1}
+
+
+LATER = (CrashPoint.AFTER_CLAIM, CrashPoint.AFTER_SEND_BEFORE_MARK, CrashPoint.AFTER_MARK)
+PLACES = [point.value for point in POINTS] + [f"{point.value}:6" for point in LATER]
+"""Each place, and those of the senders once more in the midst of what they send."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_no_alert_is_lost_by_a_kill_and_only_what_was_in_flight_comes_twice_at(
+    world: World, alerts: Connection, receivers: Receivers, place: str
 ) -> None:
     await prepare_something_of_everything(world, alerts)
-    async with alerts_process(world.url, receiver, crash_at=point.value) as crashing:
+    async with alerts_process(world.url, receivers, crash_at=place) as crashing:
         assert await asyncio.wait_for(crashing.wait(), WITHIN_S) == -signal.SIGKILL
+    in_flight = set(await world.values(IN_FLIGHT))
+    before = set(receivers.keys)
     await world.do(FREE_LEASES)
-    async with alerts_process(world.url, receiver):
+    await world.do(LOOK_AGAIN)
+    async with alerts_process(world.url, receivers):
         await until_true(world, SETTLED)
 
     told = await world.values(HANDED_OVER)
-    assert set(told) == set(receiver.keys)
-    assert len(receiver.keys) - len(set(receiver.keys)) <= CLAIM_MOST
+    assert set(told) == set(receivers.keys)
+    assert {"webhook", "email"} <= set(await world.values("SELECT DISTINCT channel FROM delivery"))
+    # What was claimed by the one that died, had left, and had no mark yet: no more, and once more.
+    assert repeated(receivers.keys) == in_flight & before
+    for one in (receivers.webhook.keys, receivers.mail.keys):
+        assert len(one) - len(set(one)) == len(repeated(one)) <= CLAIM_MOST
+    for mail in receivers.mail.server.mails:
+        assert mail["Message-ID"] == f"<{mail['Idempotency-Key']}@{MAIL_DOMAIN}>"
+    mails = [mail.as_string() for mail in receivers.mail.server.mails]
+    assert len(set(mails)) == len(set(receivers.mail.keys))
     assert await world.value("SELECT count(*) FROM alert WHERE person_id <> 0") == 7
     assert await world.values("SELECT state FROM alert WHERE cause = 'drift'") == ["accepted"]
     unheard = "SELECT count(*) FROM alert WHERE person_id <> 0 AND NOT EXISTS (SELECT FROM delivery"
