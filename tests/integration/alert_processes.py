@@ -87,10 +87,22 @@ async def webhook_receiver() -> AsyncIterator[WebhookReceiver]:
 
 
 @dataclass
+class _MailServer(MailProvider):
+    """A mail server; `before_answer` may kill whoever sent."""
+
+    before_answer: Callable[[], None] | None = None
+
+    def _keep(self, sender: str, recipient: str, body: bytes) -> None:
+        super()._keep(sender, recipient, body)
+        if self.before_answer is not None:
+            self.before_answer()
+
+
+@dataclass
 class MailReceiver:
     """A mail server; the key of a mail is the one in its headers, which is in its number too."""
 
-    server: MailProvider = field(default_factory=MailProvider)
+    server: _MailServer = field(default_factory=_MailServer)
 
     @property
     def environment(self) -> dict[str, str]:

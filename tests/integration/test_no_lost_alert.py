@@ -164,6 +164,35 @@ async def test_no_alert_is_lost_by_a_kill_and_only_what_was_in_flight_comes_twic
     assert await world.value(unheard + " AND state <> 'accepted'") == 0
 
 
+@pytest.mark.parametrize("which", ["webhook", "email"])
+async def test_what_was_taken_as_its_sender_died_comes_again_under_its_key_and_nothing_is_lost(
+    world: World, receivers: Receivers, which: str
+) -> None:
+    """The third message is taken and the sender dies before it hears so."""
+    of_channel = receivers.webhook if which == "webhook" else receivers.mail
+    taken_by = receivers.webhook if which == "webhook" else receivers.mail.server
+    async with alerts_process(world.url, receivers) as dying:
+
+        def die_at_the_third() -> None:
+            if len(of_channel.keys) == 3:
+                dying.kill()
+
+        taken_by.before_answer = die_at_the_third
+        await raise_many(world, 12)
+        assert await asyncio.wait_for(dying.wait(), WITHIN_S) == -signal.SIGKILL
+    taken_by.before_answer = None
+    third = of_channel.keys[2]
+    in_flight = set(await world.values(IN_FLIGHT))
+    await world.do(FREE_LEASES)
+    async with alerts_process(world.url, receivers):
+        await until_true(world, SETTLED)
+
+    assert third in repeated(of_channel.keys) <= in_flight
+    assert len(of_channel.keys) - len(set(of_channel.keys)) <= CLAIM_MOST
+    assert len(set(receivers.webhook.keys)) == len(set(receivers.mail.keys)) == 12
+    assert set(await world.values(HANDED_OVER)) == set(receivers.keys)
+
+
 async def test_three_processes_hand_over_five_hundred_alerts_once_each(
     world: World, receiver: WebhookReceiver
 ) -> None:
