@@ -11,11 +11,14 @@ WHERE concern.concern_id
         > coalesce((SELECT max(concern_intake.concern_id) FROM concern_intake), 0) - %(look_back)s
   AND concern.concern_id <> ALL (%(set_aside)s::bigint[])
   AND NOT EXISTS (
-      SELECT FROM concern_intake WHERE concern_intake.concern_id = concern.concern_id
+      SELECT FROM concern_intake
+      WHERE concern_intake.concern_id = concern.concern_id
+        AND concern_intake.concern_id
+            > coalesce((SELECT max(concern_intake.concern_id) FROM concern_intake), 0) - %(look_back)s
   )
   AND (
       concern.withdraws IS NULL
-      OR EXISTS (SELECT FROM concern_intake WHERE concern_intake.concern_id = concern.withdraws)
+      OR (SELECT true FROM concern_intake WHERE concern_intake.concern_id = concern.withdraws)
   )
 ORDER BY concern.concern_id
 LIMIT %(most)s;

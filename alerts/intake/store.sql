@@ -12,6 +12,7 @@ LIMIT 1;
 
 -- The range above what was handled last keeps this cheap; `look_back` covers numbers that were
 -- given out early and committed late, and a full look with a large one comes round each minute.
+-- The bound stands twice, so that neither table is read from its beginning.
 -- name: unhandled_episode_events
 SELECT episode_event_id, episode_id, person_id, family
 FROM episode_event
@@ -22,6 +23,8 @@ WHERE episode_event_id
   AND NOT EXISTS (
       SELECT FROM alert_intake
       WHERE alert_intake.episode_event_id = episode_event.episode_event_id
+        AND alert_intake.episode_event_id
+            > coalesce((SELECT max(alert_intake.episode_event_id) FROM alert_intake), 0) - %(look_back)s
   )
 ORDER BY episode_event_id
 LIMIT %(most)s;

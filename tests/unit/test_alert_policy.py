@@ -258,6 +258,7 @@ def test_a_rise_begins_again_and_remembers_who_had_accepted() -> None:
         noted=frozenset(),
         answers=0,
         reminded_at=None,
+        began_because=DecisionReason.LEVEL_ROSE,
     )
     facts = AlertFacts(AlertState.RAISED, Level.CHECK_NOW, progress, is_reached=True)
     decision = decide(facts, BOTH, POLICY, NOW + timedelta(hours=1))
