@@ -64,6 +64,16 @@ async def test_a_clock_an_hour_ahead_makes_the_chain_late_and_loses_nothing(stor
     await story.until("Mon 11:40")
 
 
+async def test_a_clock_days_ahead_takes_nothing_for_old(story: Story) -> None:
+    """Complaints 16 and 23: what ingest noticed a moment ago is news, whatever our clock says."""
+    story.set(working_hours=None)
+    story.at("Mon 09:59").clock("72 h")
+    story.at("Mon 10:00").opens("check_now").expects("key worker", "check now")
+    story.at("Mon 10:05").closes("key worker")
+    ending = await story.until("Mon 11:00")
+    assert await ending.intake() == ["raised"]
+
+
 async def test_a_clock_an_hour_behind_delays_nothing_that_was_raised_by_it(story: Story) -> None:
     """Complaint 23: put right, the clock finds the deadline over and asks the next at once."""
     story.set(working_hours=None)
