@@ -76,6 +76,7 @@ LEADS_TO_NO_LINE = {
     DeliveryReason.HANDED_OVER,
     DeliveryReason.TRY_AGAIN,
     DeliveryReason.OURS_TO_PUT_RIGHT,
+    DeliveryReason.LEASE_OVER,
 }
 
 
