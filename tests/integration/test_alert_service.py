@@ -237,8 +237,12 @@ async def test_two_services_at_once_raise_once_and_hand_over_once(
         await until(lambda: world.value(waiting))
 
     assert await world.value("SELECT count(*) FROM alert") == 5
-    assert len(handed_over) == await world.value("SELECT count(*) FROM delivery") == 20
-    assert len(receiver.keys) == len(set(receiver.keys)) == 10
+    # A rise takes back what has not left by then, so a slow machine sends fewer than all twenty.
+    left = "SELECT count(*) FROM delivery WHERE state = 'handed_over'"
+    assert len(handed_over) == await world.value(left) >= 10
+    assert await world.value("SELECT count(*) FROM delivery") == 20
+    of_webhook = await world.value(f"{left} AND channel = 'webhook'")
+    assert len(receiver.keys) == len(set(receiver.keys)) == of_webhook >= 5
 
 
 async def test_beyond_the_budget_messages_leave_as_one_that_names_nobody(
