@@ -7,12 +7,11 @@ whether it worked, so every failure may pass; it never retries by itself.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from alerts.channels.threads import Threads
 from alerts.texts import anybodys_text
 from tidewell.errors import ChannelError, ChannelUnavailableError, SettingsError
 
@@ -41,21 +40,15 @@ class Pilot:
             raise SettingsError(
                 "TIDEWELL_APPRISE is set and Apprise is not there; install requirements/pilots.txt"
             ) from None
-        self._within_s = within_s
-        self._threads = ThreadPoolExecutor(THREADS_MOST, thread_name_prefix="apprise")
+        self._threads = Threads("apprise", "the service of Apprise", THREADS_MOST, within_s)
 
     async def send(self, message: Message) -> None:
         """Hand a message over."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._within_s):
-                await loop.run_in_executor(self._threads, self._hand_over, message)
-        except TimeoutError:
-            raise ChannelUnavailableError("the service of Apprise did not answer in time") from None
+        await self._threads.hand_over(self._hand_over, message)
 
     async def close(self) -> None:
         """Begin no further message; those under way end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _hand_over(self, message: Message) -> None:
         service = self._apprise.Apprise()

@@ -8,9 +8,7 @@ Errors never repeat what Notify says: it may name the number.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -19,6 +17,7 @@ from notifications_python_client.errors import APIError, InvalidResponse
 from notifications_python_client.notifications import NotificationsAPIClient
 
 from alerts.channels.posting import WORTH_A_RETRY, retry_after_s
+from alerts.channels.threads import Threads
 from tidewell.contact_addresses import is_this_machine
 from tidewell.errors import (
     ChannelError,
@@ -86,21 +85,15 @@ class Sms:
     ) -> None:
         self._account = account
         self._timeout_s = timeout_s
-        self._within_s = within_s
-        self._threads = ThreadPoolExecutor(THREADS_MOST, thread_name_prefix="notify")
+        self._threads = Threads("notify", "GOV.UK Notify", THREADS_MOST, within_s)
 
     async def send(self, message: Message) -> None:
         """Hand a text over; what an answer of Notify means is in `judge`."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._within_s):
-                await loop.run_in_executor(self._threads, self._hand_over, message)
-        except TimeoutError:
-            raise ChannelUnavailableError("GOV.UK Notify did not answer in time") from None
+        await self._threads.hand_over(self._hand_over, message)
 
     async def close(self) -> None:
         """Begin no further text; those under way end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _hand_over(self, message: Message) -> None:
         client = NotificationsAPIClient(  # type: ignore[no-untyped-call]
