@@ -20,11 +20,23 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.tidy.skips import pytest_make_collect_report, pytest_runtest_makereport
+from tests.tidy.steadiness import (
+    pytest_collection_modifyitems,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.schema import migrate
 
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # pytest calls them by name
+# pytest calls these by name.
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_make_collect_report",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+]
 
 # A laptop looks for new counter-examples on each run; CI judges the change and not the dice.
 settings.register_profile(

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import pytest
@@ -23,6 +25,9 @@ LIMIT_S: Final = 300
 """A minute and a half alone on the machine; a leased message waits half a minute by itself."""
 PLANTED_CALM_S: Final = 12
 """A broken promise shows at once; there is no need to wait until the rest has settled."""
+TRIES: Final = 4
+"""A fault has to meet a batch or a message on its way, and in some runs it meets none."""
+LIMIT_OF_TRIES_S: Final = 600
 
 
 def bench(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -46,15 +51,15 @@ def test_a_short_run_breaks_no_promise_and_says_what_it_did() -> None:
     assert sum(told["faults"].values()) >= 6
 
 
-def seed_with(wanted: Fault, seconds: float) -> str:
-    """Return the first seed whose run has this while alerts are raised and frames come."""
+def seeds_with(wanted: Fault, seconds: float) -> Iterator[str]:
+    """Yield the seeds whose run has this while alerts are raised and frames come."""
     for seed in range(1_000):
         planned = faults_of(seed, seconds)
         if any(one.fault is wanted and 7.0 < one.at_s < 9.5 for one in planned):
-            return str(seed)
-    raise AssertionError(f"no seed has {wanted} in the middle of a run")
+            yield str(seed)
 
 
+@pytest.mark.timeout(LIMIT_OF_TRIES_S)
 @pytest.mark.parametrize(
     ("plant", "wanted", "figures"),
     [
@@ -65,10 +70,12 @@ def seed_with(wanted: Fault, seconds: float) -> str:
 )
 def test_a_planted_fault_is_found(plant: str, wanted: Fault, figures: tuple[str, ...]) -> None:
     how = ("--seconds", f"{SECONDS}", "--calm-s", f"{PLANTED_CALM_S}", "--plant", plant)
-    status, told = bench("--seed", seed_with(wanted, SECONDS), *how)
-    told["state_differs"] = not told["state_equal_to_replay"]
-    assert status == 1
-    assert any(told[name] for name in figures), told
+    seeds = list(islice(seeds_with(wanted, SECONDS), TRIES))
+    for seed in seeds:
+        status, told = bench("--seed", seed, *how)
+        if status == 1 and any(told[name] for name in figures):
+            return
+    raise AssertionError(f"seeds {seeds} did not find {plant}; the last one told {told}")
 
 
 def test_the_same_seed_plans_the_same_faults_and_a_long_run_has_every_kind() -> None:
