@@ -25,7 +25,7 @@ from ingest.committing.scoring import EpisodeRow, PlanLimit
 from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
 from ingest.committing.store import ReadingWriter, Stored
 from ingest.cursors import Cursor, Gap, gap_record
-from ingest.leasing.store import Leases
+from ingest.leasing.store import APPLICATION, Leases
 from ingest.reasons import SignalKind, SignalVerdict
 from ingest.rows import Rows, parse_copy
 from tidewell.database import Connection, Queries, Role, connect
@@ -82,7 +82,7 @@ class Store:
         Raises:
             ServerUnavailableError: the database did not answer.
         """
-        connection = await connect(url, Role.INGEST, "tidewell ingest", autocommit=True)
+        connection = await connect(url, Role.INGEST, APPLICATION, autocommit=True)
         # A worker that freezes within a transaction would hold its shards' rows beyond its lease.
         await connection.execute(QUERIES["give_up_when_idle"], {"most": f"{lease_s}s"})
         store = cls(url, connection, owner, lease_s)

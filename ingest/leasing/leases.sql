@@ -23,6 +23,26 @@ WHERE shard IN (
 )
 RETURNING shard, epoch, (extract(epoch FROM last_moment) * 1000)::bigint;
 
+-- Shards that ought to be free by now and were not taken: somebody's transaction holds their rows.
+-- name: count_overdue
+SELECT count(*) FROM shard
+WHERE lease_until < clock_timestamp() AND shard <> ALL (%(held)s::smallint[]);
+
+-- PostgreSQL shows and ends the sessions of one login to that login, not to the role it works as.
+-- name: as_our_login
+SET LOCAL ROLE NONE;
+
+-- Sessions whose client was to send or to take something for a whole lease, as in the midst of a COPY. No time-out
+-- of PostgreSQL ends them there. What one of them began is undone, and its frames were not acknowledged.
+-- name: end_stuck_sessions
+SELECT count(*) FROM (
+    SELECT pg_terminate_backend(pid) AS is_ended FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = %(application)s AND pid <> pg_backend_pid()
+      AND state = 'active' AND wait_event IN ('ClientRead', 'ClientWrite')
+      AND query_start < clock_timestamp() - %(lease)s::interval
+) AS stuck
+WHERE is_ended;
+
 -- name: renew_shards
 UPDATE shard SET lease_until = clock_timestamp() + %(lease)s::interval, last_moment = greatest(last_moment, %(now)s)
 FROM unnest(%(shards)s::smallint[], %(epochs)s::bigint[]) AS held (shard, epoch)

@@ -27,6 +27,8 @@ QUERIES: Final = Queries("ingest", "leasing/leases.sql")
 SESSION_LEFT_AFTER: Final = timedelta(hours=1)
 """A worker that has not come back by then is not being restarted; its session would only fill the
 broker's disk with frames that others have committed."""
+APPLICATION: Final = "tidewell ingest"
+"""The name under which workers of ingest are connected; only such sessions are ended."""
 LONGEST_LEASE: Final = timedelta(seconds=600)
 """The longest that `TIDEWELL_LEASE_S` may be."""
 
@@ -92,7 +94,9 @@ class Leases:
     async def take(self, most: int = SHARD_COUNT) -> list[int]:
         """Take free shards beside those that are held, and return them.
 
-        More than `most` only where they are this worker's own from before.
+        More than `most` only where they are this worker's own from before. Where fewer come than
+        were asked for, a worker that froze may hold the others: its session is ended, and they are
+        free at the next try.
         """
         rows = await self._all(
             "take_shards",
@@ -105,6 +109,8 @@ class Leases:
         taken = {int(shard): int(epoch) for shard, epoch, _ in rows}
         self.clock.begin_after(max((int(moment_ms or 0) for *_, moment_ms in rows), default=0))
         self.epochs |= taken
+        if len(taken) < most:
+            await self._end_stuck_sessions()
         return sorted(taken)
 
     async def renew(self, cursor: AsyncCursor[TupleRow], now: datetime) -> None:
@@ -158,6 +164,21 @@ class Leases:
     def time_ms(self) -> int:
         """Return the time of the site: the database's, as far as it said one."""
         return self.clock.time_ms(now_ms(), monotonic_s())
+
+    async def _end_stuck_sessions(self) -> None:
+        overdue = await self._one("count_overdue", held=sorted(self.epochs))
+        if overdue is None or not overdue[0]:
+            return
+        async with self._connection.transaction(), self._connection.cursor() as cursor:
+            await cursor.execute(QUERIES["as_our_login"])
+            whose = {"application": APPLICATION, "lease": self._lease}
+            row = await (await cursor.execute(QUERIES["end_stuck_sessions"], whose)).fetchone()
+        if row is not None and row[0]:
+            get_logger().warning(
+                "ended the session of a worker that froze while it wrote; "
+                "its shards are free, its frames come again",
+                sessions=int(row[0]),
+            )
 
     def _hear_the_time(self, database_ms: int) -> None:
         self.clock.hear(database_ms, monotonic_s())

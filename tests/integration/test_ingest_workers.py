@@ -59,30 +59,6 @@ async def wait_for_shares(
     raise AssertionError(f"after {within_s} s the shares are {found}, not {shares}")
 
 
-MIDST_OF_A_COPY = """
-    SELECT count(*)::int FROM pg_stat_activity
-    WHERE application_name LIKE 'tidewell ingest%' AND state = 'active'
-      AND query LIKE 'COPY reading%' AND wait_event = 'ClientRead'
-"""
-
-
-async def freeze(database_url: str, worker: subprocess.Popen[bytes]) -> None:
-    """Stop a worker, but not in the midst of a COPY.
-
-    There its session waits for it and not for a transaction, so that no time-out ends it: its rows
-    stay held until it goes on, and nobody can take its shards. CHANGELOG.md says so.
-    """
-    for _ in range(100):
-        worker.send_signal(signal.SIGSTOP)
-        for _ in range(10):  # the other worker has a COPY under way for milliseconds
-            await asyncio.sleep(0.05)
-            if await rows(database_url, MIDST_OF_A_COPY) == [(0,)]:
-                return
-        worker.send_signal(signal.SIGCONT)
-        await asyncio.sleep(0.05)
-    raise AssertionError("the worker was in the midst of a COPY each time")
-
-
 @asynccontextmanager
 async def two_workers(
     database_url: str, broker: NatsServer
@@ -174,7 +150,7 @@ async def test_a_worker_that_hung_beyond_its_lease_is_fenced_and_comes_back(
         played(database_url, broker, recordings) as seen,
     ):
         await wait_until_some_are_acknowledged(seen)
-        await freeze(database_url, process_of(first))
+        process_of(first).send_signal(signal.SIGSTOP)
         await wait_for_shares(database_url, [64])
         process_of(first).send_signal(signal.SIGCONT)
         await wait_for_shares(database_url, [32, 32])

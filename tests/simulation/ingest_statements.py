@@ -84,6 +84,30 @@ async def _take_shards(work: Work, given: Given) -> Answer:
     return Answer(taken)
 
 
+@answers_of_ingest("count_overdue")
+async def _count_overdue(work: Work, given: Given) -> Answer:
+    overdue = [
+        shard
+        for (shard,), row in work.rows("shard")
+        if row["lease_until"] is not None and row["lease_until"] < work.database.now
+        if shard not in given["held"]
+    ]
+    return Answer([{"count": len(overdue)}])
+
+
+@answers_of_ingest("as_our_login")
+async def _as_our_login(work: Work, given: Given) -> Answer:
+    del work, given
+    return Answer()
+
+
+@answers_of_ingest("end_stuck_sessions")
+async def _end_stuck_sessions(work: Work, given: Given) -> Answer:
+    """Find none: a process in memory is stopped between its statements only."""
+    del work, given
+    return Answer([{"count": 0}])
+
+
 def _runs(until: datetime, now: datetime, given: Given) -> bool:
     """Return whether a lease until then holds anybody."""
     return bool(now <= until <= now + given["longest"])

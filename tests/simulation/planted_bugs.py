@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextvars
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 from unittest import mock
 
@@ -23,6 +23,7 @@ from ingest.batch import plan as plan_batch
 from ingest.leasing.store import Leases
 from ingest.service import _Ingest
 from ingest.store import QUERIES, Kept, Store, Transaction
+from tidewell.errors import LeaseLostError
 
 Plant = Callable[[ExitStack], None]
 
@@ -91,7 +92,7 @@ class _HastyStore:
 
 
 def _missing_fence(patches: ExitStack) -> None:
-    """Never ask whether the shards are still ours; renew nothing, commit all the same.
+    """Renew as usual, and go on when told that the shards or the slot went to another worker.
 
     The database would end the transaction of whoever froze in it; that fence is open too.
     """
@@ -102,11 +103,15 @@ def _missing_fence(patches: ExitStack) -> None:
         await store._connection.execute(QUERIES["give_up_when_idle"], {"most": "0s"})
         return store
 
-    async def renew(self: Leases, cursor: object, now: object) -> None:
-        del self, cursor, now
+    usual_renew, usual_renew_slot = Leases.renew, Leases.renew_slot
+
+    async def renew(self: Leases, *given: Any) -> None:
+        with suppress(LeaseLostError):
+            await usual_renew(self, *given)
 
     async def renew_slot(self: Leases) -> int:
-        del self
+        with suppress(LeaseLostError):
+            return await usual_renew_slot(self)
         return 1
 
     patches.enter_context(mock.patch.object(Store, "open", open_for_ever))

@@ -18,7 +18,7 @@ FOUND_WITHIN_SEEDS: Final = 40
 FOUND_AS: Final = {
     "ack-before-commit": ("I1", "I8"),
     "cursor-before-rows": ("I1",),
-    "missing-fence": ("I1", "I4", "I8"),
+    "missing-fence": ("I1", "I2", "I4", "I8"),
     "marked-before-sent": ("I5",),
 }
 TOP: Final = Path(__file__).parents[2]
