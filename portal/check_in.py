@@ -99,7 +99,7 @@ _VOICES: Final[dict[str, _Voice]] = {
     YOUNGEST: _Voice(
         who="You choose one and press Send. {worker} gets a message and sees what you chose. "
         "That is all.",
-        promise="Nobody is cross if you ask. You can ask as often as you like.",
+        promise="Nobody is cross if you ask. You can ask again.",
         at_once="{worker} gets it now, but may be asleep or busy. Nobody looks at night.",
         at_work="{worker} gets it now. Work stops at {ends}. Nobody looks at night.",
         closed="Everybody is at home now. {worker} gets it {begins}. Nobody looks before that.",
@@ -122,7 +122,7 @@ _VOICES: Final[dict[str, _Voice]] = {
     MIDDLE: _Voice(
         who="{worker} gets a message, and can see that you asked and what you choose below. "
         "Nothing else.",
-        promise="You do not have to explain, and you can ask as often as you like.",
+        promise="You do not have to explain, and you can ask again.",
         at_once="{worker} gets a message now, but may not be at work. Nobody watches at night.",
         at_work="{worker} gets a message now and is at work until {ends}. Nobody watches at night.",
         closed="Nobody is at work now. {worker} gets it {begins}, and nobody watches before then.",

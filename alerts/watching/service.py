@@ -63,7 +63,8 @@ class Heartbeat:
                 session.get(url, allow_redirects=False) as answer,
             ):
                 is_heard = 200 <= answer.status < 300
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError):
+            # A host's name that no resolver takes is a UnicodeError.
             return WatcherAnswer.NOT_REACHED
         return WatcherAnswer.TOLD if is_heard else WatcherAnswer.REFUSED
 

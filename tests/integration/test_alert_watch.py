@@ -273,8 +273,10 @@ async def test_a_watcher_that_refuses_or_is_away_holds_nothing_up() -> None:
         refused = await Heartbeat(heard.url, None).say(HeartbeatReason.ALL_WELL)
         nothing = await Heartbeat(heard.url, None).say(HeartbeatReason.NOT_REPAIRED)
     away = await Heartbeat(heard.url, None).say(HeartbeatReason.REPAIRED)
-    answers = [refused, nothing, away]
-    assert answers == [WatcherAnswer.REFUSED, WatcherAnswer.NOT_SET, WatcherAnswer.NOT_REACHED]
+    too_long = f"http://{'a' * 64}.example/ping"
+    nowhere = await Heartbeat(too_long, None).say(HeartbeatReason.ALL_WELL)
+    assert [refused, nothing] == [WatcherAnswer.REFUSED, WatcherAnswer.NOT_SET]
+    assert [away, nowhere] == [WatcherAnswer.NOT_REACHED, WatcherAnswer.NOT_REACHED]
 
 
 def test_an_address_of_the_watcher_that_is_none_is_refused_without_repeating_it() -> None:
