@@ -32,6 +32,9 @@ ANSWER_WITHIN_S: Final = 6.0
 RECONNECT_S: Final = (0.2, 1.5)
 RESEND_AFTER_S: Final = 3.0
 """Ingest answers once a second; what was not answered after three goes out again."""
+SLOWER_MOST: Final = 8.0
+"""As much slower a device becomes that nobody answers, as the firmware does: a site that is behind
+would get the same frames faster than it takes new ones."""
 RESENT_AT_ONCE: Final = 64
 IN_FLIGHT: Final = 16
 IDLE_S: Final = 0.25
@@ -84,6 +87,8 @@ class LedgerDevice:
     _next_ms: int = 0
     _upto: int = -1
     _flooded: int = 0
+    _slower: float = 1.0
+    _slowed_s: float = 0.0
     _held: dict[int, _Held] = field(default_factory=dict)
     _file: LedgerFile | None = None
 
@@ -106,7 +111,8 @@ class LedgerDevice:
             while True:
                 with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
                     await self._session()
-                await asyncio.sleep(self.rng.uniform(*RECONNECT_S))
+                self._slow_down()
+                await asyncio.sleep(self.rng.uniform(*RECONNECT_S) * self._slower)
         finally:
             measuring.cancel()
             self._file.close()
@@ -157,12 +163,14 @@ class LedgerDevice:
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """Publish what was never sent on this connection, and again what nobody answered."""
-        late_s = monotonic_s() - RESEND_AFTER_S
+        late_s = monotonic_s() - RESEND_AFTER_S * self._slower
         due = [
             seq
             for seq, held in list(self._held.items())[: 4 * RESENT_AT_ONCE]
             if held.sent_s is None or held.sent_s < late_s
         ][:RESENT_AT_ONCE]
+        if any(self._held[seq].sent_s is not None for seq in due):
+            self._slow_down()
         for first in range(0, len(due), IN_FLIGHT):
             part = [seq for seq in due[first : first + IN_FLIGHT] if seq in self._held]
             sent = await asyncio.gather(
@@ -171,6 +179,12 @@ class LedgerDevice:
             for one in sent:
                 if isinstance(one, BaseException):
                     raise one
+
+    def _slow_down(self) -> None:
+        """Be twice as patient, once in as long as one waits for an answer."""
+        if monotonic_s() - self._slowed_s >= RESEND_AFTER_S * self._slower:
+            self._slower = min(SLOWER_MOST, self._slower * 2)
+            self._slowed_s = monotonic_s()
 
     async def _publish(self, client: aiomqtt.Client, held: _Held) -> None:
         held.sent_s = monotonic_s()
@@ -186,7 +200,7 @@ class LedgerDevice:
             return
         upto = int(str(ack["upto"]))
         if upto > self._upto:
-            self._upto = upto
+            self._upto, self._slower = upto, 1.0
             self._file.note_told(self.life.device, self.boot, upto)
             self.on_told(self.life.device, self.boot, upto)
             for seq in [seq for seq in self._held if seq <= upto]:
