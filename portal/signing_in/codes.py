@@ -63,6 +63,8 @@ def spaced(secret: str) -> str:
 
 def step_of_digits(secret: str, digits: str, now: datetime) -> int | None:
     """Return the half minute that these digits belong to, or None when they do not fit now."""
+    if not (digits.isascii() and digits.isdigit()):
+        return None
     app = pyotp.TOTP(secret)
     present = int(now.timestamp()) // STEP_S
     found = None
