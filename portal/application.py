@@ -56,7 +56,16 @@ from portal.security import (
     give_nonce,
     refuse_other_sites,
 )
-from portal.sign_in_delay import SignInDelay
+from portal.signing_in import (
+    overview_pages,
+    password_pages,
+    proof_pages,
+    second_step_pages,
+    set_up_pages,
+)
+from portal.signing_in.attempts import Attempts
+from portal.signing_in.checking import CHECKER
+from portal.signing_in.entering import ATTEMPTS
 from tidewell.clock import now_utc
 from tidewell.database import Queries
 from tidewell.settings import Settings
@@ -101,6 +110,7 @@ async def show_health(request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
+_LINK: Final = "/sign-in/link/{token:[A-Za-z0-9_-]{20,64}}"
 _ALERT: Final = "/a/{public_id:[A-Za-z0-9_-]{1,64}}"
 _COVER: Final = "/away/{cover_id:[0-9]{1,9}}"
 _PERSON: Final = "/people/{person_id:[0-9]{1,9}}"
@@ -111,7 +121,32 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/health", show_health, _ANYONE),
     Route("GET", "/sign-in", sign_in_pages.show_sign_in, _ANYONE),
     Route("POST", "/sign-in", sign_in_pages.sign_in, _ANYONE),
+    Route("POST", "/sign-in/passkey", sign_in_pages.sign_in_by_passkey, _ANYONE),
+    Route("POST", "/sign-in/passkey/options", sign_in_pages.ask_passkey, _ANYONE),
+    Route("GET", _LINK, password_pages.show_link, _ANYONE),
+    Route("POST", _LINK, password_pages.take_link, _ANYONE),
+    Route("GET", "/sign-in/second", second_step_pages.show_second_step, _EVERY_STAFF),
+    Route("POST", "/sign-in/second", second_step_pages.give_code, _EVERY_STAFF),
+    Route("POST", "/sign-in/second/passkey", second_step_pages.give_passkey, _EVERY_STAFF),
+    Route("POST", "/sign-in/second/options", second_step_pages.ask_passkey, _EVERY_STAFF),
+    Route("GET", "/sign-in/again", proof_pages.show_again, _SIGNED_IN),
+    Route("POST", "/sign-in/again", proof_pages.give_password, _SIGNED_IN),
+    Route("POST", "/sign-in/again/passkey", proof_pages.give_passkey, _SIGNED_IN),
+    Route("POST", "/sign-in/again/options", proof_pages.ask_passkey, _SIGNED_IN),
     Route("POST", "/sign-out", sign_in_pages.sign_out, _ANYONE),
+    Route("GET", "/security", overview_pages.show_overview, _SIGNED_IN),
+    Route("POST", "/security/places/end", overview_pages.end_place, _SIGNED_IN),
+    Route("POST", "/security/places/end-others", overview_pages.end_other_places, _SIGNED_IN),
+    Route("GET", "/security/password", password_pages.show_change, _SIGNED_IN),
+    Route("POST", "/security/password", password_pages.change_password, _SIGNED_IN),
+    Route("GET", "/security/set-up", set_up_pages.show_set_up, _SIGNED_IN),
+    Route("POST", "/security/passkey", set_up_pages.add_new_passkey, _SIGNED_IN),
+    Route("POST", "/security/passkey/options", set_up_pages.ask_new_passkey, _SIGNED_IN),
+    Route("POST", "/security/passkey/remove", set_up_pages.take_passkey_away, _SIGNED_IN),
+    Route("GET", "/security/app", set_up_pages.show_app, _EVERY_STAFF),
+    Route("POST", "/security/app", set_up_pages.confirm_new_app, _EVERY_STAFF),
+    Route("POST", "/security/app/remove", set_up_pages.take_app_away, _EVERY_STAFF),
+    Route("POST", "/security/codes", set_up_pages.make_codes, _EVERY_STAFF),
     Route("GET", "/help", young_person_pages.show_help, _ANYONE),
     Route("GET", "/alerts", alerts_pages.show_list, _PRACTITIONER),
     Route("GET", _ALERT, alerts_pages.show_alert, _STAFF),
@@ -175,8 +210,8 @@ def build_application(
     application[POOL] = pool
     application[NOW] = now
     application[DEMO_SIGN_INS] = demo_sign_ins
-    application[sign_in_pages.CHECKER] = PasswordChecker()
-    application[sign_in_pages.DELAY] = SignInDelay()
+    application[CHECKER] = PasswordChecker()
+    application[ATTEMPTS] = Attempts()
     application[FEED] = LiveFeed(database_url, now)
     prepare_rendering(application)
     _add_routes(application)

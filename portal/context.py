@@ -34,6 +34,13 @@ class Audience(StrEnum):
     ADMIN = "admin"
 
 
+class SessionLevel(StrEnum):
+    """What somebody has proved in a session."""
+
+    PASSWORD = "password"  # noqa: S105 -- the name of a level
+    SECOND_FACTOR = "second_factor"
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who is signed in, as their session says."""
@@ -44,6 +51,10 @@ class Viewer:
     name: str
     staff_id: int | None
     person_id: int | None
+    session_id: int
+    level: SessionLevel
+    proved_at: datetime
+    has_second_factor: bool
 
     @property
     def known_staff_id(self) -> int:

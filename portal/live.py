@@ -36,7 +36,7 @@ EVENT_ID_MAX: Final = 2**63 - 1
 async def stream_events(request: web.Request) -> web.StreamResponse:
     """Send a page what happens to the alerts that its viewer may see."""
     viewer, feed = viewer_of(request), request.app[FEED]
-    stream = feed.open_stream(viewer.token_hash, viewer.known_staff_id)
+    stream = feed.open_stream(viewer.token_hash, viewer.username, viewer.known_staff_id)
     if stream is None:
         log_refusal(request, Refusal.TOO_MANY_STREAMS)
         raise web.HTTPServiceUnavailable

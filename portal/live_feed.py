@@ -41,6 +41,9 @@ STREAMS_MAX: Final = 500
 STREAMS_A_SESSION_MAX: Final = 5
 """Browsers open six connections to a site; the sixth stays free for the pages themselves."""
 
+STREAMS_A_SIGN_IN_MAX: Final = 15
+"""A phone, a desk and one more; whoever signs in a hundred times takes no more than this."""
+
 
 class FeedState(StrEnum):
     """Whether what a page shows can be trusted to be up to date."""
@@ -67,6 +70,7 @@ class Stream:
     """One open page."""
 
     session: bytes
+    username: str
     staff_id: int
     queue: asyncio.Queue[FeedEvent | FeedState] = field(
         default_factory=lambda: asyncio.Queue(maxsize=QUEUE_MAX)
@@ -83,7 +87,7 @@ class LiveFeed:
         self._database_url = database_url
         self._now = now
         self._streams: set[Stream] = set()
-        self._a_session: Counter[bytes] = Counter()
+        self._open: Counter[bytes | str] = Counter()
         self._newest = -1
         self._sent: deque[int] = deque(maxlen=LOOK_BACK + EVENTS_AT_ONCE)
         self.state = FeedState.BEHIND
@@ -93,22 +97,27 @@ class LiveFeed:
         """Return the newest event that was handed on, or -1 before the first look."""
         return self._newest
 
-    def open_stream(self, session: bytes, staff_id: int) -> Stream | None:
+    def open_stream(self, session: bytes, username: str, staff_id: int) -> Stream | None:
         """Add an open page, or return None when there are too many."""
-        if len(self._streams) >= STREAMS_MAX or self._a_session[session] >= STREAMS_A_SESSION_MAX:
+        if (
+            len(self._streams) >= STREAMS_MAX
+            or self._open[session] >= STREAMS_A_SESSION_MAX
+            or self._open[username] >= STREAMS_A_SIGN_IN_MAX
+        ):
             return None
-        stream = Stream(session, staff_id)
+        stream = Stream(session, username, staff_id)
         self._streams.add(stream)
-        self._a_session[session] += 1
+        self._open.update((session, username))
         return stream
 
     def close_stream(self, stream: Stream) -> None:
         """Forget a page that was closed."""
         if stream in self._streams:
             self._streams.discard(stream)
-            self._a_session[stream.session] -= 1
-            if not self._a_session[stream.session]:
-                del self._a_session[stream.session]
+            for one in (stream.session, stream.username):
+                self._open[one] -= 1
+                if not self._open[one]:
+                    del self._open[one]
 
     def close_all(self) -> None:
         """Tell every open page that the service stops."""

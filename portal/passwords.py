@@ -7,6 +7,9 @@ Never keeps, logs or compares a password in the clear.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Final
 
@@ -14,10 +17,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 CHECKS_AT_ONCE: Final = 2
-"""Each check takes 64 MiB and some 50 ms of all cores; two leave room for everything else."""
+"""Each check takes 64 MiB and some 50 ms of all cores; two leave room for everything else. One is
+for browsers in which their owner signed in before, so that strangers cannot take both."""
 
 CHECKS_WAITING: Final = 20
-"""Some two seconds of work; more waiting would only make everybody's sign-in slow."""
+"""For each of the two: some two seconds of work; more would only make everybody's sign-in slow."""
+
+CHECKS_A_SOURCE: Final = 5
+"""How many of those one network may take; five at the same moment is a large office."""
 
 PASSWORD_CHARACTERS_MAX: Final = 256
 """Longer than any passphrase, short enough that hashing it costs no more than usual."""
@@ -47,23 +54,53 @@ class PasswordChecker:
     """Checks passwords in threads, few at once, so that the pages of others stay quick."""
 
     def __init__(self) -> None:
-        self._permits = asyncio.Semaphore(CHECKS_AT_ONCE)
-        self._inside = 0
+        self._permits = {
+            is_known: asyncio.Semaphore(CHECKS_AT_ONCE // 2) for is_known in (False, True)
+        }
+        self._inside: Counter[bool] = Counter()
+        self._from: Counter[str] = Counter()
         self._nobodys_hash = hash_password("a password that nobody has")
 
-    async def check(self, password: str, password_hash: str | None) -> PasswordAnswer:
-        """Compare a password with a hash; with None for a name that nobody has, it never fits."""
-        if self._inside >= CHECKS_AT_ONCE + CHECKS_WAITING:
+    async def check(
+        self, password: str, password_hash: str | None, *, source: str, is_known: bool
+    ) -> PasswordAnswer:
+        """Compare a password with a hash; with None for a name that nobody has, it never fits.
+
+        Whoever comes from a known browser waits only behind others of their kind.
+        """
+        if (
+            self._inside[is_known] >= CHECKS_AT_ONCE // 2 + CHECKS_WAITING
+            or self._from[source] >= CHECKS_A_SOURCE
+        ):
             return PasswordAnswer.TOO_BUSY
-        self._inside += 1
+        # A sign-in without a password yet takes as long as every other.
+        compared = password_hash or self._nobodys_hash
+        async with self._place(source, is_known=is_known):
+            fits = await asyncio.to_thread(_fits, password, compared)
+        return PasswordAnswer.FITS if fits and password_hash else PasswordAnswer.DOES_NOT_FIT
+
+    async def hash_new(self, password: str, *, source: str) -> str:
+        """Return the hash of a password that somebody chose, in a thread."""
+        async with self._place(source, is_known=True):
+            return await asyncio.to_thread(hash_password, password)
+
+    @asynccontextmanager
+    async def _place(self, source: str, *, is_known: bool) -> AsyncIterator[None]:
+        self._inside[is_known] += 1
+        self._from[source] += 1
         try:
-            async with self._permits:
-                fits = await asyncio.to_thread(_fits, password, password_hash or self._nobodys_hash)
+            async with self._permits[is_known]:
+                yield
         finally:
-            self._inside -= 1
-        if fits and password_hash is not None:
-            return PasswordAnswer.FITS
-        return PasswordAnswer.DOES_NOT_FIT
+            self._inside[is_known] -= 1
+            self._from[source] -= 1
+            if not self._from[source]:
+                del self._from[source]
+
+
+def needs_rehash(password_hash: str) -> bool:
+    """Return whether a hash was made with other parameters than those of today."""
+    return _HASHER.check_needs_rehash(password_hash)
 
 
 def _fits(password: str, password_hash: str) -> bool:

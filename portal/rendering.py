@@ -15,6 +15,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 from portal import words
 from portal.context import EVENTS_BEFORE, NONCE, SETTINGS, VIEWER, Audience, now_of
 from portal.help_lines import HelpLines, load_help_lines
+from portal.signing_in.steps import STEP
 
 TEMPLATES: Final = web.AppKey("templates", Environment)
 HELP_LINES: Final = web.AppKey("help_lines", HelpLines)
@@ -64,6 +65,7 @@ def page(
         "assetPath": "/static",
         "demo": request.app[SETTINGS].demo,
         "viewer": request.get(VIEWER),
+        "pages_are_open": VIEWER in request and STEP not in request,
         "Audience": Audience,
         "now": now_of(request),
         "path": request.path,

@@ -21,11 +21,13 @@ from portal.context import (
     SETTINGS,
     VIEWER,
     Audience,
+    Viewer,
     now_of,
     transaction,
 )
 from portal.live_feed import FEED
 from portal.sessions import find_viewer, served_securely, token_of
+from portal.signing_in.steps import STEP, STEP_PAGES, is_open_during, step_of
 from tidewell.logs import get_logger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,6 +55,8 @@ class Refusal(StrEnum):
 
     OTHER_SITE = "other_site"
     NOT_SIGNED_IN = "not_signed_in"
+    STEP_MISSING = "step_missing"
+    PROOF_TOO_OLD = "proof_too_old"
     NOT_FOR_THIS_AUDIENCE = "not_for_this_audience"
     NOT_ASSIGNED = "not_assigned"
     NOT_FOUND = "not_found"
@@ -60,6 +64,12 @@ class Refusal(StrEnum):
     UNUSABLE_FORM = "unusable_form"
     WAIT_BEFORE_NEXT_TRY = "wait_before_next_try"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 -- the name of a reason
+    UNUSABLE_PASSWORD = "unusable_password"  # noqa: S105 -- the name of a reason
+    WRONG_CODE = "wrong_code"
+    WRONG_PASSKEY = "wrong_passkey"
+    WRONG_LINK = "wrong_link"
+    NO_PASSKEYS_HERE = "no_passkeys_here"
+    TOO_MANY_FACTORS = "too_many_factors"
     TOO_BUSY = "too_busy"
     WRONG_TOKEN = "wrong_token"  # noqa: S105 -- the name of a reason
     UNUSABLE_RECEIPT = "unusable_receipt"
@@ -163,7 +173,11 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     if viewer is None:
         log_refusal(request, Refusal.NOT_SIGNED_IN)
-        raise web.HTTPSeeOther(_sign_in_address(request))
+        raise web.HTTPSeeOther("/sign-in" + _leading_back(request))
+    step = request.get(STEP)
+    if step is not None and not is_open_during(step, request.path):
+        log_refusal(request, Refusal.STEP_MISSING)
+        raise web.HTTPSeeOther(STEP_PAGES[step] + _leading_back(request))
     if viewer.audience not in audiences:
         raise not_found(request, Refusal.NOT_FOR_THIS_AUDIENCE)
     return await handler(request)
@@ -185,14 +199,24 @@ async def _recognise(request: web.Request) -> None:
     async with transaction(request) as connection:
         viewer = await find_viewer(connection, hashed, now_of(request), keep_alive=keep_alive)
     if viewer is not None:
-        request[VIEWER] = viewer
+        set_viewer(request, viewer)
 
 
-def _sign_in_address(request: web.Request) -> str:
-    """Return the sign-in page, which leads back to a page that was asked for by its address."""
+def set_viewer(request: web.Request, viewer: Viewer) -> None:
+    """Note who is looking, and what they have to do before their pages open."""
+    request[VIEWER] = viewer
+    step = step_of(viewer, demo=request.app[SETTINGS].demo)
+    if step is not None:
+        request[STEP] = step
+    else:
+        request.pop(STEP, None)
+
+
+def _leading_back(request: web.Request) -> str:
+    """Return what makes a page lead back to the one that was asked for by its address."""
     if request.method not in _SAFE_METHODS or request.path == "/":
-        return "/sign-in"
-    return "/sign-in?next=" + quote(request.path, safe="")
+        return ""
+    return "?next=" + quote(request.path, safe="")
 
 
 def safe_next(path: str) -> str:

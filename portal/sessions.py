@@ -1,8 +1,10 @@
 """Sessions: from the token in a cookie to the person who is looking.
 
 A token is 256 random bits; the database keeps only its hash, so that who reads the table cannot
-sign in. A session ends when it is idle, when it is old, when its owner signs out, and when the
-sign-in is disabled. A page that refreshes itself does not keep a session alive.
+sign in. A session ends when it is idle, when it is old, when its owner signs out or ends it from
+elsewhere, when the password changes, and when the sign-in is disabled. Whatever somebody proves
+anew gives them a new token; how old a session may grow counts from its beginning all the same. A
+page that refreshes itself does not keep a session alive.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final
 
 from aiohttp import web
 
-from portal.context import SETTINGS, Audience, Viewer, first_row
+from portal.context import SETTINGS, Audience, SessionLevel, Viewer, first_row
 from tidewell.database import Connection, Queries
 from tidewell.settings import Settings
 
@@ -27,6 +29,9 @@ OLD_AFTER: Final = timedelta(hours=12)
 
 SEEN_STEP: Final = timedelta(minutes=1)
 """Noting every page view to the second would write for each picture; a minute is exact enough."""
+
+SESSIONS_MAX: Final = 20
+"""Every device of a person several times over; the oldest end, so that nobody piles them up."""
 
 TOKEN_BYTES: Final = 32
 
@@ -42,6 +47,10 @@ class SessionRow:
     seen_at: datetime
     staff_id: int | None
     person_id: int | None
+    session_id: int
+    level: str
+    proved_at: datetime
+    has_second_factor: bool
     staff_role: str | None
     name: str
 
@@ -89,13 +98,42 @@ def drop_cookie(response: web.StreamResponse, settings: Settings) -> None:
     )
 
 
-async def open_session(connection: Connection, username: str, now: datetime) -> str:
-    """Start a session and return its token."""
+async def open_session(
+    connection: Connection,
+    username: str,
+    now: datetime,
+    *,
+    level: SessionLevel = SessionLevel.PASSWORD,
+    device_label: str = "A device",
+) -> str:
+    """Start a session and return its token; the oldest beyond a limit end."""
     token = new_token()
-    await connection.execute(
-        _QUERIES["open_session"],
-        {"token_hash": token_hash(token), "username": username, "now": now},
-    )
+    what = {
+        "token_hash": token_hash(token),
+        "username": username,
+        "now": now,
+        "level": level,
+        "device_label": device_label,
+    }
+    await connection.execute(_QUERIES["open_session"], what)
+    surplus = {"username": username, "now": now, "most": SESSIONS_MAX}
+    await connection.execute(_QUERIES["end_surplus"], surplus)
+    return token
+
+
+async def renew_session(
+    connection: Connection, viewer: Viewer, now: datetime, level: SessionLevel
+) -> str:
+    """Give a session a new token, because its owner proved who they are; the old one is void."""
+    token = new_token()
+    what = {
+        "old_hash": viewer.token_hash,
+        "token_hash": token_hash(token),
+        "now": now,
+        "level": level,
+    }
+    await connection.execute(_QUERIES["renew_session"], what)
+    await end_session(connection, viewer.token_hash, now)
     return token
 
 
@@ -112,7 +150,12 @@ async def find_viewer(
         connection,
         SessionRow,
         _QUERIES["find_session"],
-        {"token_hash": hashed, "idle_since": now - IDLE_AFTER, "oldest": now - OLD_AFTER},
+        {
+            "token_hash": hashed,
+            "idle_since": now - IDLE_AFTER,
+            "oldest": now - OLD_AFTER,
+            "now": now,
+        },
     )
     if row is None:
         return None
@@ -126,6 +169,10 @@ async def find_viewer(
         name=row.name,
         staff_id=row.staff_id,
         person_id=row.person_id,
+        session_id=row.session_id,
+        level=SessionLevel(row.level),
+        proved_at=row.proved_at,
+        has_second_factor=row.has_second_factor,
     )
 
 

@@ -1,15 +1,14 @@
 """Signing in and out.
 
 A wrong name and a wrong password get the same answer after the same work. Mistakes cost a growing
-delay, never the account. Signing in always starts a new session and ends the one that the browser
-had before.
+delay, never the account, and those of a stranger do not slow a browser that is known. Signing in
+always starts a new session and ends the one that the browser had before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
-from typing import Annotated, Final
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import BaseModel, StringConstraints
@@ -18,33 +17,28 @@ from portal.context import (
     DEMO_SIGN_INS,
     SETTINGS,
     VIEWER,
-    Audience,
-    first_row,
+    SessionLevel,
     now_of,
     transaction,
     viewer_of,
 )
 from portal.forms import read_form
-from portal.passwords import PASSWORD_CHARACTERS_MAX, PasswordAnswer, PasswordChecker
+from portal.passwords import PASSWORD_CHARACTERS_MAX
 from portal.rendering import page
 from portal.security import Refusal, log_refusal, safe_next
-from portal.sessions import drop_cookie, end_session, open_session, set_cookie, token_of
-from portal.sign_in_delay import SignInDelay
+from portal.sessions import drop_cookie, end_session
+from portal.signing_in.checking import PasswordTry, TryAnswer, try_password
+from portal.signing_in.entering import ATTEMPTS, HOMES, enter
+from portal.signing_in.known_devices import network_of_request
+from portal.signing_in.passkey_asking import (
+    PasskeyForm,
+    ask_for_signature,
+    party_of,
+    signer_of,
+)
+from portal.signing_in.passkeys import ChallengeFor
 from portal.words import counted
 from tidewell.clock import monotonic_s
-from tidewell.database import Queries
-
-CHECKER: Final = web.AppKey("checker", PasswordChecker)
-DELAY: Final = web.AppKey("delay", SignInDelay)
-
-HOMES: Final[dict[Audience, str]] = {
-    Audience.PRACTITIONER: "/alerts",
-    Audience.CLINICIAN: "/people",
-    Audience.YOUNG_PERSON: "/me",
-    Audience.ADMIN: "/service",
-}
-
-_QUERIES: Final = Queries("portal", "sign_in.sql")
 
 
 class SignInForm(BaseModel):
@@ -55,14 +49,6 @@ class SignInForm(BaseModel):
     ]
     password: Annotated[str, StringConstraints(min_length=1, max_length=PASSWORD_CHARACTERS_MAX)]
     next: Annotated[str, StringConstraints(max_length=200)] = "/"
-
-
-@dataclass(frozen=True, slots=True)
-class SignInRow:
-    """The sign-in that a name belongs to."""
-
-    username: str
-    password_hash: str
 
 
 async def go_home(request: web.Request) -> web.Response:
@@ -82,23 +68,44 @@ async def sign_in(request: web.Request) -> web.Response:
     form = await read_form(request, SignInForm)
     if form is None:
         return _sign_in_page(request, error="Enter your name and your password", status=422)
-    delay, address = request.app[DELAY], request.remote or ""
-    wait_s = delay.wait_s(form.username, address, monotonic_s())
-    if wait_s > 0:
-        log_refusal(request, Refusal.WAIT_BEFORE_NEXT_TRY)
-        words = f"Please wait {counted(ceil(wait_s), 'second')}, then try again"
-        return _refused(request, form, words, 429)
-    # Counted before the check, so that many tries at the same time do not slip past the delay.
-    delay.failed(form.username, address, monotonic_s())
-    answer = await _check(request, form)
-    if answer is PasswordAnswer.TOO_BUSY:
+    tried = await try_password(request, form.username, form.password)
+    if tried.answer is not TryAnswer.FITS:
+        error, status = refusal_words(tried, "That name and password do not belong together")
+        return _refused(request, form, error, status)
+    return await enter(request, form.username, SessionLevel.PASSWORD, form.next)
+
+
+async def ask_passkey(request: web.Request) -> web.Response:
+    """Answer a script with what the browser needs to offer its passkeys."""
+    network = network_of_request(request)
+    if not request.app[ATTEMPTS].may_ask_for_challenge(network, monotonic_s()):
         log_refusal(request, Refusal.TOO_BUSY)
-        return _refused(request, form, "Many people are signing in. Please try again", 503)
-    if answer is PasswordAnswer.DOES_NOT_FIT:
-        log_refusal(request, Refusal.WRONG_PASSWORD)
-        return _refused(request, form, "That name and password do not belong together", 401)
-    delay.succeeded(form.username, address)
-    return await _start_session(request, form)
+        raise web.HTTPServiceUnavailable
+    return await ask_for_signature(request, ChallengeFor.SIGN_IN, None)
+
+
+async def sign_in_by_passkey(request: web.Request) -> web.Response:
+    """Let in whoever signed our challenge with a passkey that verified them."""
+    form = await read_form(request, PasskeyForm)
+    username = None
+    if form is not None:
+        username = await signer_of(request, form.credential, ChallengeFor.SIGN_IN, None)
+    if form is None or username is None:
+        error = "That passkey is not known here. Sign in with your name and your password"
+        return _sign_in_page(request, error=error, status=401)
+    return await enter(request, username, SessionLevel.SECOND_FACTOR, form.next)
+
+
+def refusal_words(tried: PasswordTry, wrong: str) -> tuple[str, int]:
+    """Return what somebody reads whose password was not taken, and the status of the answer."""
+    match tried.answer:
+        case TryAnswer.WAIT:
+            seconds = counted(ceil(tried.wait_s), "second")
+            return f"Please wait {seconds}, then try again", 429
+        case TryAnswer.TOO_BUSY:
+            return "Many people are signing in. Please try again", 503
+        case _:
+            return wrong, 401
 
 
 async def sign_out(request: web.Request) -> web.Response:
@@ -109,27 +116,6 @@ async def sign_out(request: web.Request) -> web.Response:
             await end_session(connection, viewer.token_hash, now_of(request))
     response = web.HTTPSeeOther("/sign-in")
     drop_cookie(response, request.app[SETTINGS])
-    raise response
-
-
-async def _check(request: web.Request, form: SignInForm) -> PasswordAnswer:
-    async with transaction(request) as connection:
-        known = await first_row(
-            connection, SignInRow, _QUERIES["find_sign_in"], {"username": form.username}
-        )
-    password_hash = known.password_hash if known else None
-    return await request.app[CHECKER].check(form.password, password_hash)
-
-
-async def _start_session(request: web.Request, form: SignInForm) -> web.Response:
-    now = now_of(request)
-    earlier = token_of(request)
-    async with transaction(request) as connection:
-        if earlier is not None:
-            await end_session(connection, earlier, now)
-        token = await open_session(connection, form.username, now)
-    response = web.HTTPSeeOther(safe_next(form.next))
-    set_cookie(response, request.app[SETTINGS], token)
     raise response
 
 
@@ -152,6 +138,7 @@ def _sign_in_page(
         "error": error,
         "username": username,
         "next_path": safe_next(next_path),
+        "has_passkeys": party_of(request) is not None,
         "demo_sign_ins": request.app[DEMO_SIGN_INS] if demo else (),
     }
     return page(request, "sign_in.jinja", values, status=status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -38,6 +39,21 @@ def _web_address(text: str) -> str:
     if not is_web_address(text):
         raise PydanticCustomError(
             "web_address", "expected an address with a host, such as https://tidewell.example"
+        )
+    return text
+
+
+def _networks(text: str) -> str:
+    """Return the text if it is a list of addresses or networks; a wrong one would trust nobody."""
+    try:
+        found = [ip_network(one.strip()) for one in text.split(",") if one.strip()]
+    except ValueError:
+        found = []
+    if not found or any(one.prefixlen == 0 for one in found):
+        raise PydanticCustomError(
+            "networks",
+            "expected the proxies themselves, as addresses or networks with commas between them, "
+            "such as 127.0.0.1 or 10.0.0.0/8",
         )
     return text
 
@@ -213,6 +229,10 @@ class Settings(BaseSettings):
     )
     public_url: WebAddress | None = Field(
         default=None, description="How people reach the pages, for links in messages."
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] | None = Field(
+        default=None,
+        description="Proxies in front of the pages that name who asks, as networks with commas.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level logged."

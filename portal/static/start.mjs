@@ -4,9 +4,11 @@ import { copyOnClick } from './copy.mjs'
 import { initAll } from './vendor/nhsuk-frontend.js'
 import { followEvents } from './live.mjs'
 import { offerNotifications } from './notifications.mjs'
+import { offerPasskeys } from './passkeys.mjs'
 
 initAll()
 copyOnClick(document)
+offerPasskeys(document)
 const place = document.querySelector('[data-live]')
 if (place) followEvents(place)
 const offer = document.querySelector('[data-push]')

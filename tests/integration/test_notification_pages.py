@@ -39,6 +39,7 @@ RECEIPT = {
 }
 SETTINGS = load_settings(
     {
+        "TIDEWELL_DEMO": "true",
         "TIDEWELL_PUSH_KEY": new_push_key(),
         "TIDEWELL_PUSH_CONTACT": "mailto:it@council.example",
         "TIDEWELL_NOTIFY_RECEIPT_TOKEN": TOKEN,

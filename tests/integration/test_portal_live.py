@@ -45,7 +45,7 @@ class Served:
 @pytest.fixture
 async def served(database_url: str) -> AsyncIterator[Served]:
     site = write_site(database_url)
-    settings = load_settings({"TIDEWELL_PORTAL_PORT": "0"})
+    settings = load_settings({"TIDEWELL_PORTAL_PORT": "0", "TIDEWELL_DEMO": "true"})
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     portal = asyncio.create_task(
@@ -145,7 +145,7 @@ async def test_stopping_ends_open_streams_at_once(served: Served) -> None:
 
 def test_a_page_that_falls_behind_is_told_to_catch_up() -> None:
     feed = LiveFeed("postgresql://nowhere", now_utc)
-    stream = feed.open_stream(b"session", 7)
+    stream = feed.open_stream(b"session", "jo", 7)
     assert stream is not None
     for number in range(QUEUE_MAX + 1):
         feed._give(FeedEvent(number, "a", "worsened", [7]))
@@ -153,4 +153,4 @@ def test_a_page_that_falls_behind_is_told_to_catch_up() -> None:
     assert stream.queue.empty()
     feed.close_stream(stream)
     feed.close_stream(stream)
-    assert feed._a_session == {}
+    assert feed._open == {}

@@ -24,7 +24,7 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 @pytest.fixture
 async def site_and_url(database_url: str) -> AsyncIterator[tuple[Site, str]]:
     site = write_site(database_url)
-    settings = load_settings({"TIDEWELL_PORTAL_PORT": "0"})
+    settings = load_settings({"TIDEWELL_PORTAL_PORT": "0", "TIDEWELL_DEMO": "true"})
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     tasks = [

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 import psycopg
+import pyotp
 import pytest
 
 from tests.recorded import stanford_folder
@@ -105,7 +107,14 @@ def signed_in(home: Path, address: str, username: str) -> urllib.request.OpenerD
     browser.addheaders = [("Origin", address), ("Sec-Fetch-Site", "same-origin")]
     form = urllib.parse.urlencode({"username": username, "password": passwords[username]}).encode()
     with browser.open(f"{address}/sign-in", form) as answer:
-        assert answer.status == 200
+        assert "Set up a second step" in answer.read().decode()
+    with browser.open(f"{address}/security/app") as answer:
+        key = re.search(r"Key: <strong>([A-Z2-7 ]+)</strong>", answer.read().decode())
+    assert key is not None
+    digits = pyotp.TOTP(key[1].replace(" ", "")).now()
+    form = urllib.parse.urlencode({"code": digits}).encode()
+    with browser.open(f"{address}/security/app", form) as answer:
+        assert "Your recovery codes" in answer.read().decode()
     return browser
 
 

@@ -338,19 +338,19 @@ def test_the_delay_grows_to_a_limit_and_is_forgotten() -> None:
     delay = SignInDelay()
     waits = []
     for _ in range(12):
-        delay.failed("jo", "here", 100.0)
-        waits.append(delay.wait_s("jo", "here", 100.0))
+        delay.failed(("jo", "here"), 100.0)
+        waits.append(delay.wait_s(("jo", "here"), 100.0))
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 32, DELAY_MAX_S, DELAY_MAX_S, DELAY_MAX_S]
-    assert delay.wait_s("jo", "elsewhere", 100.0) == 0
-    assert delay.wait_s("jo", "here", 100.0 + FORGET_AFTER_S + 1) == 0
-    delay.succeeded("jo", "here")
-    assert delay.wait_s("jo", "here", 100.0) == 0
+    assert delay.wait_s(("jo", "elsewhere"), 100.0) == 0
+    assert delay.wait_s(("jo", "here"), 100.0 + FORGET_AFTER_S + 1) == 0
+    delay.succeeded(("jo", "here"))
+    assert delay.wait_s(("jo", "here"), 100.0) == 0
 
 
 def test_the_delay_remembers_a_bounded_number() -> None:
     delay = SignInDelay()
     for number in range(REMEMBERED_MAX + 5):
-        delay.failed(f"name{number}", "here", 1.0)
+        delay.failed((f"name{number}", "here"), 1.0)
     assert len(delay._failures) == REMEMBERED_MAX
 
 

@@ -24,6 +24,7 @@ from tidewell.commands import (
     repair,
     rota,
     score,
+    sign_ins,
     small_site,
     stages,
 )
@@ -43,6 +44,7 @@ for module in (
     stages,
     demo,
     people,
+    sign_ins,
     devices,
     score,
     backtest,

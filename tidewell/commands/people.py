@@ -2,7 +2,7 @@
 
 `tidewell plan` belongs with them and has its own module.
 
-A password is made here, shown once, and kept only as a hash.
+A password or a link is made here, shown once, and kept only as a hash.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tidewell.clock import now_utc
 from tidewell.commands import credentials, plan
 from tidewell.commands.credentials import shown_once
 from tidewell.commands.shared import DataDir, say, start_command
+from tidewell.commands.sign_ins import make_link
 from tidewell.database import Connection, Role, connect
 from tidewell.device_credentials import give_secrets
 from tidewell.embedded.files import write_private
@@ -35,6 +36,7 @@ from tidewell.enrolment import (
     staff_members,
 )
 from tidewell.errors import UsageError
+from tidewell.settings import Settings
 from tidewell.small_site import find_site
 
 FIRST_TEAM: Final = "First team"
@@ -65,16 +67,19 @@ def staff(
     team: Annotated[
         str, typer.Option(help="Their team; it is made where it is not there.")
     ] = FIRST_TEAM,
+    link: Annotated[
+        bool, typer.Option("--link", help="A link to choose a password, instead of one made here.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Let a member of staff sign in, and print their password once."""
+    """Let a member of staff sign in, and print their password or link once."""
     from portal.passwords import hash_password  # noqa: PLC0415 -- argon2 is only needed here
 
     settings = start_command("staff", data_dir)
     if role not in ROLES:
         raise UsageError(f"unknown role {role!r}; choose one of {', '.join(ROLES)}")
-    url = find_site(settings).database_url
-    say(asyncio.run(_add_one(url, username, role, name, team, hash_password)))
+    made = _add_one(settings, username, role, name, team, None if link else hash_password)
+    say(asyncio.run(made))
 
 
 def enrol(
@@ -147,11 +152,20 @@ async def first_sign_ins(database_url: str, folder: Path) -> Path | None:
 
 
 async def _add_one(
-    url: str, username: str, role: str, name: str, team: str, hash_password: HashPassword
+    settings: Settings,
+    username: str,
+    role: str,
+    name: str,
+    team: str,
+    hash_password: HashPassword | None,
 ) -> str:
+    url = find_site(settings).database_url
     try:
         async with await connect(url, Role.ENROL, "tidewell staff") as connection:
-            return await _add(connection, username, role, name, team, hash_password)
+            made = await _add(connection, username, role, name, team, hash_password)
+            if hash_password is None:
+                return await make_link(connection, settings, username, now_utc())
+            return made
     except CheckViolation:
         raise UsageError(
             f"{username!r} cannot be a user name; "
@@ -169,11 +183,13 @@ async def _add(
     role: str,
     name: str,
     team: str,
-    hash_password: HashPassword,
+    hash_password: HashPassword | None,
 ) -> str:
+    """Add a member of staff; without a way to hash a password they have none yet."""
     now = now_utc()
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     team_id = await add_team(connection, team, now)
     staff_id = await add_staff(connection, role, name, team_id, now)
-    await add_sign_in(connection, username, hash_password(password), now, staff_id=staff_id)
+    password_hash = hash_password(password) if hash_password else ""
+    await add_sign_in(connection, username, password_hash, now, staff_id=staff_id)
     return f"{username}  {password}"

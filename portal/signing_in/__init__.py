@@ -1,0 +1,1 @@
+"""How people sign in: second factor, links for the first time, known browsers, asking again."""
