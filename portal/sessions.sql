@@ -10,12 +10,10 @@ UPDATE session SET ended_at = %(now)s WHERE token_hash = %(token_hash)s AND ende
 -- name: find_session
 SELECT session.token_hash, session.username, session.seen_at, sign_in.staff_id, sign_in.person_id,
     staff.role AS staff_role,
-    COALESCE(staff.display_name, identity.preferred_name, person.label) AS name
+    COALESCE(staff.display_name, name_in_session(session.token_hash)) AS name
 FROM session
 JOIN sign_in USING (username)
 LEFT JOIN staff USING (staff_id)
-LEFT JOIN person USING (person_id)
-LEFT JOIN identity USING (person_id)
 WHERE session.token_hash = %(token_hash)s AND session.ended_at IS NULL
   AND session.seen_at > %(idle_since)s AND session.created_at > %(oldest)s
   AND sign_in.disabled_at IS NULL;
