@@ -17,8 +17,8 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from tidewell.database import Connection
-from tidewell.viewing import look_as
 from tidewell.settings import Settings
+from tidewell.viewing import look_as
 
 T = TypeVar("T")
 Pool = AsyncConnectionPool[Connection]

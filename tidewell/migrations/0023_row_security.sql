@@ -130,8 +130,6 @@ CREATE POLICY seen ON alert FOR SELECT TO tidewell_portal
     USING (person_id = ANY ((SELECT viewer_people())::integer[]));
 CREATE POLICY seen ON alert_event FOR SELECT TO tidewell_portal
     USING (EXISTS (SELECT FROM alert WHERE alert.alert_id = alert_event.alert_id));
-CREATE POLICY seen ON alert_intake FOR SELECT TO tidewell_portal
-    USING (EXISTS (SELECT FROM alert WHERE alert.alert_id = alert_intake.alert_id));
 CREATE POLICY seen ON delivery FOR SELECT TO tidewell_portal
     USING (EXISTS (SELECT FROM alert WHERE alert.alert_id = delivery.alert_id));
 CREATE POLICY seen ON alert_action FOR SELECT TO tidewell_portal
