@@ -76,6 +76,8 @@ RETURN nullif(current_setting('tidewell.viewer_people', true), '')::integer[];
 CREATE FUNCTION viewer_is_admin() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(current_setting('tidewell.viewer_role', true), '') = 'admin';
 
+CREATE INDEX device_assignment_by_person ON device_assignment (person_id);
+
 -- Every table with rows about a person, one by one or by way of another table.
 DO $$
 DECLARE
