@@ -1,4 +1,5 @@
--- Numbers of the service. No row here is about one person.
+-- Numbers of the service. No row here is about one person; what is counted from rows that an administrator does not
+-- see is counted by a function.
 
 -- name: counts
 SELECT
@@ -17,31 +18,24 @@ SELECT
         AS frames_dead_lettered,
     (SELECT COALESCE(sum(frames_repeated), 0)::bigint FROM device_cursor) AS frames_repeated,
     (SELECT COALESCE(sum(highest - scored_upto), 0)::bigint FROM device_cursor) AS frames_unscored,
-    (SELECT count(*) FROM episode WHERE closed_at IS NULL) AS open_episodes,
-    (SELECT count(*) FROM alert_action WHERE NOT EXISTS (
-        SELECT FROM alert_event WHERE alert_event.alert_action_id = alert_action.alert_action_id
-    )) AS waiting_actions;
+    service_open_episodes() AS open_episodes,
+    service_waiting_actions() AS waiting_actions;
 
 -- name: refused_by_reason
-SELECT reason AS name, count(*) AS number FROM dead_letter GROUP BY reason ORDER BY number DESC, name;
+SELECT name, number FROM service_refusals();
 
 -- name: gaps_by_state
 SELECT state AS name, sum(last_seq - first_seq + 1)::bigint AS number
 FROM frame_gap GROUP BY state ORDER BY state;
 
 -- name: open_silences_by_reason
-SELECT reason AS name, count(*) AS number FROM silence WHERE ended_at IS NULL
-GROUP BY reason ORDER BY number DESC, name;
+SELECT name, number FROM service_open_silences();
 
 -- name: open_alerts_by_level
-SELECT level || ' / ' || state AS name, count(*) AS number
-FROM alert WHERE state <> 'closed' AND person_id <> 0
-GROUP BY level, state
-ORDER BY array_position(ARRAY['check_now', 'check_today', 'for_review'], level), state;
+SELECT name, number FROM service_open_alerts();
 
 -- name: deliveries_by_state
-SELECT channel || ' / ' || state AS name, count(*) AS number
-FROM delivery WHERE channel <> 'probe' GROUP BY channel, state ORDER BY channel, state;
+SELECT name, number FROM service_deliveries();
 
 -- name: shards_by_owner
 SELECT CASE WHEN owner IS NOT NULL AND lease_until > %(now)s THEN owner ELSE 'nobody' END AS name,

@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from tidewell.database import Connection
 from tidewell.settings import Settings
+from tidewell.viewing import look_as
 
 T = TypeVar("T")
 Pool = AsyncConnectionPool[Connection]
@@ -102,8 +103,15 @@ def now_of(request: web.Request) -> datetime:
 
 @asynccontextmanager
 async def transaction(request: web.Request) -> AsyncIterator[Connection]:
-    """Lend a connection for one transaction: it commits at the end, or not at all."""
+    """Lend a connection for one transaction: it commits at the end, or not at all.
+
+    The database is told who is looking, for this transaction only, and shows rows about people to
+    them alone; before anybody is known it shows none.
+    """
     async with request.app[POOL].connection() as connection:
+        viewer = request.get(VIEWER)
+        if viewer is not None:
+            await look_as(connection, viewer.staff_id, viewer.person_id, now_of(request))
         yield connection
 
 

@@ -4,22 +4,13 @@
 LISTEN tidewell_alert;
 
 -- name: newest_event
-SELECT COALESCE(max(alert_event_id), 0) FROM alert_event;
+SELECT newest_alert_event();
 
 -- Numbers are given out before they are committed, so that a lower one may appear after a higher
 -- one: the caller asks again from a little before what it knows and leaves out what it has sent.
 -- name: events_after
-SELECT alert_event.alert_event_id, alert.public_id, alert_event.kind,
-    ARRAY(
-        SELECT DISTINCT assignment.staff_id FROM assignment
-        WHERE assignment.person_id = alert.person_id AND assignment.valid_from <= %(now)s
-          AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
-    ) AS staff_ids
-FROM alert_event
-JOIN alert USING (alert_id)
-WHERE alert_event.alert_event_id > %(after)s
-ORDER BY alert_event.alert_event_id
-LIMIT %(limit)s;
+SELECT alert_event_id, public_id, kind, staff_ids
+FROM alert_events_after(%(after)s, %(now)s, %(limit)s);
 
 -- name: missed_events
 SELECT alert_event.alert_event_id, alert.public_id, alert_event.kind, ARRAY[%(staff_id)s] AS staff_ids

@@ -34,12 +34,10 @@ SELECT session.token_hash, session.username, session.seen_at, sign_in.staff_id, 
           AND app.confirmed_at IS NOT NULL
     ) AS has_second_factor,
     staff.role AS staff_role,
-    COALESCE(staff.display_name, identity.preferred_name, person.label) AS name
+    COALESCE(staff.display_name, name_in_session(session.token_hash)) AS name
 FROM session
 JOIN sign_in USING (username)
 LEFT JOIN staff USING (staff_id)
-LEFT JOIN person USING (person_id)
-LEFT JOIN identity USING (person_id)
 WHERE session.token_hash = %(token_hash)s AND session.ended_at IS NULL
   AND session.seen_at > %(idle_since)s AND session.created_at > %(oldest)s
   AND (sign_in.disabled_at IS NULL OR sign_in.disabled_at > %(now)s);

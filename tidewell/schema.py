@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -60,8 +61,8 @@ def migrations(mode: StorageMode) -> tuple[Migration, ...]:
             text = file.read_text(encoding="utf-8")
             found.append(Migration(int(match["number"]), match["what"], text))
     found.sort(key=lambda migration: migration.number)
-    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
-        raise AssertionError("migrations are not numbered 1, 2, 3 …")
+    if len({migration.number for migration in found}) != len(found):
+        raise AssertionError("two migrations have one number; give the later one the next number")
     return tuple(found)
 
 
@@ -80,7 +81,8 @@ async def migrate(url: str, mode: str = "auto", *, last: int | None = None) -> S
             await connection.execute(_QUERIES["create_schema_migration"])
             chosen = await _choose_mode(connection, mode)
             await _create_roles(connection)
-            await _apply(connection, migrations(chosen)[:last], chosen)
+            wanted = [one for one in migrations(chosen) if last is None or one.number <= last]
+            await _apply(connection, wanted, chosen)
         finally:
             await connection.execute(_QUERIES["unlock"], {"key": LOCK_KEY})
     return chosen
@@ -129,7 +131,7 @@ async def _create_roles(connection: Connection) -> None:
         )
 
 
-async def _apply(connection: Connection, files: tuple[Migration, ...], mode: StorageMode) -> None:
+async def _apply(connection: Connection, files: Sequence[Migration], mode: StorageMode) -> None:
     rows = await (await connection.execute(_QUERIES["applied"])).fetchall()
     applied = {int(number): str(checksum) for number, checksum in rows}
     for migration in files:

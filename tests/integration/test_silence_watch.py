@@ -29,6 +29,7 @@ from tidewell.embedded.nats import NatsServer
 from tidewell.enrolment import device_name_of
 from tidewell.local_time import utc_moment
 from tidewell.settings import load_settings
+from tidewell.viewing import look_as
 
 SILENCES = (
     "SELECT person.label, silence.reason, battery_percent, silence.ended_at IS NOT NULL,"
@@ -174,11 +175,13 @@ async def test_what_a_device_said_of_itself_gives_the_reason(
         await device.acked(0)
         await say(broker, "B", online=False, battery=55)
         await hand_out(database_url, 3_600)
-        async with await connect(database_url, Role.PORTAL, "tests", autocommit=True) as portal:
+        [(paused,)] = await rows(database_url, "SELECT person_id FROM person WHERE label = 'C'")
+        async with await connect(database_url, Role.PORTAL, "tests") as portal:
+            now = utc_moment(now_ms())
+            assert isinstance(paused, int)
+            await look_as(portal, None, paused, now)
             await portal.execute(
-                "INSERT INTO pause (person_id, paused_from)"
-                " SELECT person_id, to_timestamp(%s) FROM person WHERE label = 'C'",
-                (now_ms() / 1000,),
+                "INSERT INTO pause (person_id, paused_from) VALUES (%s, %s)", (paused, now)
             )
         found = await until(database_url, SILENCES, lambda now: len(now) == 2, limit_s=90)
     assert found == [

@@ -168,11 +168,16 @@ def reads(days: Days) -> Iterator[Step]:
     }
     yield Step("read: scored", query(INGEST, "copy_scored_readings"), scored, Role.INGEST)
     yield Step("read: count", query(SITE, "reading_count"))
+    # Longer than a transaction, which is a statement here.
+    told = "SELECT set_config('tidewell.viewer_staff_id', '1', false)"
+    yield Step("staff look", told, role=Role.PORTAL)
     for person in PEOPLE:
         for which, start_ms in (("columns", days.in_columns_ms), ("fresh", days.fresh_ms)):
             page = {"staff_id": 1, "person_id": person, "now": days.now, **_span(start_ms)}
             text = query(PERSON_PAGE, "heart_rate_by_hour")
             yield Step(f"read: hours of {person} {which}", text, page, Role.PORTAL)
+    told = "SELECT set_config('tidewell.viewer_person_id', '3', false)"
+    yield Step("a young person looks", told, role=Role.PORTAL)
     mine = "SELECT * FROM readings_for_themselves(%(person_id)s, %(first_time)s, %(end_time)s)"
     own = {"person_id": 3, **_span(days.in_columns_ms)}
     yield Step("read: own", mine + " ORDER BY time, device_id", own, Role.PORTAL)

@@ -22,6 +22,7 @@ from tidewell.database import Connection, Queries, Role, connect
 from tidewell.errors import UsageError
 from tidewell.local_time import utc_moment, zone_table
 from tidewell.small_site import find_site
+from tidewell.viewing import look_as
 from tidewell.vocabulary import Level, Source
 
 LINES_MOST: Final = 1_000
@@ -164,10 +165,12 @@ def _midnight(day: date, timezone: str) -> datetime:
 async def _ask(url: str, code: str, by: str, kind: str, outcome: str | None, note: str) -> None:
     now = now_utc()
     async with await connect(url, Role.PORTAL, "tidewell alert") as connection:
-        alert = await _find(connection, code)
+        staff_id = await _staff(connection, by, now)
+        await look_as(connection, staff_id, None, now)
+        alert = await _find(connection, code, f" that {by[:60]!r} may see")
         asked = {
             "alert_id": alert.alert_id,
-            "staff_id": await _staff(connection, by, now),
+            "staff_id": staff_id,
             "kind": kind,
             "outcome": outcome,
             "note": note,
@@ -182,12 +185,11 @@ async def _ask(url: str, code: str, by: str, kind: str, outcome: str | None, not
 
 async def _say_worry(url: str, person: str, by: str, worry: dict[str, str]) -> None:
     now = now_utc()
+    person_id = await _person(url, person)
     async with await connect(url, Role.PORTAL, "tidewell alert") as connection:
-        cursor = await connection.execute(_QUERIES["find_person"], {"label": person})
-        found = await cursor.fetchone()
-        if found is None:
-            raise UsageError(f"nobody is enrolled as {person[:40]!r}; use the code of the person")
-        who = {"person_id": found[0], "staff_id": await _staff(connection, by, now), "now": now}
+        staff_id = await _staff(connection, by, now)
+        await look_as(connection, staff_id, None, now)
+        who = {"person_id": person_id, "staff_id": staff_id, "now": now}
         cursor = await connection.execute(_QUERIES["say_worry"], {**who, **worry})
         row = await cursor.fetchone()
         if row is None:
@@ -198,7 +200,8 @@ async def _say_worry(url: str, person: str, by: str, worry: dict[str, str]) -> N
 
 
 async def _story(url: str, code: str) -> list[str]:
-    async with await connect(url, Role.PORTAL, "tidewell alert") as connection:
+    # Nobody looks here but whoever runs the service, at a story without a person in it.
+    async with await connect(url, Role.ALERTS, "tidewell alert") as connection:
         alert = await _find(connection, code)
         async with connection.cursor(row_factory=kwargs_row(_Line)) as cursor:
             which = {"alert_id": alert.alert_id, "most": LINES_MOST}
@@ -237,12 +240,22 @@ async def _cover(url: str, away: str, by: str, days: tuple[datetime, datetime] |
         return f"{by} covers for {away} on the days that were arranged."
 
 
-async def _find(connection: Connection, code: str) -> _Alert:
+async def _person(url: str, label: str) -> int:
+    """Return anybody who is enrolled: staff may be worried about any of them."""
+    async with await connect(url, Role.ENROL, "tidewell alert") as connection:
+        cursor = await connection.execute(_QUERIES["find_person"], {"label": label})
+        found = await cursor.fetchone()
+    if found is None:
+        raise UsageError(f"nobody is enrolled as {label[:40]!r}; use the code of the person")
+    return int(found[0])
+
+
+async def _find(connection: Connection, code: str, which: str = "") -> _Alert:
     async with connection.cursor(row_factory=kwargs_row(_Alert)) as cursor:
         await cursor.execute(_QUERIES["find_alert"], {"public_id": code})
         alert = await cursor.fetchone()
     if alert is None:
-        raise UsageError(f"there is no alert {code[:40]!r}; its code is the end of its link")
+        raise UsageError(f"there is no alert {code[:40]!r}{which}; its code is the end of its link")
     return alert
 
 

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from tidewell.database import Connection, Queries, Role, connect
 from tidewell.demo_people import DEMO_TIMEZONE
+from tidewell.viewing import look_as
 
 if TYPE_CHECKING:
     import random
@@ -141,10 +142,20 @@ async def play_past(
         walk = _Walk(alerts, rng, earlier)
         for moment in moments_of(numbers, earlier, later):
             await walk.until(moment.at)
-            values = {**moment.values, "at": moment.at}
-            await by_role[moment.role].execute(_QUERIES[moment.query], values)
+            await _do(by_role[moment.role], moment)
             await walk.settle()
         await _hold(enrol, live, now)
+
+
+async def _do(connection: Connection, moment: Moment) -> None:
+    """Do what somebody did; on the pages they see at that moment whom they may see then."""
+    values = {**moment.values, "at": moment.at}
+    async with connection.transaction():
+        if moment.role is Role.PORTAL:
+            staff = values.get("staff")
+            themselves = values["person"] if staff is None else None
+            await look_as(connection, staff, themselves, moment.at)
+        await connection.execute(_QUERIES[moment.query], values)
 
 
 async def _hold(connection: Connection, policy: PolicyDocument, since: datetime) -> None:
