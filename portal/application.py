@@ -32,6 +32,7 @@ from portal import (
     worry_pages,
     young_person_pages,
 )
+from portal.clinic import explorer_pages
 from portal.context import (
     DEMO_SIGN_INS,
     NOW,
@@ -131,6 +132,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", FEED_PATH + "{token:[A-Za-z0-9_-]{20,64}}.ics", calendar_pages.show_feed, _ANYONE),
     Route("GET", "/people", clinician_pages.show_people, _CLINICIAN),
     Route("GET", _PERSON, person_page.show_person, _STAFF),
+    Route("GET", _PERSON + "/explore", explorer_pages.show_explorer, _CLINICIAN),
+    Route("GET", _PERSON + "/explore/series.json", explorer_pages.give_series, _CLINICIAN),
+    Route("GET", _PERSON + "/explore/table.csv", explorer_pages.give_table, _CLINICIAN),
     Route("GET", _PERSON + "/worry", worry_pages.show_worry, _STAFF),
     Route("POST", _PERSON + "/worry", worry_pages.say_worry, _STAFF),
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),

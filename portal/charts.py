@@ -164,6 +164,37 @@ def hourly_chart(
     )
 
 
+def steps_chart(
+    values: tuple[Floats, Floats, Floats],
+    usual: tuple[Floats, Floats],
+    across: Sequence[Tick],
+    write: Callable[[float], str],
+    *,
+    height: int = HEIGHT,
+) -> Chart | None:
+    """Return the chart of lowest, middle and highest in equal steps, over a band of what is usual.
+
+    A measure without a range has three equal columns. None when there is nothing to draw.
+    """
+    lowest, middle, highest = values
+    if not np.isfinite(middle).any():
+        return None
+    bottom, top, ticks = _scale(np.concatenate([lowest, highest, *usual]), write, height)
+    down = _down(bottom, top, height)
+    middles = _middles(len(middle))
+    has_range = bool((lowest[np.isfinite(lowest)] != highest[np.isfinite(lowest)]).any())
+    return Chart(
+        height=height,
+        line=_line(middles, down(middle)),
+        band=_band(down(usual[0]), down(usual[1]), SPAN / len(middle)),
+        ranges=_ranges(middles, down(lowest), down(highest)) if has_range else "",
+        dots=_dots(middles, down(middle)),
+        across=tuple(across),
+        up=tuple(Tick(float(down(np.array([tick]))[0]), write(tick)) for tick in ticks),
+        marks=(),
+    )
+
+
 def runs(present: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first and one-past-last index of every run of True.
 
