@@ -32,7 +32,7 @@ from portal import (
     worry_pages,
     young_person_pages,
 )
-from portal.clinic import explorer_pages
+from portal.clinic import explorer_pages, rhythm_pages, weeks_pages
 from portal.context import (
     DEMO_SIGN_INS,
     NOW,
@@ -135,6 +135,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _PERSON + "/explore", explorer_pages.show_explorer, _CLINICIAN),
     Route("GET", _PERSON + "/explore/series.json", explorer_pages.give_series, _CLINICIAN),
     Route("GET", _PERSON + "/explore/table.csv", explorer_pages.give_table, _CLINICIAN),
+    Route("GET", _PERSON + "/rhythm", rhythm_pages.show_rhythm, _CLINICIAN),
+    Route("GET", _PERSON + "/weeks", weeks_pages.show_weeks, _CLINICIAN),
+    Route("GET", _PERSON + "/weeks.csv", weeks_pages.give_weeks, _CLINICIAN),
     Route("GET", _PERSON + "/worry", worry_pages.show_worry, _STAFF),
     Route("POST", _PERSON + "/worry", worry_pages.say_worry, _STAFF),
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),

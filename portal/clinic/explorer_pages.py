@@ -7,15 +7,14 @@ it stands at once; who has no script gets pictures and tables from the server in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 from aiohttp import web
 
 from portal.charts import Floats
-from portal.clinic.marks import MARKS_MOST, Mark, MarkRow, mark_line, mark_of
+from portal.clinic.asking import Asked, ask
+from portal.clinic.marks import Mark, MarkRow, mark_line, mark_of
 from portal.clinic.pictures import letters_of, moment_of, panel_picture
 from portal.clinic.series import (
     Explored,
@@ -27,52 +26,16 @@ from portal.clinic.series import (
     panel_sentence,
     table_lines,
 )
-from portal.clinic.spans import SIZES_DAYS, Span, read_span
+from portal.clinic.spans import SIZES_DAYS
 from portal.clinic.tables import csv_answer
-from portal.context import now_of, rows, transaction, viewer_of
+from portal.context import rows, transaction
 from portal.daily import DayRow
-from portal.people import LookedAt, PersonRow, find_person, log_look
+from portal.people import LookedAt
 from portal.rendering import page
-from portal.words import local_day, number_words, zone_of
+from portal.words import number_words, zone_of
 from tidewell.database import Connection, Queries
 
 _QUERIES: Final = Queries("portal", "clinic/explorer.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who is looked at, over which days, by whom."""
-
-    person: PersonRow
-    span: Span
-    staff_id: int
-    now: datetime
-
-    @property
-    def values(self) -> dict[str, object]:
-        """Return what every query of the explorer needs."""
-        first, end = self.span.limits(self.person.timezone, self.now)
-        return {
-            "person_id": self.person.person_id,
-            "staff_id": self.staff_id,
-            "now": self.now,
-            "zone": zone_of(self.person.timezone).key,
-            "first_day": self.span.first_day,
-            "last_day": self.span.last_day,
-            "first_time": first,
-            "end_time": end,
-            "step": self.span.step,
-            "limit": MARKS_MOST,
-        }
-
-
-async def ask(connection: Connection, request: web.Request, looked_at: LookedAt) -> Asked:
-    """Return what an address asks for, once the look is written down."""
-    viewer, now = viewer_of(request), now_of(request)
-    person = await find_person(connection, request, viewer.known_staff_id, now)
-    await log_look(connection, viewer.known_staff_id, person.person_id, looked_at, now)
-    span = read_span(request.query, local_day(now, person.timezone))
-    return Asked(person, span, viewer.known_staff_id, now)
 
 
 async def read_marks(connection: Connection, asked: Asked) -> list[Mark]:

@@ -159,6 +159,8 @@ def explore(
     dates = [local_day(first + step * (place + 0.5), zone) for place in range(count)]
     panels = tuple(_panel(kind, columns, step, dates, by_day) for kind in panel_kinds(step))
     stretches = _stretches(worn, off, step, end - first)
+    # Two devices at once make no minute longer.
+    worn = np.minimum(worn, step.total_seconds())
     return Explored(first, step, count, zone, tuple(dates), panels, worn, stretches)
 
 
