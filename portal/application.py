@@ -32,7 +32,7 @@ from portal import (
     worry_pages,
     young_person_pages,
 )
-from portal.clinic import explorer_pages, rhythm_pages, weeks_pages
+from portal.clinic import before_after_pages, explorer_pages, rhythm_pages, weeks_pages
 from portal.context import (
     DEMO_SIGN_INS,
     NOW,
@@ -138,6 +138,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _PERSON + "/rhythm", rhythm_pages.show_rhythm, _CLINICIAN),
     Route("GET", _PERSON + "/weeks", weeks_pages.show_weeks, _CLINICIAN),
     Route("GET", _PERSON + "/weeks.csv", weeks_pages.give_weeks, _CLINICIAN),
+    Route("GET", _PERSON + "/before-after", before_after_pages.show_before_after, _CLINICIAN),
+    Route("POST", _PERSON + "/before-after", before_after_pages.compare_before_after, _CLINICIAN),
     Route("GET", _PERSON + "/worry", worry_pages.show_worry, _STAFF),
     Route("POST", _PERSON + "/worry", worry_pages.say_worry, _STAFF),
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),

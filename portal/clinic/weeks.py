@@ -23,6 +23,7 @@ WEEKS: Final = 6
 DAYS_LEAST: Final = 4
 """More than half of a week: fewer days say how those days were and not how the week was."""
 WEEK_HEIGHT: Final = 110
+_THAN: Final = (" usual", " than usual")
 _DAY_LETTERS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -120,16 +121,17 @@ def _cell(feature: Feature, series: Series, week: int) -> WeekCell:
     if not days:
         return WeekCell(None, "no value", 0, "")
     middle = float(np.median(values[known]))
-    return WeekCell(middle, value_words(middle, feature.name), days, _against(series, part, middle))
+    return WeekCell(middle, value_words(middle, feature.name), days, _against(feature, series, part, middle))
 
 
-def _against(series: Series, part: slice, middle: float) -> str:
+def _against(feature: Feature, series: Series, part: slice, middle: float) -> str:
     """Say how the middle day lies beside what was usual on the last day that knows it."""
     low, high = series.low[part], series.high[part]
     compared = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
     if np.isfinite(series.values[part]).sum() < DAYS_LEAST or not compared.size:
         return ""
     last = int(compared[-1])
+    above, below = ("later", "earlier") if feature.unit == "h" else ("above", "below")
     if middle > high[last]:
-        return "▲ above usual"
-    return "▼ below usual" if middle < low[last] else ""
+        return f"▲ {above}{_THAN[feature.unit == 'h']}"
+    return f"▼ {below}{_THAN[feature.unit == 'h']}" if middle < low[last] else ""
