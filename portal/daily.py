@@ -163,7 +163,7 @@ def axis_steps(feature: Feature) -> tuple[float, ...]:
 
 
 def series_of(feature: Feature, days: list[DayRow | None]) -> Series:
-    """Return a measure day by day; one that goes round the clock is written around its usual time."""
+    """Return a measure day by day; one that goes round the clock around its usual time."""
     bounds = [usual_range(day, feature.name) or (np.nan, np.nan) for day in days]
     values = _column([measured(day, feature.name) for day in days])
     low, high = np.array(bounds, dtype=np.float64).reshape(-1, 2).T

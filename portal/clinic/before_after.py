@@ -15,7 +15,13 @@ import numpy as np
 from pydantic import BaseModel, StringConstraints
 
 from portal.charts import Chart, Floats, Tick, steps_chart
-from portal.clinic.interrupted import SIDE_DAYS_MOST, SIDE_VALUES_LEAST, Compared, TooLittle, compare
+from portal.clinic.interrupted import (
+    SIDE_DAYS_MOST,
+    SIDE_VALUES_LEAST,
+    Compared,
+    TooLittle,
+    compare,
+)
 from portal.daily import DayRow, Series, axis_steps, series_of, tick_words
 from portal.words import counted, date_words, minutes_words, number_words, short_day_words
 from tidewell.vocabulary import FEATURES, Feature
@@ -39,16 +45,16 @@ _DIRECTIONS: Final = {
 _MORE: Final = ("higher", "lower")
 
 TOO_LITTLE_WORDS: Final[dict[TooLittle, str]] = {
-    TooLittle.STARTS_AHEAD: "There is no full day after the start yet. Come back when two weeks have"
-    " passed.",
+    TooLittle.STARTS_AHEAD: "There is no full day after the start yet. Come back when two weeks"
+    " have passed.",
     TooLittle.FEW_DAYS_BEFORE: f"Fewer than {SIDE_VALUES_LEAST} days before the start have a value."
     " Choose a later start or another measure.",
     TooLittle.FEW_DAYS_AFTER: f"Fewer than {SIDE_VALUES_LEAST} days from the start on have a value."
     " Come back later, or choose another measure.",
-    TooLittle.GAPS_BEFORE: "More than half of the days before the start have no value. Those that are"
-    " there may be special days.",
-    TooLittle.GAPS_AFTER: "More than half of the days from the start on have no value. Those that are"
-    " there may be special days.",
+    TooLittle.GAPS_BEFORE: "More than half of the days before the start have no value. Those that"
+    " are there may be special days.",
+    TooLittle.GAPS_AFTER: "More than half of the days from the start on have no value. Those that"
+    " are there may be special days.",
     TooLittle.NEVER_VARIES: "This measure has the same value on every day, so there is nothing to"
     " compare. Choose another measure.",
 }
@@ -118,7 +124,8 @@ def answer(
     found = compare(series.values, weekend, place)
     expected = np.full(len(calendar), np.nan)
     if isinstance(found, TooLittle):
-        headline, sentences = "Too little to say", (TOO_LITTLE_WORDS[found],)
+        headline = "Too little to say"
+        sentences: tuple[str, ...] = (TOO_LITTLE_WORDS[found],)
         rests_on = _counts(series.values, place)
     else:
         expected[place:] = found.expected
@@ -155,12 +162,10 @@ def _series(
 def _headline(feature: Feature, found: Compared) -> str:
     if not found.average.is_clear:
         return "No clear change"
-    return f"{feature.label}: {amount_words(feature, found.average.estimate)} than before led to"
+    return f"{feature.label}: about {amount_words(feature, found.average.estimate)}"
 
 
-def _sentences(
-    feature: Feature, found: Compared, start: date, name: str
-) -> tuple[str, ...]:
+def _sentences(feature: Feature, found: Compared, start: date, name: str) -> tuple[str, ...]:
     low, high = (amount_words(feature, one) for one in (found.average.low, found.average.high))
     days = counted(found.days_after, "day")
     first = (
@@ -185,7 +190,7 @@ def _sentences(
 def _slope_sentence(feature: Feature, found: Compared, name: str) -> str:
     slope = found.slope_a_week
     if not slope.is_clear:
-        return f"Whether it moves faster or slower from week to week for {name} than before is not clear."
+        return f"Whether it moves otherwise from week to week for {name} than before is not clear."
     return (
         f"Each week it moved by {amount_words(feature, slope.estimate)} than in the weeks before"
         f" (between {amount_words(feature, slope.low)} and {amount_words(feature, slope.high)})."
@@ -214,8 +219,10 @@ def amount_words(feature: Feature, change: float) -> str:
 
 
 def _value(feature: Feature, value: float) -> str:
-    return tick_words(value, feature) if feature.unit in {"h", "minutes"} else (
-        number_words(value, 0 if feature.unit == "steps" else feature.decimals + 1)
+    return (
+        tick_words(value, feature)
+        if feature.unit in {"h", "minutes"}
+        else (number_words(value, 0 if feature.unit == "steps" else feature.decimals + 1))
     )
 
 

@@ -23,7 +23,7 @@ from portal.clinic.before_after import (
     days_asked,
 )
 from portal.clinic.explorer_pages import read_marks
-from portal.clinic.marks import Mark, mark_line
+from portal.clinic.marks import Mark
 from portal.clinic.spans import Span
 from portal.clinic.weeks_pages import feature_of
 from portal.context import rows, transaction
@@ -31,6 +31,7 @@ from portal.daily import DayRow
 from portal.forms import read_form
 from portal.people import LookedAt
 from portal.rendering import page
+from portal.words import day_words
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import FEATURES
 
@@ -74,7 +75,7 @@ async def _page(request: web.Request, form: SupportForm, *, is_sent: bool) -> we
         "chance": CHANCE,
         "features": FEATURES,
         "feature": feature_of(form.measure),
-        "happened": [(mark.day.isoformat(), mark_line(mark, today)) for mark in happened],
+        "happened": _choices(happened, today),
         "earliest": (today - timedelta(days=DAYS_BACK_MOST)).isoformat(),
         "latest": today.isoformat(),
     }
@@ -87,9 +88,7 @@ def _longer(asked: Asked) -> Asked:
     return replace(asked, span=Span(today - timedelta(days=HAPPENED_DAYS - 1), today, today))
 
 
-async def _compared(
-    connection: Connection, asked: Asked, form: SupportForm, start: date
-) -> Answer:
+async def _compared(connection: Connection, asked: Asked, form: SupportForm, start: date) -> Answer:
     yesterday = asked.span.today - timedelta(days=1)
     first, last = days_asked(start, yesterday)
     values = {**asked.values, "first_day": first, "last_day": last}
@@ -97,9 +96,19 @@ async def _compared(
     return answer(feature_of(form.measure), days, start, yesterday, asked.person.name)
 
 
+def _choices(happened: list[Mark], today: date) -> list[tuple[str, str]]:
+    """Return each day on which something happened once, the latest first."""
+    by_day: dict[date, list[str]] = {}
+    for mark in happened:
+        by_day.setdefault(mark.day, []).append(mark.words)
+    return [
+        (day.isoformat(), f"{day_words(day, today)}: {' '.join(words)}")
+        for day, words in by_day.items()
+    ]
+
+
 def _what(form: SupportForm, happened: list[Mark]) -> str:
     """Return what it was: as typed, or else as it stands in the list."""
     if form.what:
         return f"“{form.what}”"
-    chosen = (mark.words for mark in happened if mark.day.isoformat() == form.happened)
-    return next(chosen, "")
+    return " ".join(mark.words for mark in happened if mark.day.isoformat() == form.happened)

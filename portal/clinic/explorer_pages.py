@@ -57,16 +57,6 @@ async def show_explorer(request: web.Request) -> web.Response:
         asked = await ask(connection, request, LookedAt.DETAIL)
         marks = await read_marks(connection, asked)
         view = await _read_view(connection, asked) if is_plain else None
-    letters = letters_of(marks, view) if view else ()
-    panels = [
-        {
-            "kind": panel.kind,
-            "sentence": panel_sentence(panel, view, asked.person.name),
-            "picture": panel_picture(panel, view, letters),
-            "lines": [_line_words(line, panel) for line in reversed(table_lines(panel, view))],
-        }
-        for panel in (view.panels if view else ())
-    ]
     return page(
         request,
         "clinic/explorer.jinja",
@@ -75,12 +65,25 @@ async def show_explorer(request: web.Request) -> web.Response:
             "span": asked.span,
             "sizes": SIZES_DAYS,
             "kinds": panel_kinds(asked.span.step),
-            "panels": panels,
+            "panels": _drawn(view, marks, asked.person.name) if view else [],
             "view": view,
             "is_plain": is_plain,
             "marks": [(mark, mark_line(mark, asked.span.today)) for mark in marks],
         },
     )
+
+
+def _drawn(view: Explored, marks: Sequence[Mark], name: str) -> list[dict[str, object]]:
+    letters = letters_of(marks, view)
+    return [
+        {
+            "kind": panel.kind,
+            "sentence": panel_sentence(panel, view, name),
+            "picture": panel_picture(panel, view, letters),
+            "lines": [_line_words(line, panel) for line in reversed(table_lines(panel, view))],
+        }
+        for panel in view.panels
+    ]
 
 
 async def give_series(request: web.Request) -> web.Response:

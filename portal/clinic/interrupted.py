@@ -140,7 +140,7 @@ def compare(values: Floats, weekend: NDArray[np.bool_], start: int) -> Compared 
 
 
 def design_of(days: Floats, weekend: NDArray[np.bool_]) -> Floats:
-    """Return level, slope, weekend, step and change of slope of each day, counted from the start."""
+    """Return level, slope, weekend, step and change of slope of each day."""
     after = (days >= 0).astype(np.float64)
     columns = [np.ones_like(days), days, weekend.astype(np.float64), after, after * days]
     return np.column_stack(columns)

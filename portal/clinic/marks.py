@@ -47,7 +47,7 @@ assert set(_LETTERS) == set(_NAMES) == set(MarkKind)
 
 @dataclass(frozen=True, slots=True)
 class MarkRow:
-    """Something that happened, as the database has it; an end that is not there is still to come."""
+    """Something that happened, as the database has it; without an end it still goes on."""
 
     kind: str
     starts_at: datetime

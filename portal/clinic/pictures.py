@@ -87,7 +87,12 @@ def ticks_across(view: Explored) -> tuple[Tick, ...]:
     """Return labels for the foot: clock times in a short span, days in a longer one."""
     length = view.step * view.count
     if length <= timedelta(days=HOURS_BELOW_DAYS):
-        return tuple(_tick(at / TICKS_ACROSS, clock_words(view.first + length * at / TICKS_ACROSS, view.zone)) for at in range(TICKS_ACROSS))
+        return tuple(
+            _tick(
+                at / TICKS_ACROSS, clock_words(view.first + length * at / TICKS_ACROSS, view.zone)
+            )
+            for at in range(TICKS_ACROSS)
+        )
     places = [round(part * (view.count - 1) / (TICKS_ACROSS - 1)) for part in range(TICKS_ACROSS)]
     return tuple(
         _tick((place + 0.5) / view.count, short_day_words(view.dates[place]))

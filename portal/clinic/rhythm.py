@@ -105,13 +105,13 @@ def _profile_sentence(middle: Floats, channel: Channel, decimals: int) -> str:
         return f"Not enough {channel.label.lower()} on these days."
     low, high = int(np.nanargmin(middle)), int(np.nanargmax(middle))
     unit = profile_unit(channel)
-    parts = [
+    words = (
         f"Lowest around {_clock(low)} ({number_words(float(middle[low]), decimals)} {unit}),"
         f" highest around {_clock(high)} ({number_words(float(middle[high]), decimals)} {unit})."
-    ]
+    )
     if missing := BINS - present.size:
-        parts.append(f"Too few values in {missing} of {BINS} half hours.")
-    return " ".join(parts)
+        words += f" Too few values in {missing} of {BINS} half hours."
+    return words
 
 
 def _clock(place: int) -> str:
@@ -152,7 +152,7 @@ class Night:
 
 
 def nights(rows: Sequence[SleepRow], first: date, last: date, zone: str) -> list[Night]:
-    """Return a night for each evening from `first` to `last`, asleep where most of a quarter was."""
+    """Return a night for each evening; asleep is a quarter of an hour most of which was."""
     count = (last - first).days + 1
     seen = np.full((count, _QUARTERS), np.nan)
     for row in rows:
@@ -196,8 +196,8 @@ def regularity_sentence(
         return f"How regular {name}'s sleep is cannot be said for these days: it needs four nights."
     alike = number_words((index + 100) / 2)
     words = (
-        f"Regularity of sleep {feature_words(index, 'sleep_regularity', '')} of 100 in the week up to"
-        f" {day_words(day)}: at {alike} of 100 moments {name} was asleep or awake as at the same"
+        f"Regularity of sleep {feature_words(index, 'sleep_regularity', '')} of 100 in the week up"
+        f" to {day_words(day)}: at {alike} of 100 moments {name} was asleep or awake as at the same"
         " time a day before. 100 is every day alike, 0 is chance."
     )
     if usual is not None:

@@ -49,9 +49,7 @@ async def show_rhythm(request: web.Request) -> web.Response:
         values = {**asked.values, "channel": channel.name}
         measured = await rows(connection, ProfileRow, _QUERIES["profile"], values)
         slept = await _read_sleep(connection, asked)
-        regular = await first_row(
-            connection, RegularityRow, _QUERIES["regularity"], asked.values
-        )
+        regular = await first_row(connection, RegularityRow, _QUERIES["regularity"], asked.values)
     last = asked.span.last_day - timedelta(days=1)
     return page(
         request,
@@ -64,9 +62,7 @@ async def show_rhythm(request: web.Request) -> web.Response:
             "unit": profile_unit(channel),
             "channels": PROFILE_CHANNELS,
             "profiles": profiles(measured, channel),
-            "nights": nights(
-                slept, last - timedelta(days=NIGHTS - 1), last, asked.person.timezone
-            ),
+            "nights": nights(slept, last - timedelta(days=NIGHTS - 1), last, asked.person.timezone),
             "regularity": _regularity(regular, asked.person.name),
         },
     )

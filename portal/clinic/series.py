@@ -123,7 +123,7 @@ class Explored:
     count: int
     zone: str
     dates: tuple[date, ...]
-    """The local day of the middle of each step: a change of the clocks moves none to its neighbour."""
+    """The local day of the middle of each step: no change of the clocks moves it."""
     panels: tuple[Panel, ...]
     worn_s: Floats
     stretches: tuple[Stretch, ...]
@@ -182,7 +182,9 @@ def _panel(
     return Panel(kind, low, middle, high, usual_low, usual_high)
 
 
-def _stretches(worn: Floats, off: Floats, step: timedelta, length: timedelta) -> tuple[Stretch, ...]:
+def _stretches(
+    worn: Floats, off: Floats, step: timedelta, length: timedelta
+) -> tuple[Stretch, ...]:
     """Return the runs of steps that were seen for less than half."""
     whole = np.full(len(worn), step.total_seconds())
     whole[-1] = max(1.0, length.total_seconds() - step.total_seconds() * (len(worn) - 1))
@@ -240,7 +242,7 @@ class TableLine:
 
 
 def table_lines(panel: Panel, view: Explored) -> list[TableLine]:
-    """Return what a picture shows as lines, oldest first: by the day, or by the week of a long span."""
+    """Return what a picture shows as lines, oldest first: by day, or by week of a long span."""
     dates = view.dates
     length = 1 if (dates[-1] - dates[0]).days < TABLE_ROWS_MOST else 7
     groups: dict[int, list[int]] = {}
@@ -252,9 +254,7 @@ def table_lines(panel: Panel, view: Explored) -> list[TableLine]:
     ]
 
 
-def _line(
-    panel: Panel, view: Explored, first_day: date, places: list[int]
-) -> TableLine:
+def _line(panel: Panel, view: Explored, first_day: date, places: list[int]) -> TableLine:
     known = [place for place in places if np.isfinite(panel.middle[place])]
     days = (view.dates[places[-1]] - first_day).days + 1
     if not known:

@@ -1,7 +1,7 @@
 """Tables as files: CSV that a spreadsheet opens without running anything in it.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe before it. A file carries codes
-and never names: it is copied and mailed where no page is.
+A cell that a spreadsheet would take for a formula gets an apostrophe before it. A file carries
+codes and never names: it is copied and mailed where no page is.
 """
 
 from __future__ import annotations

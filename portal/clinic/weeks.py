@@ -121,7 +121,9 @@ def _cell(feature: Feature, series: Series, week: int) -> WeekCell:
     if not days:
         return WeekCell(None, "no value", 0, "")
     middle = float(np.median(values[known]))
-    return WeekCell(middle, value_words(middle, feature.name), days, _against(feature, series, part, middle))
+    return WeekCell(
+        middle, value_words(middle, feature.name), days, _against(feature, series, part, middle)
+    )
 
 
 def _against(feature: Feature, series: Series, part: slice, middle: float) -> str:

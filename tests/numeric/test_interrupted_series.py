@@ -21,7 +21,7 @@ from portal.clinic.interrupted import (
 )
 
 RUNS = 120
-"""Of 120 ranges that hold the truth 95 times in 100, fewer than 106 do so once in a thousand runs."""
+"""Of 120 ranges, each true 95 times in 100, fewer than 106 are true once in a thousand runs."""
 HELD_LEAST = 106
 
 
