@@ -124,7 +124,9 @@ def test_what_was_rising_before_and_goes_on_rising_has_not_changed() -> None:
 
 def test_a_slope_that_turns_is_found_as_a_slope() -> None:
     days = np.arange(84.0) - 42
-    values = np.where(days >= 0, 0.5 * days, 0) + 0.05 * noise(np.random.default_rng(6), 84, 0.1)
+    values: Floats = np.where(days >= 0, 0.5 * days, 0.0) + 0.05 * noise(
+        np.random.default_rng(6), 84, 0.1
+    )
     found = compared(values, 42)
     assert found.slope_a_week.estimate == pytest.approx(3.5, abs=0.1)
     assert found.average.estimate == pytest.approx(0.5 * days[days >= 0].mean(), abs=0.2)

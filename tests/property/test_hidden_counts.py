@@ -54,7 +54,7 @@ def highest_possible(whole: Counts, hidden: Hidden, at: tuple[int, int]) -> floa
     return float(-solved.fun)
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(tables)
 def test_no_difference_of_numbers_reveals_a_small_one(counts: Counts) -> None:
     whole = with_sums(counts)
