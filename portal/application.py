@@ -22,7 +22,6 @@ from portal import (
     away_pages,
     calendar_pages,
     check_in_pages,
-    clinician_pages,
     live,
     note_pages,
     notification_pages,
@@ -31,6 +30,14 @@ from portal import (
     sign_in_pages,
     worry_pages,
     young_person_pages,
+)
+from portal.clinic import (
+    before_after_pages,
+    caseload_pages,
+    counts_pages,
+    explorer_pages,
+    rhythm_pages,
+    weeks_pages,
 )
 from portal.context import (
     DEMO_SIGN_INS,
@@ -82,6 +89,7 @@ _PRACTITIONER: Final = frozenset({Audience.PRACTITIONER})
 _STAFF: Final = frozenset({Audience.PRACTITIONER, Audience.CLINICIAN})
 _EVERY_STAFF: Final = frozenset({Audience.PRACTITIONER, Audience.CLINICIAN, Audience.ADMIN})
 _CLINICIAN: Final = frozenset({Audience.CLINICIAN})
+_CLINICIAN_AND_ADMIN: Final = frozenset({Audience.CLINICIAN, Audience.ADMIN})
 _YOUNG_PERSON: Final = frozenset({Audience.YOUNG_PERSON})
 _ADMIN: Final = frozenset({Audience.ADMIN})
 _SIGNED_IN: Final = frozenset(Audience) - _ANYONE
@@ -164,8 +172,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/calendar/make", calendar_pages.make_feed, _PRACTITIONER),
     Route("POST", "/calendar/revoke", calendar_pages.revoke_feed, _PRACTITIONER),
     Route("GET", FEED_PATH + "{token:[A-Za-z0-9_-]{20,64}}.ics", calendar_pages.show_feed, _ANYONE),
-    Route("GET", "/people", clinician_pages.show_people, _CLINICIAN),
+    Route("GET", "/people", caseload_pages.show_people, _CLINICIAN),
+    Route("GET", "/people.csv", caseload_pages.give_people, _CLINICIAN),
+    Route("GET", "/counts", counts_pages.show_counts, _CLINICIAN_AND_ADMIN),
+    Route("GET", "/counts.csv", counts_pages.give_counts, _CLINICIAN_AND_ADMIN),
     Route("GET", _PERSON, person_page.show_person, _STAFF),
+    Route("GET", _PERSON + "/explore", explorer_pages.show_explorer, _CLINICIAN),
+    Route("GET", _PERSON + "/explore/series.json", explorer_pages.give_series, _CLINICIAN),
+    Route("GET", _PERSON + "/explore/table.csv", explorer_pages.give_table, _CLINICIAN),
+    Route("GET", _PERSON + "/rhythm", rhythm_pages.show_rhythm, _CLINICIAN),
+    Route("GET", _PERSON + "/weeks", weeks_pages.show_weeks, _CLINICIAN),
+    Route("GET", _PERSON + "/weeks.csv", weeks_pages.give_weeks, _CLINICIAN),
+    Route("GET", _PERSON + "/before-after", before_after_pages.show_before_after, _CLINICIAN),
+    Route("POST", _PERSON + "/before-after", before_after_pages.compare_before_after, _CLINICIAN),
     Route("GET", _PERSON + "/worry", worry_pages.show_worry, _STAFF),
     Route("POST", _PERSON + "/worry", worry_pages.say_worry, _STAFF),
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),

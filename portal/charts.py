@@ -164,6 +164,70 @@ def hourly_chart(
     )
 
 
+def steps_chart(
+    values: tuple[Floats, Floats, Floats],
+    usual: tuple[Floats, Floats],
+    across: Sequence[Tick],
+    write: Callable[[float], str],
+    *,
+    height: int = HEIGHT,
+    steps: Sequence[float] = (),
+    scaled_with: Sequence[Floats] = (),
+) -> Chart | None:
+    """Return the chart of lowest, middle and highest in equal steps, over a band of what is usual.
+
+    A measure without a range has three equal columns. `scaled_with` are values of other charts that
+    share its scale. None when there is nothing to draw.
+    """
+    lowest, middle, highest = values
+    if not np.isfinite(middle).any():
+        return None
+    scaled = np.concatenate([lowest, highest, *usual, *scaled_with])
+    bottom, top, ticks = _scale(scaled, write, height, steps)
+    down = _down(bottom, top, height)
+    middles = _middles(len(middle))
+    has_range = bool((lowest[np.isfinite(lowest)] != highest[np.isfinite(lowest)]).any())
+    return Chart(
+        height=height,
+        line=_line(middles, down(middle)),
+        band=_band(down(usual[0]), down(usual[1]), SPAN / len(middle)),
+        ranges=_ranges(middles, down(lowest), down(highest)) if has_range else "",
+        dots=_dots(middles, down(middle)),
+        across=tuple(across),
+        up=tuple(Tick(float(down(np.array([tick]))[0]), write(tick)) for tick in ticks),
+        marks=(),
+    )
+
+
+def profile_chart(
+    percentiles: Sequence[Floats],
+    scaled_with: Floats,
+    across: Sequence[Tick],
+    write: Callable[[float], str],
+) -> Chart | None:
+    """Return the chart of five percentiles by part of a day, lowest first.
+
+    The outer two are its band, the inner two its `ranges`, the middle one its line. `scaled_with`
+    are the values of all charts that share its scale. None when there is nothing to draw.
+    """
+    if not np.isfinite(percentiles[2]).any():
+        return None
+    bottom, top, ticks = _scale(scaled_with, write, HEIGHT)
+    down = _down(bottom, top, HEIGHT)
+    outer_low, inner_low, middle, inner_high, outer_high = (down(one) for one in percentiles)
+    width = SPAN / len(middle)
+    return Chart(
+        height=HEIGHT,
+        line=_line(_middles(len(middle)), middle),
+        band=_band(outer_low, outer_high, width),
+        ranges=_band(inner_low, inner_high, width),
+        dots=_dots(_middles(len(middle)), middle),
+        across=tuple(across),
+        up=tuple(Tick(float(down(np.array([tick]))[0]), write(tick)) for tick in ticks),
+        marks=(),
+    )
+
+
 def runs(present: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the first and one-past-last index of every run of True.
 

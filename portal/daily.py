@@ -97,7 +97,7 @@ class FeatureTrend:
 
 
 @dataclass(frozen=True, slots=True)
-class _Series:
+class Series:
     """A measure over a window of days, NaN where nothing was measured or learned."""
 
     values: Floats
@@ -120,7 +120,7 @@ def one_trend(
         return None
     calendar = [first_day + timedelta(days=i) for i in range((last_day - first_day).days + 1)]
     by_day = {row.day: row for row in days}
-    series = _series(feature, [by_day.get(day) for day in calendar])
+    series = series_of(feature, [by_day.get(day) for day in calendar])
     chart = daily_chart(
         calendar,
         series.values,
@@ -129,7 +129,7 @@ def one_trend(
         [CHANGED_WORD if day in changed else "" for day in calendar],
         height=height,
         write=lambda value: tick_words(value, feature),
-        steps=_steps(feature),
+        steps=axis_steps(feature),
     )
     return FeatureTrend(
         feature=feature,
@@ -152,7 +152,7 @@ def tick_words(value: float, feature: Feature) -> str:
     return value_words(value, feature.name)
 
 
-def _steps(feature: Feature) -> tuple[float, ...]:
+def axis_steps(feature: Feature) -> tuple[float, ...]:
     """Return distances between labels that `write` does not round away."""
     if feature.unit == _CLOCK_UNIT:
         return CLOCK_STEPS_H
@@ -162,17 +162,18 @@ def _steps(feature: Feature) -> tuple[float, ...]:
     return tuple(first * power for power in powers for first in (1, 2, 5))
 
 
-def _series(feature: Feature, days: list[DayRow | None]) -> _Series:
+def series_of(feature: Feature, days: list[DayRow | None]) -> Series:
+    """Return a measure day by day; one that goes round the clock around its usual time."""
     bounds = [usual_range(day, feature.name) or (np.nan, np.nan) for day in days]
     values = _column([measured(day, feature.name) for day in days])
     low, high = np.array(bounds, dtype=np.float64).reshape(-1, 2).T
     if feature.name in _ROUND_THE_CLOCK:
         return _around_the_clock(values, low, high)
     least, most = _BOUNDS.get(feature.name, (0, np.inf))
-    return _Series(values, np.clip(low, least, most), np.clip(high, least, most))
+    return Series(values, np.clip(low, least, most), np.clip(high, least, most))
 
 
-def _around_the_clock(values: Floats, low: Floats, high: Floats) -> _Series:
+def _around_the_clock(values: Floats, low: Floats, high: Floats) -> Series:
     """Return hours of a clock as they lie around the newest usual one, or around their own middle.
 
     What is nearer over midnight is written beyond it: 24.2 after 23.8.
@@ -186,9 +187,9 @@ def _around_the_clock(values: Floats, low: Floats, high: Floats) -> _Series:
         turn = np.exp(2j * np.pi * present / 24).sum()
         around = float(np.angle(turn)) * 12 / np.pi
     else:
-        return _Series(values, low, high)
+        return Series(values, low, high)
     shift = _nearest(middle, around) - middle
-    return _Series(_nearest(values, around), low + shift, high + shift)
+    return Series(_nearest(values, around), low + shift, high + shift)
 
 
 def _nearest(hours: Floats, around: float) -> Floats:
@@ -196,7 +197,7 @@ def _nearest(hours: Floats, around: float) -> Floats:
     return near
 
 
-def _change(series: _Series) -> float:
+def _change(series: Series) -> float:
     """Return how many half widths of usual the latest values lie away from its middle."""
     half = (series.high - series.low) / 2
     offset = (series.values - (series.high + series.low) / 2)[-LATELY_DAYS:]
@@ -244,7 +245,7 @@ def _column(values: list[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _sentence(feature: Feature, calendar: list[date], series: _Series, name: str) -> str:
+def _sentence(feature: Feature, calendar: list[date], series: Series, name: str) -> str:
     """Say what the chart shows: the last value against the usual, and how often it was outside."""
     values, low, high = series.values, series.low, series.high
     present = np.flatnonzero(np.isfinite(values))
@@ -273,7 +274,7 @@ def _against(feature: Feature, low: float, high: float, name: str) -> str:
 def _table(
     feature: Feature,
     calendar: list[date],
-    series: _Series,
+    series: Series,
     changed: set[date],
     closed: Collection[date],
 ) -> tuple[TrendDay, ...]:

@@ -42,6 +42,8 @@ class LookedAt(StrEnum):
     TRENDS = "trends"
     NOTES = "notes"
     ASKED = "asked"
+    DETAIL = "detail"
+    DOWNLOADED = "downloaded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,11 @@ def date_words(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def month_words(day: date) -> str:
+    """Return the month of a day, such as `November 2026`."""
+    return f"{_MONTHS[day.month - 1]} {day.year}"
+
+
 def day_words(day: date, today: date | None = None) -> str:
     """Return a day with its weekday; the year is said only when it is another one.
 

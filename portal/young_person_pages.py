@@ -47,6 +47,8 @@ _LOOK_WORDS: Final[dict[str, str]] = {
     LookedAt.TRENDS: "looked at your days and nights",
     LookedAt.NOTES: "looked at the notes about your days",
     LookedAt.ASKED: "opened what you had asked for",
+    LookedAt.DETAIL: "looked closely at your measurements over time",
+    LookedAt.DOWNLOADED: "saved your measurements as a table on their computer",
 }
 _ROLE_WORDS: Final[dict[str, str]] = {
     "practitioner": "worker",

@@ -1,4 +1,4 @@
-// Copies the NHS.UK frontend files that the pages need to vendor/, made neutral.
+// Copies the NHS.UK frontend files that the pages need to vendor/, made neutral, and uPlot beside them.
 //
 // Taken out: every rule that fetches a font from another host (it would tell that host about each
 // page that a practitioner opens), and the Frutiger typeface, whose licence is for NHS organisations.
@@ -42,4 +42,15 @@ for (const image of new Set(images)) {
   cpSync(join(compiled, 'assets', 'images', image), join(vendor, 'images', image))
 }
 cpSync(join(source, 'README.md'), join(vendor, 'README.md'))
-console.log(`nhsuk-frontend ${version} is in portal/static/vendor`)
+
+// uPlot draws the clinician's charts. Its licence goes with it.
+const charts = join(here, '..', '..', 'node_modules', 'uplot')
+const chartsWanted = '1.6.32'
+const chartsVersion = JSON.parse(readFileSync(join(charts, 'package.json'), 'utf8')).version
+if (chartsVersion !== chartsWanted) {
+  throw new Error(`uplot is ${chartsVersion}, the charts need ${chartsWanted}; run npm ci`)
+}
+cpSync(join(charts, 'dist', 'uPlot.esm.js'), join(vendor, 'uplot.js'))
+cpSync(join(charts, 'dist', 'uPlot.min.css'), join(vendor, 'uplot.css'))
+cpSync(join(charts, 'LICENSE'), join(vendor, 'uplot-LICENSE'))
+console.log(`nhsuk-frontend ${version} and uplot ${chartsVersion} are in portal/static/vendor`)

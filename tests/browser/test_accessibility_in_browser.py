@@ -33,6 +33,8 @@ PHONE_PIXELS: Final = 390
 DESK_PIXELS: Final = 1280
 NO_PAGES: Final = ("/live", "/health", "/calendar/feed/", "/push-worker.mjs", "/sign-in")
 """What is not linked to, because no signed-in person opens it."""
+NO_PAGE_ENDINGS: Final = (".csv", ".json")
+"""Files to keep, and numbers that a script asks for."""
 PAGES_MOST: Final = 40
 """Far more than one role has; a crawl that goes on for ever fails."""
 
@@ -51,6 +53,7 @@ def pages_of(audience: Audience) -> set[str]:
         if route.method == "GET"
         and route.audiences & {audience, Audience.ANYONE}
         and not route.path.startswith(NO_PAGES)
+        and not route.path.endswith(NO_PAGE_ENDINGS)
     }
 
 

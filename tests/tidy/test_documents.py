@@ -43,6 +43,7 @@ NOT_REASONS: Final = {
     "portal.alert_words.SnoozeReason": "the words of alerts.reasons.SnoozeReason, described there",
     "portal.alert_forms.SnoozeUntil": "choices of a form",
     "portal.alerts_pages.ActionKind": "the words of alerts.reasons.ActionKind, described there",
+    "portal.clinic.marks.MarkKind": "signs on a picture",
     "portal.context.Audience": "who a page is for",
     "portal.context.SessionLevel": "what was proved in a session: docs/security.md",
     "portal.context_notes.NoteKind": "the words of detect.words.NoteKind, described there",
@@ -97,6 +98,8 @@ def test_every_enumeration_is_known_to_be_a_reason_or_not() -> None:
     assert set(NOT_REASONS) <= set(ENUMERATIONS)
     assert len(ENUMERATIONS) == 91
     assert len(REASONS) == 67
+    assert len(ENUMERATIONS) == 88
+    assert len(REASONS) == 65
     headings = re.findall(r"^### `([\w.]+)`$", OPERATIONS, re.MULTILINE)
     assert sorted(headings) == REASONS
 
