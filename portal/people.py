@@ -42,6 +42,8 @@ class LookedAt(StrEnum):
     TRENDS = "trends"
     NOTES = "notes"
     ASKED = "asked"
+    CHECK_INS = "check_ins"
+    REQUESTS = "requests"
 
 
 @dataclass(frozen=True, slots=True)
