@@ -1,6 +1,6 @@
 """My information: what is collected, who sees it, how long it is kept, and how it is written.
 
-How long is read from `kept.toml`, which a test holds against what really deletes.
+How long is read from the very settings by which things are deleted; `kept.toml` says which.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Final, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal.context import now_of, transaction, viewer_of
+from portal.context import SETTINGS, now_of, transaction, viewer_of
 from portal.forms import read_form
 from portal.words import counted
 from portal.young.texts import LEVELS, say
 from portal.young_person_pages import my_page, read_mine
 from tidewell.database import Queries
+from tidewell.settings import Settings
 
 DOWNLOAD_PATH: Final = "/me/download"
 """Where everything about somebody can be had as files, in a service that offers it."""
@@ -32,13 +33,15 @@ class Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     what: Literal["readings", "days", "record", "looks"]
-    until: Literal["for_days", "for_the_record", "a_person_deletes"]
-    days: int | None = Field(default=None, ge=1)
+    setting: str = ""
+    otherwise: Literal["for_the_record", "a_person_deletes"]
 
-    def words(self, level: str) -> str:
-        """Return for how long."""
-        length = counted(self.days, "day") if self.days is not None else ""
-        return say(f"about.{self.until}", level, length=length)
+    def words(self, level: str, settings: Settings) -> str:
+        """Return for how long, as these settings have it."""
+        days = getattr(settings, self.setting, None) if self.setting else None
+        if days is None:
+            return say(f"about.{self.otherwise}", level)
+        return say("about.for_days", level, length=counted(days, "day"))
 
 
 class KeptFile(BaseModel):
@@ -68,7 +71,7 @@ async def show_information(request: web.Request) -> web.Response:
         mine = await read_mine(connection, request)
     paths = {resource.canonical for resource in request.app.router.resources()}
     values: dict[str, object] = {
-        "kept": load_kept(),
+        "kept": [(one.what, one.words(mine.level, request.app[SETTINGS])) for one in load_kept()],
         "download_path": DOWNLOAD_PATH if DOWNLOAD_PATH in paths else "",
     }
     return my_page(request, "young/information.jinja", mine, values)
