@@ -258,6 +258,11 @@ class PolicyDocument(_Document):
         rotas = {Step.DUTY_LINE: self.duty_rota, Step.SERVICE_MANAGER: self.service_manager_rota}
         return rotas.get(step)
 
+    @property
+    def has_duty_line(self) -> bool:
+        """Return whether a duty line is asked; a hole in its rota is told by the preflight."""
+        return Step.DUTY_LINE in self.chain and bool(self.duty_line or self.duty_rota is not None)
+
     def rotas(self) -> tuple[int, ...]:
         """Return every rota that a step goes by."""
         return tuple(one for one in (self.duty_rota, self.service_manager_rota) if one is not None)

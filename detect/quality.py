@@ -342,8 +342,11 @@ def _flag_off(state: QualityState, part: Stream) -> NDArray[np.int64]:
 
 
 def _no_heart(state: QualityState, part: Stream, heart: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return since when a heart rate that is usually there is missing, from ten minutes on."""
-    gone = np.isnan(heart) & ~(part.values[:, STEPS] > 0)
+    """Return since when a heart rate that is usually there is missing, from ten minutes on.
+
+    Not where the device itself says that it is worn: its young person may have switched it off.
+    """
+    gone = np.isnan(heart) & ~(part.values[:, STEPS] > 0) & ~(part.values[:, WORN] == 1)
     since = run_start(part, gone, state.heart_gone_ms[part.people])
     state.heart_gone_ms[part.people] = since[part.ends]
     usual = (state.heart_usual[part.people] >= HEART_USUAL_FROM)[part.stretch]
@@ -361,7 +364,7 @@ def _flat_motion(
     there = part.take(place)
     motion, people = there.values[:, MOTION], there.people
     moved = np.abs(motion - before(there, motion, state.motion_value[people])) > MOTION_NOISE_MG
-    flat = (motion < FLAT_MOTION_MG) & np.isnan(heart[place])
+    flat = (motion < FLAT_MOTION_MG) & np.isnan(heart[place]) & ~(there.values[:, WORN] == 1)
     since = run_start(there, flat, state.motion_flat_ms[people], moved)
     state.motion_value[people], state.motion_flat_ms[people] = motion[there.ends], since[there.ends]
     long = flat & (there.time_ms - since >= FLAT_MOTION_MS)

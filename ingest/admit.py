@@ -1,7 +1,8 @@
 """May this frame be stored, and whose is it?
 
 The person comes from the assignment of the device at the time of the reading, never from the
-payload. Readings of a pause are dropped here, before anything keeps them.
+payload. Readings of a pause are dropped here, before anything keeps them, and so are the values of
+a channel that its young person switched off.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ class Wearing(Span):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelOff(Span):
+    """A time during which a young person does not want a channel to be used."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What is known of a device; `wearings` are in order and do not overlap."""
 
@@ -54,6 +62,12 @@ class Person:
     shard: int
     timezone: str
     pauses: tuple[Span, ...] = ()
+    channels_off: tuple[ChannelOff, ...] = ()
+
+    @property
+    def drops_nothing(self) -> bool:
+        """Return whether everything that their device sends is kept."""
+        return not self.pauses and not self.channels_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +90,15 @@ class Admitted(NamedTuple):
     """A frame that will be stored.
 
     `person_of_epoch` holds the person of each epoch, or None where the epoch is not to be kept, or
-    one person for them all; `paused_epochs` says how many were dropped because of a pause.
+    one person for them all; `paused_epochs` says how many were dropped because of a pause, and
+    `values_switched_off` how many values of channels that are not used.
     """
 
     frame: Frame
     device_id: int
     person_of_epoch: tuple[int | None, ...]
     paused_epochs: int
+    values_switched_off: int = 0
 
 
 def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Admitted | Refused:
@@ -106,7 +122,7 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
     owners = _owners(frame, device.wearings)
     if len(owners) == 1 and owners[0] is not None:
         person = registry.people[owners[0]]
-        if person.shard == address.shard and not person.pauses:
+        if person.shard == address.shard and person.drops_nothing:
             return Admitted(frame, device.device_id, owners, 0)  # nearly every frame
     people = {owner for owner in owners if owner is not None}
     if not people:
@@ -115,14 +131,24 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
     if any(registry.people[one].shard != address.shard for one in people):
         detail = f"shard {address.shard} is not that of the device's person"
         return _refused(frame, Refusal.WRONG_SHARD, detail)
-    if not any(registry.people[one].pauses for one in people):
+    if all(registry.people[one].drops_nothing for one in people):
         return Admitted(frame, device.device_id, owners, 0)
+    return _without_unwanted(frame, device.device_id, owners, registry)
+
+
+def _without_unwanted(
+    frame: Frame, device_id: int, owners: tuple[int | None, ...], registry: Registry
+) -> Admitted | Refused:
+    """Leave out what its person asked to be dropped."""
     every = owners * frame.epochs if len(owners) == 1 else owners
     kept = _without_pauses(frame, every, registry)
     if all(owner is None for owner in kept):
         return _refused(frame, Refusal.PAUSED, "all of its readings lie in a pause")
+    used, dropped = _without_channels(frame, kept, registry)
+    if dropped and not _has_values(used):
+        return _refused(frame, Refusal.SWITCHED_OFF, "it has only channels that are switched off")
     paused = sum(owner is not None for owner in every) - sum(owner is not None for owner in kept)
-    return Admitted(frame, device.device_id, kept if paused else owners, paused)
+    return Admitted(used, device_id, kept if paused else owners, paused, dropped)
 
 
 def _refused(frame: Frame, reason: Refusal, detail: str) -> Refused:
@@ -179,6 +205,42 @@ def _without_pauses(
     )
 
 
+def _without_channels(
+    frame: Frame, owners: tuple[int | None, ...], registry: Registry
+) -> tuple[Frame, int]:
+    """Return the frame without the values of channels that are switched off, and their number."""
+    off: dict[str, list[tuple[int, ChannelOff]]] = {}
+    for owner in sorted({owner for owner in owners if owner is not None}):
+        for span in registry.people[owner].channels_off:
+            if span.channel in frame.channels:
+                off.setdefault(span.channel, []).append((owner, span))
+    channels, dropped = dict(frame.channels), 0
+    step_ms = frame.period_s * 1000
+    for name, spans in off.items():
+        values = [
+            None
+            if any(
+                owners[place] == owner
+                and _overlaps(span, frame.start_ms + place * step_ms, step_ms)
+                for owner, span in spans
+            )
+            else value
+            for place, value in enumerate(frame.channels[name])
+        ]
+        before = sum(value is not None for value in frame.channels[name])
+        dropped += before - sum(value is not None for value in values)
+        channels[name] = values
+    return (frame._replace(channels=channels) if dropped else frame), dropped
+
+
+def _has_values(frame: Frame) -> bool:
+    return any(value is not None for values in frame.channels.values() for value in values)
+
+
 def _paused(pauses: tuple[Span, ...], time_ms: int, length_ms: int) -> bool:
     """Return whether any part of an epoch lies in a pause."""
-    return any(one.start_ms < time_ms + length_ms and time_ms < one.end_ms for one in pauses)
+    return any(_overlaps(one, time_ms, length_ms) for one in pauses)
+
+
+def _overlaps(span: Span, time_ms: int, length_ms: int) -> bool:
+    return span.start_ms < time_ms + length_ms and time_ms < span.end_ms

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from ingest.admit import Admitted, Device, Registry, admit
+from ingest.admit import Admitted, Device, Registry, Span, admit
 from ingest.cursors import Cursor, Gap, advance
 from ingest.decode import LARGEST_FRAME_BYTES, Address, Frame, Refused, decode, parse_topic
 from ingest.reasons import Progress, Refusal
 
-NOT_KEPT: Final = frozenset({Refusal.PAUSED})
+NOT_KEPT: Final = frozenset({Refusal.PAUSED, Refusal.SWITCHED_OFF})
 """Refusals whose payload is not kept: the young person asked that it be dropped."""
 
 DeviceBoot = tuple[int, int]
@@ -35,7 +35,8 @@ class Arrival(NamedTuple):
 class DeadLetter:
     """A refusal to be kept; `content` is what came, of which not all may be kept.
 
-    `may_be_paused` says that readings of a pause may be inside, whatever the reason is.
+    `may_be_unwanted` says that readings of a pause, or of a channel that is switched off, may be
+    inside, whatever the reason is.
     """
 
     topic: str
@@ -43,12 +44,12 @@ class DeadLetter:
     refused: Refused
     content: bytes
     whole_frame: bool = True
-    may_be_paused: bool = False
+    may_be_unwanted: bool = False
 
     @property
     def payload(self) -> bytes | None:
         """Return what is kept: nothing of a pause, and no more than a frame may hold."""
-        if self.may_be_paused or self.refused.reason in NOT_KEPT:
+        if self.may_be_unwanted or self.refused.reason in NOT_KEPT:
             return None
         return self.content[:LARGEST_FRAME_BYTES]
 
@@ -189,21 +190,25 @@ def _dead_letter(
         device.device_id if device else None,
         refused,
         message.arrival.payload,
-        may_be_paused=device is not None and _may_be_paused(message.content, device, registry),
+        may_be_unwanted=device is not None and _may_be_unwanted(message.content, device, registry),
     )
 
 
-def _may_be_paused(content: Frame | Refused, device: Device, registry: Registry) -> bool:
-    """Return whether a frame of this device may hold readings of a pause of its person.
+def _may_be_unwanted(content: Frame | Refused, device: Device, registry: Registry) -> bool:
+    """Return whether a frame of this device may hold what its person asked to be dropped.
 
-    Where its times cannot be read, any pause counts: what was asked to be dropped comes first.
+    Where its times cannot be read, any pause counts and any channel that was ever switched off:
+    what was asked to be dropped comes first.
     """
-    pauses = [
-        pause
+    people = [
+        registry.people[person_id]
         for person_id in {wearing.person_id for wearing in device.wearings}
-        for pause in registry.people[person_id].pauses
     ]
     if isinstance(content, Refused):
-        return bool(pauses)
+        return any(not person.drops_nothing for person in people)
     end_ms = content.start_ms + content.epochs * content.period_s * 1000
-    return any(pause.start_ms < end_ms and content.start_ms < pause.end_ms for pause in pauses)
+    spans: list[Span] = [pause for person in people for pause in person.pauses]
+    spans += [
+        one for person in people for one in person.channels_off if one.channel in content.channels
+    ]
+    return any(span.start_ms < end_ms and content.start_ms < span.end_ms for span in spans)

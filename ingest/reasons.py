@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     NOT_ASSIGNED = "not_assigned"
     WRONG_SHARD = "wrong_shard"
     PAUSED = "paused"
+    SWITCHED_OFF = "switched_off"
     EPOCH_CONFLICT = "epoch_conflict"
     COULD_NOT_BE_STORED = "could_not_be_stored"
 

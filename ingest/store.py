@@ -19,7 +19,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
+from ingest.admit import FOREVER_MS, ChannelOff, Device, Person, Registry, Span, Wearing
 from ingest.batch import DeadLetter, DeviceBoot, Tally
 from ingest.committing.scoring import EpisodeRow, PlanLimit
 from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
@@ -130,8 +130,18 @@ class Store:
             pauses.setdefault(person_id, []).append(
                 Span(start_ms, FOREVER_MS if end_ms is None else end_ms)
             )
+        off: dict[int, list[ChannelOff]] = {}
+        for person_id, channel, start_ms, end_ms in await self._all("channels_off"):
+            span = ChannelOff(start_ms, FOREVER_MS if end_ms is None else end_ms, channel)
+            off.setdefault(person_id, []).append(span)
         people = {
-            person_id: Person(person_id, shard, timezone, tuple(pauses.get(person_id, ())))
+            person_id: Person(
+                person_id,
+                shard,
+                timezone,
+                tuple(pauses.get(person_id, ())),
+                tuple(off.get(person_id, ())),
+            )
             for person_id, shard, timezone in await self._all("people")
         }
         return Registry(devices, people)

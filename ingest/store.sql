@@ -21,6 +21,12 @@ SELECT person_id,
        (extract(epoch FROM paused_until) * 1000)::bigint
 FROM pause ORDER BY person_id, paused_from;
 
+-- name: channels_off
+SELECT person_id, channel,
+       (extract(epoch FROM off_from) * 1000)::bigint,
+       (extract(epoch FROM off_until) * 1000)::bigint
+FROM channel_off ORDER BY person_id, off_from;
+
 -- name: cursors
 SELECT device_id, boot, upto, highest, scored_upto FROM device_cursor
 WHERE (device_id, boot) IN (SELECT * FROM unnest(%(devices)s::integer[], %(boots)s::integer[]));

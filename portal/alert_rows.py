@@ -188,6 +188,8 @@ class ConcernRow:
         who = self.staff_name or "Somebody"
         if self.kind == "withdraw":
             return f"{name} said that they do not need it any more"
+        if self.source == Source.YOUNG_PERSON and self.choice is None:
+            return f"{name} wrote in their own words"
         if self.source == Source.YOUNG_PERSON:
             return f"{name} asked for a check-in: “{choice_words(self.choice or '')}”"
         level = level_words(self.level or "").lower()

@@ -22,6 +22,7 @@ from portal import (
     away_pages,
     calendar_pages,
     check_in_pages,
+    help_pages,
     live,
     note_pages,
     notification_pages,
@@ -73,6 +74,12 @@ from portal.signing_in import (
 from portal.signing_in.attempts import Attempts
 from portal.signing_in.checking import CHECKER
 from portal.signing_in.entering import ATTEMPTS
+from portal.young import (
+    information_pages,
+    measures_pages,
+    request_pages,
+    staff_pages,
+    today_pages,
 from tidewell.clock import now_utc
 from tidewell.database import Queries
 from tidewell.settings import Settings
@@ -122,6 +129,7 @@ _LINK: Final = "/sign-in/link/{token:[A-Za-z0-9_-]{20,64}}"
 _ALERT: Final = "/a/{public_id:[A-Za-z0-9_-]{1,64}}"
 _COVER: Final = "/away/{cover_id:[0-9]{1,9}}"
 _PERSON: Final = "/people/{person_id:[0-9]{1,9}}"
+_REQUEST: Final = "/requests/{data_request_id:[0-9]{1,18}}"
 _NOTE: Final = "/notes/{context_note_id:[0-9]{1,18}}"
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -155,7 +163,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/security/app", set_up_pages.confirm_new_app, _EVERY_STAFF),
     Route("POST", "/security/app/remove", set_up_pages.take_app_away, _EVERY_STAFF),
     Route("POST", "/security/codes", set_up_pages.make_codes, _EVERY_STAFF),
-    Route("GET", "/help", young_person_pages.show_help, _ANYONE),
+    Route("GET", "/help", help_pages.show_help, _ANYONE),
+    Route("GET", "/help-worker.mjs", help_pages.show_help_worker, _ANYONE),
+    Route("POST", "/leave", help_pages.leave, _ANYONE),
     Route("GET", "/alerts", alerts_pages.show_list, _PRACTITIONER),
     Route("GET", _ALERT, alerts_pages.show_alert, _STAFF),
     Route("GET", _ALERT + "/hand-over", alerts_pages.show_hand_over, _STAFF),
@@ -190,6 +200,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),
     Route("POST", _PERSON + "/notes/add", note_pages.add_person_note, _PRACTITIONER),
     Route("POST", _PERSON + _NOTE + "/remove", note_pages.remove_person_note, _PRACTITIONER),
+    Route("GET", _PERSON + "/check-ins", staff_pages.show_check_ins, _STAFF),
+    Route("GET", "/requests", request_pages.show_requests, _PRACTITIONER),
+    Route("POST", _REQUEST + "/answer", request_pages.answer_request, _PRACTITIONER),
     Route("GET", "/live", live.stream_events, _STAFF),
     Route("GET", "/me", young_person_pages.show_my_week, _YOUNG_PERSON),
     Route("GET", "/me/check-in", check_in_pages.show_check_in, _YOUNG_PERSON),
@@ -202,6 +215,17 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/me/notes", note_pages.show_my_notes, _YOUNG_PERSON),
     Route("POST", "/me/notes", note_pages.add_my_note, _YOUNG_PERSON),
     Route("POST", "/me" + _NOTE + "/remove", note_pages.remove_my_note, _YOUNG_PERSON),
+    Route("GET", "/me/today", today_pages.show_today, _YOUNG_PERSON),
+    Route("POST", "/me/today", today_pages.say_today, _YOUNG_PERSON),
+    Route("GET", "/me/measures", measures_pages.show_measures, _YOUNG_PERSON),
+    Route("POST", "/me/measures", measures_pages.switch_measure, _YOUNG_PERSON),
+    Route("GET", "/me/information", information_pages.show_information, _YOUNG_PERSON),
+    Route("GET", "/me/reading", information_pages.show_level, _YOUNG_PERSON),
+    Route("POST", "/me/reading", information_pages.choose_level, _YOUNG_PERSON),
+    Route("GET", "/me/requests", request_pages.show_my_requests, _YOUNG_PERSON),
+    Route("POST", "/me/requests", request_pages.ask_about_me, _YOUNG_PERSON),
+    Route("POST", "/me" + _REQUEST + "/take-back", request_pages.take_back_request, _YOUNG_PERSON),
+    Route("GET", "/service/requests", request_pages.show_requests_due, _ADMIN),
     Route("GET", "/service", admin_pages.show_service, _ADMIN),
     Route("GET", "/notifications", notification_pages.show_notifications, _EVERY_STAFF),
     Route("POST", "/notifications/add", notification_pages.add_phone, _EVERY_STAFF),

@@ -15,13 +15,10 @@ from typing import Final
 
 from portal.alert_words import AlertState, Outcome, choice_words
 from portal.words import clock_words, day_words, listed, local_day, moment_words
+from portal.young.texts import MIDDLE, say
 
 SLOW_AFTER: Final = timedelta(seconds=60)
 """It is taken in within seconds; after a minute the page says that this is slow."""
-
-YOUNGEST: Final = "8-11"
-MIDDLE: Final = "12-15"
-OLDEST: Final = "16-18"
 
 
 class AskStatus(StrEnum):
@@ -42,7 +39,7 @@ class AskRow:
     """Something that a young person asked, with what is known of it."""
 
     concern_id: int
-    choice: str
+    choice: str | None
     at: datetime
     withdrawn_at: datetime | None
     alert_id: int | None
@@ -58,7 +55,9 @@ class AskRow:
 
     @property
     def choice_words(self) -> str:
-        """Return what they chose."""
+        """Return what they chose; where they wrote instead, that they did."""
+        if self.choice is None:
+            return say("asking.own_words", MIDDLE)
         return choice_words(self.choice)
 
 
@@ -79,125 +78,37 @@ class Stretch:
 
     begins_at: datetime | None
     ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Voice:
-    """How one group of ages is spoken to."""
-
-    who: str
-    promise: str
-    at_once: str
-    at_work: str
-    closed: str
-    not_known: str
-    nobody: str
-    status: dict[AskStatus, str]
-
-
-_VOICES: Final[dict[str, _Voice]] = {
-    YOUNGEST: _Voice(
-        who="You choose one and press Send. {worker} gets a message and sees what you chose. "
-        "That is all.",
-        promise="Nobody is cross if you ask. You can ask again.",
-        at_once="{worker} gets it now, but may be asleep or busy. Nobody looks at night.",
-        at_work="{worker} gets it now. Work stops at {ends}. Nobody looks at night.",
-        closed="Everybody is at home now. {worker} gets it {begins}. Nobody looks before that.",
-        not_known="{worker} gets it when people are at work. Nobody looks at night.",
-        nobody="You do not have a worker right now. It may take longer until somebody sees this.",
-        status={
-            AskStatus.ON_ITS_WAY: "It is on its way.",
-            AskStatus.WAITS_FOR_WORK: "It waits until people are at work: {when}. "
-            "Nobody looks before that.",
-            AskStatus.NOBODY_TOLD_YET: "It is here. Nobody has got the message yet. "
-            "We keep trying.",
-            AskStatus.TOLD: "A message went to {told}. Nobody has opened it yet.",
-            AskStatus.SEEN: "{seen} has seen it.",
-            AskStatus.SOMEBODY_IS_ON_IT: "{owner} has seen it and will get in touch with you.",
-            AskStatus.DONE: "{closer} says that this is done. "
-            "If you still want to talk, ask again.",
-            AskStatus.COULD_NOT_REACH: "{closer} tried and could not reach you. You can ask again.",
-        },
-    ),
-    MIDDLE: _Voice(
-        who="{worker} gets a message, and can see that you asked and what you choose below. "
-        "Nothing else.",
-        promise="You do not have to explain, and you can ask again.",
-        at_once="{worker} gets a message now, but may not be at work. Nobody watches at night.",
-        at_work="{worker} gets a message now and is at work until {ends}. Nobody watches at night.",
-        closed="Nobody is at work now. {worker} gets it {begins}, and nobody watches before then.",
-        not_known="{worker} gets it in working hours. Nobody watches at night or at weekends.",
-        nobody="Nobody is assigned to you right now, so it may take longer until this is seen.",
-        status={
-            AskStatus.ON_ITS_WAY: "It is on its way.",
-            AskStatus.WAITS_FOR_WORK: "It waits until work begins, {when}. "
-            "Nobody watches before then.",
-            AskStatus.NOBODY_TOLD_YET: "It is saved, but no message has got through yet. "
-            "We keep trying.",
-            AskStatus.TOLD: "A message went to {told}. Nobody has opened it yet.",
-            AskStatus.SEEN: "{seen} has seen it.",
-            AskStatus.SOMEBODY_IS_ON_IT: "{owner} is on it and will get in touch with you.",
-            AskStatus.DONE: "{closer} marked this as done. If it is not, ask again.",
-            AskStatus.COULD_NOT_REACH: "{closer} tried to reach you and could not. "
-            "You can ask again.",
-        },
-    ),
-    OLDEST: _Voice(
-        who="{worker} gets a message, and can see that you asked and what you choose below. "
-        "Others who work with you can see it too, and it stays in your record.",
-        promise="You do not have to give a reason beyond that, and you can ask again at any time.",
-        at_once="{worker} is sent a message straight away, but may not be at work. "
-        "Nobody monitors this at night.",
-        at_work="{worker} is sent a message straight away; working hours end at {ends}. "
-        "Nobody monitors this at night.",
-        closed="It is outside working hours. {worker} is sent it {begins}; nobody monitors this "
-        "before then.",
-        not_known="{worker} is sent it in working hours. Nobody monitors this at night.",
-        nobody="Nobody is assigned to you at the moment, so it may take longer until this is seen.",
-        status={
-            AskStatus.ON_ITS_WAY: "It is on its way.",
-            AskStatus.WAITS_FOR_WORK: "It is held until working hours begin, {when}. "
-            "Nobody monitors this before then.",
-            AskStatus.NOBODY_TOLD_YET: "It is saved, but no message has got through yet. "
-            "We keep trying.",
-            AskStatus.TOLD: "A message was sent to {told}. Nobody has opened it yet.",
-            AskStatus.SEEN: "{seen} has seen it.",
-            AskStatus.SOMEBODY_IS_ON_IT: "{owner} is on it and will get in touch with you.",
-            AskStatus.DONE: "{closer} closed this. If it is not settled for you, ask again.",
-            AskStatus.COULD_NOT_REACH: "{closer} tried to reach you and could not. "
-            "You can ask again.",
-        },
-    ),
-}
-
-
-def voice_of(reading_level: str) -> _Voice:
-    """Return how an age is spoken to; one that we do not know is spoken to like the middle one."""
-    return _VOICES.get(reading_level, _VOICES[MIDDLE])
+    has_duty_line: bool = False
 
 
 def before_sending(
     stretch: Stretch | None, worker: str | None, reading_level: str, zone: str, now: datetime
 ) -> list[str]:
     """Return what is said before anything is sent: who gets it, by when, and who does not watch."""
-    voice, name = voice_of(reading_level), worker or "Your worker"
-    lines = [voice.who.format(worker=name), _when(voice, stretch, name, zone, now)]
+    name = worker or say("common.your_worker", reading_level)
+    lines = [say("asking.who", reading_level, worker=name)]
     if worker is None:
-        lines = [voice.nobody, _when(voice, stretch, "Somebody", zone, now)]
-    return [*lines, voice.promise]
+        name = say("common.somebody", reading_level)
+        lines = [say("asking.nobody", reading_level)]
+    promise = say("asking.promise", reading_level)
+    return [*lines, _when(stretch, name, reading_level, zone, now), promise]
 
 
-def _when(voice: _Voice, stretch: Stretch | None, worker: str, zone: str, now: datetime) -> str:
+def _when(
+    stretch: Stretch | None, worker: str, reading_level: str, zone: str, now: datetime
+) -> str:
     if stretch is not None and (stretch.begins_at is None or stretch.ends_at is None):
-        return voice.at_once.format(worker=worker)
+        return say("asking.at_once", reading_level, worker=worker)
     # What alerts told the pages may be old, when alerts is away: then nothing exact is said.
     if stretch is None or stretch.begins_at is None or stretch.ends_at is None:
-        return voice.not_known.format(worker=worker)
+        return say("asking.not_known", reading_level, worker=worker)
     if now >= stretch.ends_at:
-        return voice.not_known.format(worker=worker)
+        return say("asking.not_known", reading_level, worker=worker)
     if now >= stretch.begins_at:
-        return voice.at_work.format(worker=worker, ends=clock_words(stretch.ends_at, zone))
-    return voice.closed.format(worker=worker, begins=ahead_words(stretch.begins_at, zone, now))
+        ends = clock_words(stretch.ends_at, zone)
+        return say("asking.at_work", reading_level, worker=worker, ends=ends)
+    begins = ahead_words(stretch.begins_at, zone, now)
+    return say("asking.closed", reading_level, worker=worker, begins=begins)
 
 
 def ahead_words(moment: datetime, zone: str, now: datetime) -> str:
@@ -223,19 +134,17 @@ def my_asks(rows: Sequence[AskRow], reading_level: str, zone: str, now: datetime
 def _ask(asked: tuple[AskRow, ...], reading_level: str, zone: str, now: datetime) -> Ask:
     last = asked[0]
     status = ask_status(last)
-    sentence = (
-        voice_of(reading_level)
-        .status[status]
-        .format(
-            when=ahead_words(last.wake_at, zone, now) if last.wake_at else "",
-            told=listed(last.told),
-            seen=listed(last.seen),
-            owner=last.accepted_by_name or "Somebody",
-            closer=last.closed_by_name or "Somebody",
-        )
+    key = "seen_by_many" if status is AskStatus.SEEN and len(last.seen) > 1 else status.value
+    somebody = say("common.somebody", reading_level).capitalize()
+    sentence = say(
+        f"asking.{key}",
+        reading_level,
+        when=ahead_words(last.wake_at, zone, now) if last.wake_at else "",
+        told=listed(last.told),
+        seen=listed(last.seen),
+        owner=last.accepted_by_name or somebody,
+        closer=last.closed_by_name or somebody,
     )
-    if len(last.seen) > 1:
-        sentence = sentence.replace("has seen it", "have seen it")
     is_open = status not in (AskStatus.DONE, AskStatus.COULD_NOT_REACH)
     is_taken = status is AskStatus.SOMEBODY_IS_ON_IT
     is_wanted = any(one.withdrawn_at is None for one in asked)
@@ -258,13 +167,13 @@ def ask_status(row: AskRow) -> AskStatus:
     return AskStatus.WAITS_FOR_WORK if row.is_held else AskStatus.NOBODY_TOLD_YET
 
 
-def asked_words(row: AskRow, zone: str, now: datetime) -> str:
+def asked_words(row: AskRow, zone: str, now: datetime, reading_level: str = MIDDLE) -> str:
     """Return when something was asked, and when it was taken back."""
-    words = f"Sent {moment_words(row.at, zone, now)}: “{row.choice_words}”."
+    said = {"when": moment_words(row.at, zone, now), "what": row.choice_words}
     if row.withdrawn_at is None:
-        return words
-    taken_back = moment_words(row.withdrawn_at, zone, now)
-    return f"{words} You said {taken_back} that you do not need it any more."
+        return say("asking.sent", reading_level, **said)
+    back = moment_words(row.withdrawn_at, zone, now)
+    return say("asking.sent_and_taken_back", reading_level, **said, back=back)
 
 
 def is_slow(ask: Ask, now: datetime) -> bool:

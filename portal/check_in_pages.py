@@ -1,8 +1,8 @@
 """A young person asks their worker to check in, sees what became of it, and may take it back.
 
-There is no box for words of their own: what somebody writes into one at night is read in the
-morning. The help lines stand on the same page, first and always. Everything is theirs: the person
-comes from the session and from nowhere else.
+There is no box for words of their own here: it stands on the page of how they are. The help lines
+stand on the same page, first and always. Everything is theirs: the person comes from the session
+and from nowhere else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from portal.check_in import Stretch, asked_words, before_sending, is_slow, my_as
 from portal.context import first_row, now_of, transaction, viewer_of
 from portal.forms import read_form
 from portal.security import Refusal, log_refusal
+from portal.young.texts import say
 from portal.young_person_pages import my_page, read_asks, read_mine
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import CheckInChoice
@@ -25,7 +26,6 @@ from tidewell.vocabulary import CheckInChoice
 ASKED_AN_HOUR_MOST: Final = 30
 """Each choice asked and taken back three times; beyond that no finger does it, and others wait."""
 
-_TOO_OFTEN: Final = "You pressed this many times in the last hour. Try again in an hour"
 _QUERIES: Final = Queries("portal", "concerns.sql")
 
 
@@ -53,7 +53,7 @@ async def ask_for_check_in(request: web.Request) -> web.Response:
     if form is None:
         raise web.HTTPBadRequest
     if form.choice not in list(CheckInChoice):
-        return await _check_in_page(request, error="Choose one of these", status=422)
+        return await _check_in_page(request, error="asking.choose_one", status=422)
     values = {**_within_an_hour(request), "choice": form.choice, "most": ASKED_AN_HOUR_MOST}
     async with transaction(request) as connection:
         await write_concern(connection, "ask_for_check_in", values)
@@ -70,7 +70,7 @@ async def take_back(request: web.Request) -> web.Response:
             await write_concern(connection, "take_back", values)
     if is_too_often:
         log_refusal(request, Refusal.TOO_MANY_ASKS)
-        return await _check_in_page(request, error=_TOO_OFTEN, status=429)
+        return await _check_in_page(request, error="asking.too_often", status=429)
     raise web.HTTPSeeOther("/me/check-in#sent")
 
 
@@ -104,6 +104,6 @@ async def _check_in_page(
         "is_slow": is_slow,
         "said_before": before_sending(stretch, mine.worker, level, zone, now),
         "choices": list(CheckInChoice),
-        "error": error,
+        "error": say(error, level) if error else None,
     }
     return my_page(request, "check_in.jinja", mine, values, status)

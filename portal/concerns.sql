@@ -88,7 +88,18 @@ ORDER BY asked.concern_id DESC
 LIMIT %(limit)s;
 
 -- name: working_stretch
-SELECT begins_at, ends_at FROM working_stretch;
+SELECT begins_at, ends_at, has_duty_line FROM working_stretch;
+
+-- Words of their own, wherever they were written: which words, and how soon somebody has to read them.
+-- name: say_words
+INSERT INTO concern (
+    person_id, kind, source, level, check_in_id, context_note_id, data_request_id, at
+)
+VALUES (
+    %(person_id)s, 'raise', 'young_person', %(level)s, %(check_in_id)s, %(context_note_id)s,
+    %(data_request_id)s, %(now)s
+)
+RETURNING concern_id;
 
 -- name: say_worry
 INSERT INTO concern (person_id, kind, source, staff_id, level, note, takes_it, at)
@@ -136,11 +147,27 @@ ORDER BY name;
 
 -- What an alert that people raised holds; whoever asks has been let in to the alert already.
 -- name: concerns_of_alert
-SELECT concern.kind, concern.source, concern.level, concern.choice, concern.note, concern.at,
+SELECT concern.kind, concern.source, concern.level, concern.choice, concern.at,
+    CASE
+        WHEN concern.check_in_id IS NOT NULL THEN concat_ws(
+            E'\n\n',
+            'Worries: ' || nullif(check_in.worries, ''),
+            'Going well: ' || nullif(check_in.going_well, ''),
+            'Hopes: ' || nullif(check_in.hopes, '')
+        )
+        WHEN concern.context_note_id IS NOT NULL THEN 'A note about days: '
+            || coalesce(nullif(context_note.own_words, ''), 'taken back since, the words are deleted')
+        WHEN concern.data_request_id IS NOT NULL THEN 'About their information: '
+            || coalesce(data_request.words, '')
+        ELSE concern.note
+    END AS note,
     staff.display_name AS staff_name
 FROM concern
 JOIN concern_intake USING (concern_id)
 LEFT JOIN staff USING (staff_id)
+LEFT JOIN check_in USING (check_in_id)
+LEFT JOIN context_note USING (context_note_id)
+LEFT JOIN data_request USING (data_request_id)
 WHERE concern_intake.alert_id = %(alert_id)s
   AND staff_may_see(%(staff_id)s, concern.person_id, %(now)s)
 ORDER BY concern.concern_id;

@@ -37,7 +37,8 @@ WHERE NOT EXISTS (
     WHERE person_id = %(person_id)s AND staff_id IS NOT DISTINCT FROM %(staff_id)s::integer
       AND kind = %(kind)s AND first_day = %(first_day)s AND last_day = %(last_day)s
       AND own_words = %(own_words)s AND removed_at IS NULL
-);
+)
+RETURNING context_note_id;
 
 -- name: remove_note
 UPDATE context_note

@@ -32,6 +32,8 @@ class HelpLines(BaseModel):
 
     reviewed: date
     review_by: date
+    leave_to: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/[a-z0-9/-]*$")]
+    """A page of somebody else that nobody wonders about, for who has to leave in a hurry."""
     line: Annotated[tuple[HelpLine, ...], Field(min_length=1)]
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from portal.daily import DayRow, measured, usual_range
 from portal.data_state import HARDLY_WORN_MINUTES
 from portal.words import counted, listed, weekday_words
+from portal.young.texts import MIDDLE, say
 from tidewell.vocabulary import FEATURES
 
 WEEK_DAYS: Final = 7
@@ -30,83 +31,8 @@ class MyDayKind(StrEnum):
     @property
     def words(self) -> str:
         """Return the kind as it is shown."""
-        return _KIND_WORDS[self]
+        return say(f"week.{self.value}", MIDDLE)
 
-
-_KIND_WORDS: Final[dict[MyDayKind, str]] = {
-    MyDayKind.LIKE_USUAL: "Like your usual",
-    MyDayKind.DIFFERENT: "A bit different",
-    MyDayKind.NOT_ENOUGH_DATA: "Not enough data",
-    MyDayKind.LEARNING: "Still learning your usual",
-}
-
-_CHANGES: Final[dict[str, tuple[str, str]]] = {
-    "night_heart_rate": (
-        "your heart beat slower at night than your usual",
-        "your heart beat faster at night than your usual",
-    ),
-    "resting_heart_rate": (
-        "your heart beat slower than your usual when you rested",
-        "your heart beat faster than your usual when you rested",
-    ),
-    "night_hrv_rmssd": (
-        "the gaps between your heartbeats at night were more alike than your usual",
-        "the gaps between your heartbeats at night were less alike than your usual",
-    ),
-    "night_skin_temperature": (
-        "your skin was cooler at night than your usual",
-        "your skin was warmer at night than your usual",
-    ),
-    "night_respiratory_rate": (
-        "you breathed slower at night than your usual",
-        "you breathed faster at night than your usual",
-    ),
-    "night_spo2": (
-        "your blood had less oxygen in it at night than your usual",
-        "your blood had more oxygen in it at night than your usual",
-    ),
-    "heart_rate_per_step": (
-        "your heart sped up less than your usual when you moved",
-        "your heart sped up more than your usual when you moved",
-    ),
-    "circadian_amplitude": (
-        "your heart changed its speed less than your usual from day to night",
-        "your heart changed its speed more than your usual from day to night",
-    ),
-    "circadian_phase_h": (
-        "your heart was at its fastest earlier in the day than your usual",
-        "your heart was at its fastest later in the day than your usual",
-    ),
-    "sleep_minutes": ("you slept less than your usual", "you slept more than your usual"),
-    "sleep_efficiency": (
-        "you were awake more in the night than your usual",
-        "you were awake less in the night than your usual",
-    ),
-    "sleep_onset_h": (
-        "you fell asleep earlier than your usual",
-        "you fell asleep later than your usual",
-    ),
-    "sleep_regularity": (
-        "your sleep times changed more than your usual",
-        "your sleep times changed less than your usual",
-    ),
-    "steps": ("you moved less than your usual", "you moved more than your usual"),
-    "longest_still_minutes": (
-        "you were still for shorter times than your usual",
-        "you were still for longer times than your usual",
-    ),
-    "first_activity_h": (
-        "you got going earlier in the day than your usual",
-        "you got going later in the day than your usual",
-    ),
-    "eda_level": ("your skin was drier than your usual", "your skin was damper than your usual"),
-    "aroused_minutes": (
-        "your body was tense less often than your usual while you kept still",
-        "your body was tense more often than your usual while you kept still",
-    ),
-}
-"""Below or earlier, and above or later than usual. No direction is the better one."""
-assert tuple(_CHANGES) == tuple(feature.name for feature in FEATURES)
 
 DIFFERENT_FROM_HALF_WIDTHS: Final = 2.0
 """What is usual holds four days of five for each measure. With eighteen of them, nearly every day
@@ -115,15 +41,6 @@ MOST_CHANGES: Final = 4
 """A longer list would read like an accusation."""
 _WRAPPED: Final = "circadian_phase_h"
 """The one measure that goes round the clock, so that 23:50 and 00:10 are near each other."""
-
-_INTRODUCTIONS: Final[dict[str, str]] = {
-    "8-11": "Your watch looks at how your heart beats and how you move. "
-    "“Your usual” means how most of your own days are.",
-    "12-15": "Your device measures things like your heart rate and how much you move. "
-    "“Your usual” is made only from your own days. Nobody compares you with anybody else.",
-    "16-18": "Your device measures things like heart rate and movement. “Your usual” is learned "
-    "from your own days only. It is not a grade, and nobody is compared with you.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +76,16 @@ def my_week(
     """
     by_day = {row.day: row for row in rows}
     calendar = [last_day - timedelta(days=WEEK_DAYS - 1 - index) for index in range(WEEK_DAYS)]
-    days = tuple(my_day(day, by_day.get(day)) for day in calendar)
+    days = tuple(my_day(day, by_day.get(day), reading_level) for day in calendar)
     return MyWeek(
-        introduction=_INTRODUCTIONS.get(reading_level, _INTRODUCTIONS["12-15"]),
-        good=_good(days),
-        different=_different(days, worker or "your worker", is_noticed=is_noticed),
+        introduction=say("week.introduction", reading_level),
+        good=_good(days, reading_level),
+        different=_different(days, worker, reading_level, is_noticed=is_noticed),
         days=days,
     )
 
 
-def my_day(day: date, row: DayRow | None) -> MyDay:
+def my_day(day: date, row: DayRow | None, reading_level: str = MIDDLE) -> MyDay:
     """Return how one day was."""
     if row is None or row.worn_minutes < HARDLY_WORN_MINUTES:
         return MyDay(day, MyDayKind.NOT_ENOUGH_DATA, ())
@@ -181,7 +98,7 @@ def my_day(day: date, row: DayRow | None) -> MyDay:
         compared += 1
         side = _side(feature.name, value, bounds)
         if side:
-            changes.append(_CHANGES[feature.name][1 if side > 0 else 0])
+            changes.append(change_words(feature.name, reading_level, is_more=side > 0))
     if not compared:
         return MyDay(day, MyDayKind.LEARNING, ())
     kind = MyDayKind.DIFFERENT if changes else MyDayKind.LIKE_USUAL
@@ -199,38 +116,46 @@ def _side(feature_name: str, value: float, bounds: tuple[float, float]) -> int:
     return 1 if offset > 0 else -1
 
 
-def _good(days: tuple[MyDay, ...]) -> tuple[str, ...]:
+def change_words(feature: str, reading_level: str, *, is_more: bool) -> str:
+    """Return the middle of a sentence: below or earlier, above or later than usual."""
+    return say(f"changes.{feature}_{'more' if is_more else 'less'}", reading_level)
+
+
+def _good(days: tuple[MyDay, ...], reading_level: str) -> tuple[str, ...]:
     """Return what went as it usually does; nothing is said rather than something made up."""
     sentences: list[str] = []
     usual = [day for day in days if day.kind is MyDayKind.LIKE_USUAL]
     if len(usual) == WEEK_DAYS:
-        sentences.append("The whole week was like your usual.")
+        sentences.append(say("week.all_usual", reading_level))
     elif usual:
+        key = "week.one_usual" if len(usual) == 1 else "week.some_usual"
         names = listed([weekday_words(day.day) for day in usual])
-        sentences.append(f"{names} {'was' if len(usual) == 1 else 'were'} like your usual.")
+        sentences.append(say(key, reading_level, days=names))
     if any(day.kind is MyDayKind.LEARNING for day in days):
-        sentences.append("We are still learning what is usual for you. That takes a few weeks.")
+        sentences.append(say("week.still_learning", reading_level))
     return tuple(sentences)
 
 
-def _different(days: tuple[MyDay, ...], worker: str, *, is_noticed: bool) -> tuple[str, ...]:
+def _different(
+    days: tuple[MyDay, ...], worker: str | None, reading_level: str, *, is_noticed: bool
+) -> tuple[str, ...]:
     """Return what was different, each change once with its days, and how little it may mean."""
     when: dict[str, list[str]] = {}
     for day in days:
         for change in day.changes:
             when.setdefault(change, []).append(weekday_words(day.day))
     often_first = sorted(when.items(), key=lambda item: -len(item[1]))
-    sentences = [f"On {listed(names)}, {change}." for change, names in often_first[:MOST_CHANGES]]
+    sentences = [
+        say("week.on_days", reading_level, days=listed(names), change=change)
+        for change, names in often_first[:MOST_CHANGES]
+    ]
     if len(often_first) > MOST_CHANGES:
-        sentences.append("A few other things were a bit different too.")
-    if sentences and is_noticed:
-        sentences.append(f"{worker[:1].upper()}{worker[1:]} may ask how you are.")
-    elif sentences:
-        sentences.append(
-            "Lots of things can do that: a cold, a late night, sport, a hot day, a worry. "
-            f"If it goes on, {worker} may ask how you are."
-        )
+        sentences.append(say("week.more_changes", reading_level))
+    if sentences:
+        key = "week.may_ask" if is_noticed else "week.many_reasons"
+        name = worker or say("common.your_worker", reading_level)
+        sentences.append(say(key, reading_level, worker=name))
     missing = sum(day.kind is MyDayKind.NOT_ENOUGH_DATA for day in days)
     if missing:
-        sentences.append(f"For {counted(missing, 'day')} there is not enough data. That is okay.")
+        sentences.append(say("week.days_missing", reading_level, count=counted(missing, "day")))
     return tuple(sentences)

@@ -34,6 +34,8 @@ from portal.forms import read_form
 from portal.people import LookedAt, find_person, log_look
 from portal.rendering import page
 from portal.words import local_day
+from portal.young.telling import tell_words
+from portal.young.today_rows import LEVEL_OF_OTHER_WORDS
 from portal.young_person_pages import my_page, read_mine
 from tidewell.database import Connection, Queries
 
@@ -79,7 +81,7 @@ async def add_my_note(request: web.Request) -> web.Response:
         errors = await _add(connection, told, form)
     if errors:
         return await _my_notes_page(request, form, errors, status=422)
-    raise web.HTTPSeeOther("/me/notes")
+    raise web.HTTPSeeOther("/me/notes?sent=words" if form.own_words else "/me/notes")
 
 
 async def remove_my_note(request: web.Request) -> web.Response:
@@ -161,7 +163,13 @@ async def _add(connection: Connection, told: _Told, form: NoteForm) -> dict[str,
         "staff_id": told.staff_id,
         "now": told.now,
     }
-    await connection.execute(_QUERIES["add_note"], values)
+    cursor = await connection.execute(_QUERIES["add_note"], values)
+    for (context_note_id,) in await cursor.fetchall():
+        if told.staff_id is None and form.own_words:
+            level = LEVEL_OF_OTHER_WORDS
+            await tell_words(
+                connection, told.person_id, level, told.now, context_note_id=context_note_id
+            )
     return {}
 
 
@@ -186,7 +194,8 @@ async def _my_notes_page(
         notes = await rows(connection, NoteRow, _QUERIES["my_notes"], values)
     today = local_day(now_of(request), mine.myself.timezone)
     shared = _form_values(form, errors, today, Reader.YOUNG_PERSON)
-    return my_page(request, "my_notes.jinja", mine, {**shared, "notes": notes}, status)
+    shown: dict[str, object] = {"notes": notes, "is_sent": "sent" in request.query}
+    return my_page(request, "my_notes.jinja", mine, {**shared, **shown}, status)
 
 
 async def _person_notes_page(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from portal.words import zone_of
+from portal.young.texts import MIDDLE, say
 
 MORNING: Final = time(7)
 """When "tonight" ends: after the night, before most school mornings."""
@@ -22,14 +23,7 @@ class PauseFor(StrEnum):
     @property
     def words(self) -> str:
         """Return the choice as the button has it."""
-        return _WORDS[self]
-
-
-_WORDS: Final[dict[PauseFor, str]] = {
-    PauseFor.HOUR: "For 1 hour",
-    PauseFor.TONIGHT: "Tonight, until 7 in the morning",
-    PauseFor.UNTIL_I_SAY: "Until I say",
-}
+        return say(f"pause.{self.value}", MIDDLE)
 
 
 def pause_until(choice: PauseFor, now: datetime, zone: str) -> datetime | None:

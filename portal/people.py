@@ -44,6 +44,8 @@ class LookedAt(StrEnum):
     ASKED = "asked"
     DETAIL = "detail"
     DOWNLOADED = "downloaded"
+    CHECK_INS = "check_ins"
+    REQUESTS = "requests"
 
 
 @dataclass(frozen=True, slots=True)

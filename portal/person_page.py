@@ -26,6 +26,7 @@ from portal.rendering import page
 from portal.trend_groups import GroupedTrends, grouped_trends
 from portal.words import age_words, local_day, zone_of
 from portal.worry_pages import waiting_worries
+from portal.young.staff_pages import what_is_off
 from tidewell.database import Connection, Queries
 
 WINDOWS_DAYS: Final = (28, 56, 90)
@@ -148,6 +149,7 @@ async def show_person(request: web.Request) -> web.Response:
         window = read_window(request.query, local_day(now, person.timezone))
         view = await _read_view(connection, person, window, staff_id, now)
         worries = await waiting_worries(connection, person.person_id)
+        switched_off = await what_is_off(connection, person, staff_id, now)
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
     return page(
         request,
@@ -159,6 +161,7 @@ async def show_person(request: web.Request) -> web.Response:
             "windows": WINDOWS_DAYS,
             "view": view,
             "worries": worries,
+            "switched_off": switched_off,
             "reader": Reader.STAFF,
             "may_write": viewer.audience is Audience.PRACTITIONER,
             "age": age_words,

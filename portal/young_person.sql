@@ -1,11 +1,13 @@
 -- The young person's own pages. Every query takes their own number from their session.
 
 -- name: myself
-SELECT person.person_id, person.timezone, person.reading_level,
+SELECT person.person_id, person.timezone,
+    COALESCE(own_choice.reading_level, person.reading_level) AS reading_level,
     COALESCE(identity.preferred_name, person.label) AS name,
     pause.paused_from, pause.paused_until, heard.heard_at
 FROM person
 LEFT JOIN identity USING (person_id)
+LEFT JOIN own_choice USING (person_id)
 LEFT JOIN LATERAL (
     SELECT paused_from, paused_until FROM pause
     WHERE pause.person_id = person.person_id AND pause.paused_from <= %(now)s
@@ -28,7 +30,7 @@ ORDER BY day;
 
 -- What is about the device is told only while it lasts.
 -- name: my_episodes
-SELECT family, explanation FROM episode
+SELECT family, opened_at, explanation FROM episode
 WHERE person_id = %(person_id)s
   AND (closed_at IS NULL OR (closed_at > %(since)s AND family <> 'device'))
 ORDER BY closed_at IS NOT NULL, opened_at DESC
@@ -44,6 +46,32 @@ WHERE assignment.person_id = %(person_id)s AND assignment.valid_from <= %(now)s
   AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
 GROUP BY staff.staff_id, team.name
 ORDER BY is_key_worker DESC, staff.display_name;
+
+-- Cover that nobody accepted yet counts as nobody.
+-- name: worker_away
+SELECT cover.valid_until AS until,
+    CASE WHEN cover.accepted_at IS NOT NULL THEN receiver.display_name END AS cover_name
+FROM assignment
+JOIN cover ON cover.away_staff_id = assignment.staff_id
+JOIN staff AS receiver ON receiver.staff_id = cover.cover_staff_id
+WHERE assignment.person_id = %(person_id)s AND assignment.kind = 'key_worker'
+  AND assignment.valid_from <= %(now)s
+  AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
+  AND cover.valid_from <= %(now)s AND cover.valid_until > %(now)s AND cover.ended_at IS NULL
+ORDER BY cover.accepted_at IS NULL, cover.valid_until DESC
+LIMIT 1;
+
+-- name: my_choice_of_words
+INSERT INTO own_choice (person_id, reading_level, changed_at)
+VALUES (%(person_id)s, %(reading_level)s, %(now)s)
+ON CONFLICT (person_id) DO UPDATE
+SET reading_level = excluded.reading_level, changed_at = excluded.changed_at;
+
+-- name: what_went_well
+SELECT going_well AS words, day FROM check_in
+WHERE person_id = %(person_id)s AND day >= %(first_day)s AND going_well <> ''
+ORDER BY check_in_id DESC
+LIMIT %(limit)s;
 
 -- name: who_looked
 SELECT (access_log.at AT TIME ZONE person.timezone)::date AS day,

@@ -1,30 +1,36 @@
-"""The young person's own pages: my week, who looked, pause, help.
+"""The young person's own pages: my week, who looked, pause.
 
 Everything here is theirs: the pages take the person from the session and from nowhere else. Pausing
-and resuming are one tap each and equally easy; nothing asks why.
+and resuming are one tap each and equally easy; nothing asks why. How they are spoken to is their
+choice, and every text of theirs stands in `portal/young/texts/`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from portal.check_in import AskRow, asked_words, my_asks
+from portal.check_in import AskRow, Stretch, ahead_words, asked_words, my_asks
 from portal.context import first_row, now_of, rows, transaction, viewer_of
 from portal.daily import DayRow
-from portal.data_state import DataFacts, DataState, data_state_words
-from portal.explanation import read_explanation
+from portal.explanation import first_changed_day, read_explanation
 from portal.forms import read_form
 from portal.my_week import WEEK_DAYS, my_week
 from portal.pauses import PauseFor, pause_until
 from portal.people import LookedAt
 from portal.rendering import page
 from portal.security import Refusal, not_found
-from portal.words import local_day
+from portal.words import listed, local_day
+from portal.young.looking import Away, looking_words
+from portal.young.noticed import noticed_words
+from portal.young.texts import say
+from portal.young.today_rows import is_asked_today
 from tidewell.database import Connection, Queries
 from tidewell.vocabulary import Family
 
@@ -35,26 +41,16 @@ ASKS_SHOWN_FOR: Final = timedelta(days=14)
 """Until it has been talked about; older ones are in the record."""
 NOTICED_MOST: Final = 10
 """Few things are open at a time and each lasts for days; a week does not hold more."""
+GOOD_WORDS_MOST: Final = 3
+"""A few lines of their own before anything else."""
 LOOKS_SHOWN_FOR: Final = timedelta(days=90)
 """A school term; who wants to know about longer ago asks their worker."""
 
 _QUERIES: Final = Queries("portal", "young_person.sql")
 _CONCERNS: Final = Queries("portal", "concerns.sql")
+_ROLES: Final = {"practitioner": "worker", "clinician": "clinician", "admin": "admin"}
 
-_LOOK_WORDS: Final[dict[str, str]] = {
-    LookedAt.LIST: "had their list open, with your name in it",
-    LookedAt.ALERT: "looked at what had changed for you",
-    LookedAt.TRENDS: "looked at your days and nights",
-    LookedAt.NOTES: "looked at the notes about your days",
-    LookedAt.ASKED: "opened what you had asked for",
-    LookedAt.DETAIL: "looked closely at your measurements over time",
-    LookedAt.DOWNLOADED: "saved your measurements as a table on their computer",
-}
-_ROLE_WORDS: Final[dict[str, str]] = {
-    "practitioner": "worker",
-    "clinician": "clinician",
-    "admin": "administrator",
-}
+Say = Callable[..., str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +69,10 @@ class MyselfRow:
         """Return how long the pause lasts, or None when there is none."""
         if self.paused_from is None:
             return None
-        facts = DataFacts(
-            name="you",
-            timezone=self.timezone,
-            paused_from=self.paused_from,
-            paused_until=self.paused_until,
-            heard_at=self.heard_at,
-            last_day=None,
-            last_worn_minutes=None,
-            usual_is_known=False,
-        )
-        return data_state_words(facts, DataState.PAUSED, now).replace("they say", "you say")
+        if self.paused_until is None:
+            return say("pause.until_you_say", self.reading_level)
+        until = ahead_words(self.paused_until, self.timezone, now)
+        return say("pause.until", self.reading_level, until=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +87,8 @@ class HelperRow:
     @property
     def words(self) -> str:
         """Return who that is."""
-        what = (
-            "your worker" if self.is_key_worker else f"your {_ROLE_WORDS.get(self.role, 'worker')}"
-        )
-        return f"{self.name}, {what}" + (f" ({self.team})" if self.team else "")
+        role = "worker" if self.is_key_worker else _ROLES.get(self.role, "worker")
+        return f"{self.name}, your {role}" + (f" ({self.team})" if self.team else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +102,13 @@ class LookRow:
     times: int
     last_at: datetime
 
-    @property
-    def words(self) -> str:
+    def words(self, level: str) -> str:
         """Return who looked at what."""
-        role = f" ({_ROLE_WORDS[self.role]})" if self.role in _ROLE_WORDS else ""
-        what = _LOOK_WORDS.get(self.looked_at, "looked at your information")
-        often = f", {self.times} times" if self.times > 1 else ""
-        return f"{self.name}{role} {what}{often}"
+        known = self.looked_at in list(LookedAt)
+        what = say(f"looked.{self.looked_at if known else 'something'}", level)
+        role = say(f"looked.{_ROLES.get(self.role, 'worker')}", level)
+        key = "looked.times" if self.times > 1 else "looked.one"
+        return say(key, level, name=self.name, role=role, what=what, times=self.times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +116,13 @@ class MyEpisodeRow:
     """A time during which something was different, as the detector tells its young person."""
 
     family: str
+    opened_at: datetime
     explanation: object
 
-    @property
-    def words(self) -> str:
+    def words(self, level: str, timezone: str) -> str:
         """Return what was noticed; empty where nothing was written for the young person."""
-        return read_explanation(self.explanation).young_person
+        since = first_changed_day(self.explanation, self.opened_at, timezone)
+        return noticed_words(read_explanation(self.explanation), since, level)
 
     @property
     def is_about_device(self) -> bool:
@@ -143,16 +131,46 @@ class MyEpisodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GoodWordsRow:
+    """What a young person wrote that went well."""
+
+    words: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
 class Mine:
-    """The young person and the people who are there for them."""
+    """The young person, the people who are there for them, and when these look."""
 
     myself: MyselfRow
     helpers: list[HelperRow]
+    stretch: Stretch | None = None
+    away: Away | None = None
 
     @property
     def worker(self) -> str | None:
         """Return the name of the practitioner who knows them best, where there is one."""
         return next((helper.name for helper in self.helpers if helper.is_key_worker), None)
+
+    @property
+    def level(self) -> str:
+        """Return how they want to be spoken to."""
+        return self.myself.reading_level
+
+    @property
+    def worker_said(self) -> str:
+        """Return who is meant where a text says who gets something."""
+        return self.worker or say("common.somebody", self.level)
+
+    @property
+    def readers(self) -> str:
+        """Return who can read what they write."""
+        return listed([helper.name for helper in self.helpers])
+
+    def looking(self, now: datetime) -> list[str]:
+        """Return who looks and when."""
+        zone = self.myself.timezone
+        return looking_words(self.worker, self.stretch, self.away, self.level, zone, now)
 
 
 class PauseForm(BaseModel):
@@ -175,17 +193,20 @@ async def show_my_week(request: web.Request) -> web.Response:
         days = await rows(connection, DayRow, _QUERIES["my_days"], values)
         since = {"since": now - timedelta(days=WEEK_DAYS), "limit": NOTICED_MOST}
         episodes = await rows(connection, MyEpisodeRow, _QUERIES["my_episodes"], values | since)
+        written = {**values, "limit": GOOD_WORDS_MOST}
+        good = await rows(connection, GoodWordsRow, _QUERIES["what_went_well"], written)
         asked = await read_asks(connection, request)
+        is_prompted = not await is_asked_today(connection, mine.myself.person_id, today)
+    level, zone = mine.level, mine.myself.timezone
+    told = [(one, one.words(level, zone)) for one in episodes]
+    noticed = list(dict.fromkeys(words for one, words in told if words and not one.is_about_device))
+    facts = list(dict.fromkeys(words for one, words in told if words and one.is_about_device))
     yesterday = today - timedelta(days=1)
-    told = [episode for episode in episodes if episode.words]
-    noticed = list(dict.fromkeys(one.words for one in told if not one.is_about_device))
-    facts = list(dict.fromkeys(one.words for one in told if one.is_about_device))
-    level = mine.myself.reading_level
     week = my_week(days, yesterday, level, mine.worker, is_noticed=bool(noticed))
-    asks = my_asks(asked, level, mine.myself.timezone, now)
-    shown: dict[str, object] = {"week": week, "noticed": noticed, "facts": facts}
-    open_asks = {"asks": [ask for ask in asks if ask.is_open], "asked_words": asked_words}
-    return my_page(request, "my_week.jinja", mine, shown | open_asks)
+    asks = [ask for ask in my_asks(asked, level, zone, now) if ask.is_open]
+    shown: dict[str, object] = {"week": week, "noticed": noticed, "facts": facts, "good": good}
+    more = {"asks": asks, "asked_words": asked_words, "is_prompted": is_prompted}
+    return my_page(request, "my_week.jinja", mine, shown | more)
 
 
 async def show_who_looked(request: web.Request) -> web.Response:
@@ -232,18 +253,18 @@ async def end_pause(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/me/pause")
 
 
-async def show_help(request: web.Request) -> web.Response:
-    """Show where to get help at once; this page needs no sign-in."""
-    return page(request, "help.jinja")
-
-
 async def read_mine(connection: Connection, request: web.Request) -> Mine:
-    """Return who is looking, and who is there for them."""
+    """Return who is looking, who is there for them, and when these look."""
     values = {"person_id": viewer_of(request).known_person_id, "now": now_of(request)}
     myself = await first_row(connection, MyselfRow, _QUERIES["myself"], values)
     if myself is None:
         raise not_found(request, Refusal.NOT_FOUND)
-    return Mine(myself, await rows(connection, HelperRow, _QUERIES["my_people"], values))
+    return Mine(
+        myself,
+        await rows(connection, HelperRow, _QUERIES["my_people"], values),
+        await first_row(connection, Stretch, _CONCERNS["working_stretch"], {}),
+        await first_row(connection, Away, _QUERIES["worker_away"], values),
+    )
 
 
 async def read_asks(connection: Connection, request: web.Request) -> list[AskRow]:
@@ -265,9 +286,19 @@ def my_page(
     status: int = 200,
 ) -> web.Response:
     """Return one of the young person's own pages."""
+    now = now_of(request)
+    speak: Say = partial(_say, mine.level)
     shared: dict[str, object] = {
         "myself": mine.myself,
+        "mine": mine,
         "helpers": mine.helpers,
-        "pause_words": mine.myself.pause_words(now_of(request)),
+        "say": speak,
+        "level": mine.level,
+        "looking": mine.looking(now),
+        "pause_words": mine.myself.pause_words(now),
     }
     return page(request, template, {**shared, **values}, status)
+
+
+def _say(level: str, key: str, **values: object) -> str:
+    return say(key, level, **values)

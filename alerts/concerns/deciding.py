@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LEVEL_OF_A_REQUEST: Final = Level.CHECK_TODAY
-"""Nobody young is asked to judge how urgent they are; who is in danger finds the help lines."""
+"""Nobody young is asked to judge how urgent they are; who is in danger finds the help lines.
+What they write in their own words comes with a level, which nothing here judges."""
 
 _WORRIED: Final = {Source.STAFF: "A colleague is worried", Source.CARER: "A carer is worried"}
 
@@ -88,6 +89,8 @@ def explain(concerns: Sequence[Concern]) -> dict[str, Any]:
     if last.choice is not None:
         lately = "most lately " if often else ""
         sentence = f"Asked for a check-in{often}: {lately}“{last.choice.words}”."
+    elif last.source is Source.YOUNG_PERSON:
+        sentence = f"Wrote in their own words{', asked' + often if often else ''}. Read that first."
     else:
         sources = dict.fromkeys(_WORRIED[one.source] for one in raised)
         sentence = f"{'. '.join(sources)}{f', said{often}' if often else ''}."

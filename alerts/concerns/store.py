@@ -195,10 +195,16 @@ async def _give_to_raiser(desk: Desk, row: _Row, alert: AlertRow) -> None:
 
 async def tell_stretch(desk: Desk) -> None:
     """Tell the pages when the team is at work, by the policy of the site at this time."""
-    working_time = (await site_policy(desk)).as_policy().working_time
+    document = await site_policy(desk)
+    working_time = document.as_policy().working_time
     stretch = working_time.stretch(desk.now) if working_time else None
     begins_at, ends_at = stretch or (None, None)
-    told = {"begins_at": begins_at, "ends_at": ends_at, "now": desk.now}
+    told = {
+        "begins_at": begins_at,
+        "ends_at": ends_at,
+        "has_duty_line": document.has_duty_line,
+        "now": desk.now,
+    }
     await desk.connection.execute(_SQL["tell_stretch"], told)
 
 

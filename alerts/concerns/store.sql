@@ -88,7 +88,8 @@ INSERT INTO concern_intake (concern_id, decided_at, reason, alert_id)
 VALUES (%(concern_id)s, %(now)s, %(reason)s, %(alert_id)s);
 
 -- name: tell_stretch
-INSERT INTO working_stretch (begins_at, ends_at, reckoned_at)
-VALUES (%(begins_at)s, %(ends_at)s, %(now)s)
+INSERT INTO working_stretch (begins_at, ends_at, has_duty_line, reckoned_at)
+VALUES (%(begins_at)s, %(ends_at)s, %(has_duty_line)s, %(now)s)
 ON CONFLICT (only_one) DO UPDATE
-SET begins_at = excluded.begins_at, ends_at = excluded.ends_at, reckoned_at = excluded.reckoned_at;
+SET begins_at = excluded.begins_at, ends_at = excluded.ends_at,
+    has_duty_line = excluded.has_duty_line, reckoned_at = excluded.reckoned_at;

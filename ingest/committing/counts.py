@@ -22,6 +22,7 @@ class Counts:
     readings: int = 0
     batches: int = 0
     by_reason: dict[Refusal, int] = field(default_factory=dict)
+    values_switched_off: int = 0
     readings_late: int = 0
     readings_too_late: int = 0
     not_believed: dict[str, int] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Counts:
         for letter in made.dead_letters:
             reason = letter.refused.reason
             self.by_reason[reason] = self.by_reason.get(reason, 0) + 1
+        self.values_switched_off += sum(one.values_switched_off for one in made.admitted)
 
     def add_found(self, found: Found) -> None:
         """Add what its scoring brought to light."""

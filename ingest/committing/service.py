@@ -48,7 +48,7 @@ from tidewell.logs import get_logger
 from tidewell.vocabulary import SHARD_COUNT
 
 REGISTRY_AGE_S: Final = 2.0
-"""How old the list of devices and pauses may be: a pause takes effect within this time."""
+"""How old the list of devices and pauses may be while no frames come; each batch asks anew."""
 SNAPSHOT_S: Final = 3_600.0
 """What a snapshot does not hold is scored again after a crash: an hour of readings at most."""
 REGISTRY_READ_S: Final = 300.0
@@ -72,7 +72,6 @@ class Worker:
         self._holes = 0
         self._unscored: set[int] = set()
         self._holes_passed = HolePasser(store, scoring, self.next_moment)
-        self._looked_for: set[str] = set()
         self._heard: dict[SignalKind, dict[int, Content]] = {kind: {} for kind in SignalKind}
         self._registry_read_s = self._registry_asked_s = 0.0
         self._registry_version = -1
@@ -126,12 +125,13 @@ class Worker:
         """
         received_ms = await self.next_moment_ms()
         now = utc_moment(received_ms)
-        await self._refresh(messages)
         held, wrong = self._store.epochs, list[DeadLetter]()
-        if len(held) < SHARD_COUNT:
-            messages, wrong = for_holder(messages, self.registry, held)
-        made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
         async with self._store.transaction(now) as transaction:
+            # Asked in the transaction that stores: a pause that was saved before it counts in it.
+            await self._read_registry()
+            if len(held) < SHARD_COUNT:
+                messages, wrong = for_holder(messages, self.registry, held)
+            made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
             kept, found = await self._score(transaction, made, rows)
             await transaction.add_dead_letters([*made.dead_letters, *conflicts, *wrong])
@@ -157,7 +157,8 @@ class Worker:
         Before that, scoring goes on where it waited too long for frames that did not come.
         """
         now = utc_moment(at_ms)
-        await self._refresh(())
+        if monotonic_s() - self._registry_asked_s > REGISTRY_AGE_S:
+            await self._read_registry()
         await self._hear(LOOK_BACK_USUAL)
         await self._pass_holes(at_ms)
         found = Found()
@@ -250,20 +251,11 @@ class Worker:
         ]
         return [one for one in told if self._scoring.knows(one.person_id)][:SIGNALS_MOST]
 
-    async def _refresh(self, messages: Sequence[Decoded]) -> None:
-        """Read the registry again when it has changed, or a message names a device that it lacks.
+    async def _read_registry(self) -> None:
+        """Read the registry again when it has changed, and every few minutes in any case.
 
         Asking whether it changed costs nothing; reading it does, with thousands of people in it.
         """
-        names = {one.address.device for one in messages if one.address}
-        stale = monotonic_s() - self._registry_asked_s > REGISTRY_AGE_S
-        known = self.registry.devices
-        unknown = {name for name in names if name not in known and name not in self._looked_for}
-        self._looked_for = unknown if stale else self._looked_for | unknown
-        if stale or unknown:
-            await self._read_registry()
-
-    async def _read_registry(self) -> None:
         self._registry_asked_s = monotonic_s()
         version = (
             await self._store.registry_version()
@@ -464,7 +456,7 @@ def _conflict_letters(
                 refused,
                 came.payload,
                 whole_frame=False,
-                may_be_paused=one.paused_epochs > 0,
+                may_be_unwanted=bool(one.paused_epochs or one.values_switched_off),
             )
             letters.append(letter)
     return letters

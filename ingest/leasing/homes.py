@@ -47,7 +47,7 @@ def for_holder(
             refused = Refused(Refusal.WRONG_SHARD, detail, one.content.boot, one.content.seq)
             device_id = registry.devices[address.device].device_id
             letter = DeadLetter(
-                one.arrival.topic, device_id, refused, one.arrival.payload, may_be_paused=True
+                one.arrival.topic, device_id, refused, one.arrival.payload, may_be_unwanted=True
             )
             wrong.append(letter)
     return ours, wrong

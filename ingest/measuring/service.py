@@ -52,6 +52,11 @@ def measures_of(counts: Counts, shards_held: int, frames_waiting: int) -> list[M
             counts.not_believed,
         ),
         Measure.counter(
+            "tidewell_ingest_values_switched_off_total",
+            "Values that were dropped because a young person switched their channel off.",
+            counts.values_switched_off,
+        ),
+        Measure.counter(
             "tidewell_ingest_batches_total", "Transactions with frames.", counts.batches
         ),
         Measure.gauge("tidewell_ingest_shards", "Shards that this worker holds.", shards_held),

@@ -31,7 +31,14 @@ pytestmark = [
 
 PHONE_PIXELS: Final = 390
 DESK_PIXELS: Final = 1280
-NO_PAGES: Final = ("/live", "/health", "/calendar/feed/", "/push-worker.mjs", "/sign-in")
+NO_PAGES: Final = (
+    "/live",
+    "/health",
+    "/calendar/feed/",
+    "/push-worker.mjs",
+    "/help-worker.mjs",
+    "/sign-in",
+)
 """What is not linked to, because no signed-in person opens it."""
 NO_PAGE_ENDINGS: Final = (".csv", ".json")
 """Files to keep, and numbers that a script asks for."""

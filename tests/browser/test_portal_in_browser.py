@@ -148,7 +148,7 @@ def test_a_young_person_pauses_and_resumes_without_scripts(
         expect(page.locator("main")).to_contain_text("Paused by you")
         page.click("button:has-text('Resume')")
         expect(page.locator("button:has-text('Until I say')")).to_be_visible()
-        page.click("nav >> text=Get help now")
+        page.click("header >> text=Get help now")
         expect(page.locator("main")).to_contain_text("0800 1111")
 
 

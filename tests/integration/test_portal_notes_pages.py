@@ -24,7 +24,7 @@ KEPT = (
 async def test_a_young_person_writes_reads_and_removes_a_note(pages: Pages) -> None:
     await pages.sign_in("sam")
     answer = await pages.post("/me/notes", ILL)
-    assert (answer.status, answer.headers["Location"]) == (303, "/me/notes")
+    assert (answer.status, answer.headers["Location"]) == (303, "/me/notes?sent=words")
     await pages.post("/me/notes", ILL)
     assert pages.ask(KEPT) == [("ill", "2026-11-19", "2026-11-20", "A cold.", None, False)]
     text = await pages.text("/me/notes")
@@ -141,7 +141,10 @@ async def test_a_device_that_came_off_is_a_fact_and_no_alert(pages: Pages) -> No
 async def test_the_young_person_reads_what_was_noticed_in_their_own_words(pages: Pages) -> None:
     await pages.sign_in("sam")
     text = await pages.text("/me")
-    assert "Your heart has been beating a bit faster at night than it usually does." in text
+    assert (
+        "Since Thursday 19 November, your heart beat faster at night than your usual and you moved"
+        " less than your usual." in text
+    )
     assert text.count("Lots of things can do that") == 1
     pages.write("UPDATE episode SET opened_at = %s, closed_at = %s", *[NOW - timedelta(days=8)] * 2)
     assert "What we noticed" not in await pages.text("/me")

@@ -274,12 +274,13 @@ async def _people(work: Work, given: Given) -> Answer:
 
 
 @answers_of_ingest("pauses")
+@answers_of_ingest("channels_off")
 @answers_of_ingest("unheard_notes")
 @answers_of_ingest("unheard_notes_taken_back")
 @answers_of_ingest("unheard_outcomes")
 @answers_of_ingest("plan_limits")
 async def _nothing(work: Work, given: Given) -> Answer:
-    """Pauses, notes, outcomes and plans are not part of the simulation."""
+    """Pauses, channels that are off, notes, outcomes and plans are not part of the simulation."""
     del work, given
     return Answer()
 

@@ -51,6 +51,9 @@ NOT_REASONS: Final = {
     "portal.pauses.PauseFor": "choices of a form",
     "portal.people.LookedAt": "names of pages in access_log",
     "portal.signing_in.passkeys.ChallengeFor": "what a challenge may be used for",
+    "portal.young.requests.RequestKind": "choices of a form",
+    "portal.young.requests.RequestOutcome": "choices of a form",
+    "portal.young.today_rows.Face": "choices of a form",
     "tidewell.database.Role": "accounts: the table of writers",
     "tidewell.evaluation.datasets.Form": "forms of recorded sets",
     "tidewell.evaluation.minute_injections.OffKind": "what a device measures once it is off",
@@ -100,6 +103,8 @@ def test_every_enumeration_is_known_to_be_a_reason_or_not() -> None:
     assert len(REASONS) == 67
     assert len(ENUMERATIONS) == 88
     assert len(REASONS) == 65
+    assert len(ENUMERATIONS) == 89
+    assert len(REASONS) == 64
     headings = re.findall(r"^### `([\w.]+)`$", OPERATIONS, re.MULTILINE)
     assert sorted(headings) == REASONS
 

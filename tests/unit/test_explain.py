@@ -24,8 +24,8 @@ from detect.explanation import Agreement, Certainty, how_sure
 from detect.measured import Measured
 from detect.words import CHANNEL_CHANGES, FAMILY_SUBJECTS, NOTE_WORDS, Direction, NoteKind
 from portal.explanation import NO_SENTENCE, read_explanation
-from portal.my_week import _CHANGES
 from portal.words import feature_words, value_words
+from portal.young.texts import LEVELS, OLDEST, say
 from tests.unit.test_explain_golden import AT, DAY, USUAL, arrays, explanations
 from tidewell.vocabulary import CHANNEL_NAMES, FEATURE_NAMES, FEATURES, Family, Level
 
@@ -377,13 +377,16 @@ def test_the_portal_says_units_as_people_do() -> None:
     }
 
 
-@pytest.mark.parametrize(("name", "side"), list(itertools.product(_CHANGES, (0, 1))))
-def test_the_words_of_the_week_are_as_easy(name: str, side: int) -> None:
-    sentence = f"On Monday, {_CHANGES[name][side]}."
+@pytest.mark.parametrize(
+    ("name", "level", "side"), list(itertools.product(FEATURE_NAMES, LEVELS, ("less", "more")))
+)
+def test_the_words_of_the_week_are_as_easy(name: str, level: str, side: str) -> None:
+    sentence = f"On Monday, {say(f'changes.{name}_{side}', level)}."
     assert grade(sentence) <= GRADE_MOST
     assert len(words_of(sentence)) <= WORDS_A_SENTENCE_MOST + 1
-    assert HARD_WORDS.findall(sentence) == []
-    assert _CHANGES[name][0] != _CHANGES[name][1]
+    # From sixteen on somebody knows what a heart rate is.
+    assert level == OLDEST or HARD_WORDS.findall(sentence) == []
+    assert say(f"changes.{name}_less", level) != say(f"changes.{name}_more", level)
 
 
 def test_the_first_day_is_the_same_in_words_and_as_a_date() -> None:

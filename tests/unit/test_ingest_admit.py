@@ -8,6 +8,7 @@ from ingest.admit import (
     FOREVER_MS,
     FUTURE_TOLERANCE_MS,
     Admitted,
+    ChannelOff,
     Device,
     Person,
     Registry,
@@ -138,6 +139,36 @@ def test_the_pause_of_one_person_does_not_touch_another() -> None:
         Wearing(0, change_ms, 5), Wearing(change_ms, FOREVER_MS, 6), pauses=(Span(0, FOREVER_MS),)
     )
     assert owners(decide(registry)) == (None, None, 6, 6)
+
+
+def test_the_values_of_a_channel_that_is_switched_off_are_left_out_and_nothing_else() -> None:
+    off = ChannelOff(START_MS + 90_000, START_MS + 90_001, "heart_rate")
+    people = {5: Person(5, 3, "UTC", channels_off=(off,))}
+    registry = Registry({"band-1": Device(1, revoked=False, wearings=(ALWAYS,))}, people)
+    channels: dict[str, list[float | None]] = {
+        "steps": [1.0] * 4,
+        "heart_rate": [60.0, 61.0, None, 63.0],
+    }
+    frame = a_frame()._replace(channels=channels)
+    answer = decide(registry, frame)
+    assert isinstance(answer, Admitted)
+    assert answer.frame.channels == channels | {"heart_rate": [60.0, None, None, 63.0]}
+    assert (owners(answer), answer.values_switched_off) == ((5, 5, 5, 5), 1)
+    assert frame.channels == channels, "what came is left as it was"
+    assert decide(registry) == decide(a_registry()), "it has nothing of that channel"
+
+
+def test_a_frame_of_nothing_but_channels_that_are_switched_off_is_refused() -> None:
+    off = (ChannelOff(0, FOREVER_MS, "steps"),)
+    people = {5: Person(5, 3, "UTC", channels_off=off), 6: Person(6, 3, "UTC")}
+    wearings = (Wearing(0, START_MS + MINUTE_MS, 6), Wearing(START_MS + MINUTE_MS, FOREVER_MS, 5))
+    registry = Registry({"band-1": Device(1, revoked=False, wearings=wearings[1:])}, people)
+    frame = a_frame(start_ms=START_MS + MINUTE_MS)
+    assert refusal(decide(registry, frame)) is Refusal.SWITCHED_OFF
+    shared = Registry({"band-1": Device(1, revoked=False, wearings=wearings)}, people)
+    answer = decide(shared)
+    assert isinstance(answer, Admitted)
+    assert answer.frame.channels == {"steps": [1.0, None, None, None]}, "only one of them said so"
 
 
 def test_a_device_that_changes_hands_in_the_middle_of_a_frame_splits_it() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ingest.admit import FOREVER_MS, Device, Person, Registry, Span, Wearing
+from ingest.admit import FOREVER_MS, ChannelOff, Device, Person, Registry, Span, Wearing
 from ingest.batch import Arrival, DeadLetter, DeviceBoot, Plan, decode_arrival, plan
 from ingest.cursors import MOST_GAPS, Cursor, Gap, advance
 from ingest.decode import LARGEST_FRAME_BYTES
@@ -164,6 +164,22 @@ def test_nothing_is_kept_of_a_pause_when_the_frame_is_refused_for_something_else
             TOPIC,
             Refusal.DEVICE_REVOKED,
         ),
+    ):
+        letter = only_letter(planned(payload, registry=registry, topic=topic))
+        assert (letter.refused.reason, letter.payload) == (reason, None)
+
+
+def test_nothing_is_kept_of_a_channel_that_is_switched_off_whatever_the_frame_is_refused_for() -> (
+    None
+):
+    off = (ChannelOff(START_MS, FOREVER_MS, "steps"),)
+    person = Person(5, 3, "UTC", channels_off=off)
+    device = Device(1, revoked=False, wearings=(Wearing(0, FOREVER_MS, 5),))
+    registry = Registry({"band-1": device}, {5: person})
+    for payload, topic, reason in (
+        (a_payload(0), TOPIC, Refusal.SWITCHED_OFF),
+        (a_payload(0), "tidewell/v1/4/band-1/frame", Refusal.WRONG_SHARD),
+        (a_payload(0, steps=[-1]), TOPIC, Refusal.OUT_OF_RANGE),
     ):
         letter = only_letter(planned(payload, registry=registry, topic=topic))
         assert (letter.refused.reason, letter.payload) == (reason, None)

@@ -19,7 +19,7 @@ from portal.daily import DayRow, one_trend
 from portal.data_state import DataFacts, DataState, data_state, data_state_words
 from portal.explanation import NO_SENTENCE, read_explanation
 from portal.help_lines import load_help_lines
-from portal.my_week import _CHANGES, MOST_CHANGES, MyDayKind, my_week
+from portal.my_week import MOST_CHANGES, MyDayKind, change_words, my_week
 from portal.passwords import hash_password
 from portal.pauses import PauseFor, pause_until
 from portal.rendering import make_templates
@@ -171,7 +171,7 @@ def test_a_week_of_which_a_change_is_told_already_does_not_say_it_twice() -> Non
 def test_a_week_without_data_makes_nothing_up() -> None:
     week = my_week([], date(2026, 11, 21), "8-11", None)
     assert week.good == ()
-    assert week.different == ("For 7 days there is not enough data. That is okay.",)
+    assert week.different == ("We do not know much about 7 days. That is okay.",)
 
 
 def usual_of_all() -> dict[str, list[float]]:
@@ -196,7 +196,8 @@ def test_a_day_that_is_clearly_different_says_how(
 ) -> None:
     kind, text = one_day({feature.name: value}, usual_of_all())
     assert kind is MyDayKind.DIFFERENT
-    assert text.startswith(f"On Saturday, {_CHANGES[feature.name][side]}. ")
+    change = change_words(feature.name, "12-15", is_more=bool(side))
+    assert text.startswith(f"On Saturday, {change}. ")
 
 
 def test_a_measure_that_goes_round_midnight_is_near_on_both_sides() -> None:

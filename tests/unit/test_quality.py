@@ -125,6 +125,17 @@ def test_ten_minutes_without_a_usual_heart_rate_are_off_the_body(
         assert cleaned.off_since_ms[expected[0]] == MONDAY_MS
 
 
+def test_a_heart_rate_that_was_switched_off_is_no_device_that_was_taken_off() -> None:
+    memory = learned()
+    memory.heart_usual[:] = 0.9
+    still = minutes_of(60, heart_rate=NAN, steps=0, motion=5.0, worn=1.0)
+    assert not clean(memory, still).off.any()
+    memory = learned()
+    memory.heart_usual[:] = 0.9
+    unknown = minutes_of(60, heart_rate=NAN, steps=0, motion=5.0)
+    assert clean(memory, unknown).off.any(), "without its own word the old rule holds"
+
+
 def test_steps_without_heart_rate_are_on_the_body() -> None:
     cleaned = clean(learned(), minutes_of(40, heart_rate=NAN, steps=20))
     assert cleaned.on_body.all()

@@ -1,0 +1,1 @@
+"""What a young person reads, says and decides about their own information."""
