@@ -46,6 +46,7 @@ from portal.forms import FORM_BYTES_MAX
 from portal.live_feed import FEED, LiveFeed
 from portal.mishaps import explain_mishaps
 from portal.passwords import PasswordChecker
+from portal.record import pages as record
 from portal.rendering import prepare_rendering
 from portal.security import (
     AUDIENCES,
@@ -136,6 +137,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _PERSON + "/notes", note_pages.show_person_notes, _STAFF),
     Route("POST", _PERSON + "/notes/add", note_pages.add_person_note, _PRACTITIONER),
     Route("POST", _PERSON + _NOTE + "/remove", note_pages.remove_person_note, _PRACTITIONER),
+    Route("GET", _PERSON + "/timeline", record.show_timeline, _STAFF),
+    Route("POST", _PERSON + "/contacts", record.add_contact, _STAFF),
+    Route("GET", _PERSON + "/timeline/correct", record.show_correction, _STAFF),
+    Route("POST", _PERSON + "/timeline/correct", record.add_correction, _STAFF),
+    Route("GET", _PERSON + "/three-columns", record.show_columns, _STAFF),
+    Route("POST", _PERSON + "/three-columns", record.add_columns, _STAFF),
     Route("GET", "/live", live.stream_events, _STAFF),
     Route("GET", "/me", young_person_pages.show_my_week, _YOUNG_PERSON),
     Route("GET", "/me/check-in", check_in_pages.show_check_in, _YOUNG_PERSON),

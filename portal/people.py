@@ -42,6 +42,7 @@ class LookedAt(StrEnum):
     TRENDS = "trends"
     NOTES = "notes"
     ASKED = "asked"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)
