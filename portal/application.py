@@ -23,6 +23,7 @@ from portal import (
     calendar_pages,
     check_in_pages,
     clinician_pages,
+    installing,
     live,
     note_pages,
     notification_pages,
@@ -159,7 +160,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/notifications", notification_pages.show_notifications, _EVERY_STAFF),
     Route("POST", "/notifications/add", notification_pages.add_phone, _EVERY_STAFF),
     Route("POST", "/notifications/remove", notification_pages.remove_phone, _EVERY_STAFF),
-    Route("GET", "/push-worker.mjs", notification_pages.show_worker, _ANYONE),
+    Route("GET", "/worker.mjs", installing.show_worker, _ANYONE),
+    Route("GET", "/offline", installing.show_offline, _ANYONE),
     Route("POST", "/receipts/notify", receipts.take_notify_receipt, _ANYONE),
     Route("GET", "/service/alerts", alert_health_pages.show_alert_health, _ADMIN),
 )
@@ -186,6 +188,7 @@ def build_application(
     application[sign_in_pages.DELAY] = SignInDelay()
     application[FEED] = LiveFeed(database_url, now)
     prepare_rendering(application)
+    installing.prepare_worker(application)
     _add_routes(application)
     application.on_response_prepare.append(add_headers)
     application.cleanup_ctx.append(_run_feed)

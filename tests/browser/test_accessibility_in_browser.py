@@ -31,7 +31,7 @@ pytestmark = [
 
 PHONE_PIXELS: Final = 390
 DESK_PIXELS: Final = 1280
-NO_PAGES: Final = ("/live", "/health", "/calendar/feed/", "/push-worker.mjs", "/sign-in")
+NO_PAGES: Final = ("/live", "/health", "/calendar/feed/", "/worker.mjs", "/sign-in", "/offline")
 """What is not linked to, because no signed-in person opens it."""
 PAGES_MOST: Final = 40
 """Far more than one role has; a crawl that goes on for ever fails."""
