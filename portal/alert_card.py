@@ -15,7 +15,7 @@ from typing import Final
 from portal.alert_rows import AlertRow, OpenAlertRow
 from portal.context_notes import NoteRow, Reader
 from portal.explanation import NO_SENTENCE, Contribution, Explanation
-from portal.words import day_words, moment_words
+from portal.words import day_words, moment_words, short_day_words
 from tidewell.vocabulary import Family
 
 MINUTES_A_DAY: Final = 1_440
@@ -97,7 +97,7 @@ def _quality(told: Explanation, battery: Battery | None, now: datetime, zone: st
     if battery is not None:
         parts.append(_battery(battery, now, zone))
     if told.day is not None:
-        parts.append(f"as it stood on {day_words(told.day)}")
+        parts.append(f"as of {short_day_words(told.day)}")
     return " · ".join(parts)
 
 
@@ -119,4 +119,7 @@ def _context(told: Explanation, notes: Sequence[NoteRow]) -> list[str]:
 
 def _note(note: NoteRow) -> str:
     by = "their own note" if note.staff_id is None else f"note by {note.staff_name or 'staff'}"
-    return f"{note.kind_words(Reader.STAFF)}, {note.days_words} ({by})."
+    days = short_day_words(note.first_day)
+    if note.last_day != note.first_day:
+        days += f" to {short_day_words(note.last_day)}"
+    return f"{note.kind_words(Reader.STAFF)}, {days} ({by})."

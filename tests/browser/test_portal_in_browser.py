@@ -132,7 +132,7 @@ def test_pages_fit_a_screen_of_320_pixels(browser: Browser, served: ServedSite, 
         assert width <= 320
         small = page.evaluate(
             "[...document.querySelectorAll('.tw-main-button')]"
-            ".filter((b) => b.getBoundingClientRect().height < 44).length"
+            ".filter((b) => b.checkVisibility() && b.getBoundingClientRect().height < 44).length"
         )
         assert small == 0
 

@@ -79,8 +79,7 @@ def test_certainty_and_the_quality_of_the_data_stand_in_one_line() -> None:
     words = card_words(MEASURED, [], Battery(64, NOW - timedelta(hours=1)), NOW)
     assert words.certainty == "A clear sign"
     assert words.quality == (
-        "3 of 5 measures moved · worn 91 % of the day · battery fine"
-        " · as it stood on Thursday 19 November"
+        "3 of 5 measures moved · worn 91 % of the day · battery fine · as of 19 Nov"
     )
 
 
@@ -106,10 +105,10 @@ def test_what_is_not_known_is_left_out_and_never_said_to_be_fine() -> None:
 
 def test_notes_of_people_come_before_what_the_detector_knew_of_them() -> None:
     assert card_words(MEASURED, [], None, NOW).context == ("A note about these days says: exams.",)
-    own = replace(NOTE, staff_id=None, staff_name=None, kind="exams")
+    own = replace(NOTE, staff_id=None, staff_name=None, kind="exams", last_day=date(2026, 11, 20))
     said = card_words(MEASURED, [NOTE, own, NOTE], None, NOW).context
     assert said == (
-        "Ill, Tuesday 17 November (note by Jo).",
-        "Exams or tests, Tuesday 17 November (their own note).",
+        "Ill, 17 Nov (note by Jo).",
+        "Exams or tests, 17 Nov to 20 Nov (their own note).",
         "1 more on the page of notes.",
     )
