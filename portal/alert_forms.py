@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field, StringConstraints
 
 from portal.alert_words import Outcome, SnoozeReason
+from portal.record.forms import ColumnsForm
 from portal.words import zone_of
 from tidewell.vocabulary import Level
 
@@ -85,7 +86,7 @@ class AlertForm(BaseModel):
         return self.level if self.level in asking else None
 
 
-class CloseForm(AlertForm):
+class CloseForm(AlertForm, ColumnsForm):
     """How somebody closes an alert; kept as typed, so that a mistake does not cost the note."""
 
     outcome: str = ""
@@ -98,7 +99,11 @@ class CloseForm(AlertForm):
             found["outcome"] = "Choose what you found"
         if len(self.note) > NOTE_CHARACTERS_MAX:
             found["note"] = f"Shorten the note to {NOTE_CHARACTERS_MAX} characters"
-        return found
+        return found | self.column_errors()
+
+    def begun_with(self, columns: ColumnsForm) -> CloseForm:
+        """Return it with the three columns that stand already, so that nobody types them again."""
+        return self.model_copy(update=columns.model_dump())
 
 
 class HandOverForm(AlertForm):

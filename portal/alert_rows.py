@@ -61,6 +61,11 @@ class AlertFacts:
         return cause_words(self.cause)
 
     @property
+    def told(self) -> Explanation:
+        """Return what changed, and how sure that is."""
+        return read_explanation(self.explanation)
+
+    @property
     def first_day(self) -> date:
         """Return the day since when the change has lasted."""
         return first_changed_day(self.explanation, self.since, self.timezone)
@@ -71,11 +76,6 @@ class OpenAlertRow(AlertFacts):
     """An open alert in the list."""
 
     has_waiting_action: bool
-
-    @property
-    def told(self) -> Explanation:
-        """Return what changed, and how sure that is."""
-        return read_explanation(self.explanation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

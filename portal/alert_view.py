@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from portal.alert_card import Battery, CardWords, card_words
 from portal.alert_rows import AlertRow, Colleague, ConcernRow, WaitingAction
 from portal.alert_story import StoryLine, StoryRow, story_lines
 from portal.alert_words import AlertState, cause_words
-from portal.context import rows
+from portal.context import first_row, rows
 from portal.context_notes import NoteRow, Reader
 from portal.daily import DayRow, FeatureTrend, one_trend
 from portal.explanation import Explanation, read_explanation
 from portal.handover import EARLIER_DAYS, Earlier, HandOver, HandOverFacts, Said, hand_over
 from portal.note_pages import notes_for_staff
 from portal.people import people_of_staff, person_card
+from portal.record.contacts import last_contact
+from portal.record.forms import ColumnsForm
+from portal.record.support_notes import SupportNote, read_versions
+from portal.record.timeline import LastContact
 from portal.words import local_day
 from tidewell.database import Connection, Queries
 
@@ -47,6 +52,41 @@ class AlertView:
     colleagues: list[Colleague]
     trend: FeatureTrend | None
     hand_over: HandOver
+    card: CardWords
+    now: datetime
+    newest: SupportNote | None
+    last_contact: LastContact | None
+
+    @property
+    def columns_form(self) -> ColumnsForm:
+        """Return the three columns as they stand, to begin with."""
+        return ColumnsForm() if self.newest is None else self.newest.as_form()
+
+    @property
+    def contact_words(self) -> str:
+        """Return who was in touch last, where that was after it was raised."""
+        contact, alert = self.last_contact, self.alert
+        if contact is None or contact.at < alert.raised_at:
+            return ""
+        return contact.words(alert.name, alert.timezone, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What people wrote down about the person, beside the alert."""
+
+    notes: list[NoteRow]
+    versions: list[SupportNote]
+    contact: LastContact | None
+
+    @property
+    def newest(self) -> SupportNote | None:
+        """Return the three columns that hold."""
+        return self.versions[0] if self.versions else None
+
+    def has_reached_since(self, raised_at: datetime) -> bool:
+        """Return whether somebody was in touch after an alert was raised."""
+        return self.contact is not None and self.contact.has_reached and self.contact.at > raised_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +123,16 @@ async def read_view(
         concerns = await rows(connection, ConcernRow, _CONCERNS["concerns_of_alert"], values)
     story = await rows(connection, StoryRow, _QUERIES["story"], values)
     trend = await _sparkline(connection, alert, explanation, staff_id, now)
+    last_day = local_day(alert.closed_at or now, alert.timezone)
+    notes = await notes_for_staff(
+        connection, alert.person_id, staff_id, now, alert.first_day, last_day
+    )
+    battery = await first_row(connection, Battery, _QUERIES["battery"], values)
+    around = Around(
+        notes=notes,
+        versions=await read_versions(connection, alert.person_id, staff_id, now),
+        contact=await last_contact(connection, alert.person_id, staff_id, now),
+    )
     return AlertView(
         alert=alert,
         explanation=explanation,
@@ -91,7 +141,13 @@ async def read_view(
         story=story_lines(story, alert.timezone),
         colleagues=await rows(connection, Colleague, _QUERIES["colleagues"], values),
         trend=trend,
-        hand_over=await _hand_over(connection, alert, concerns, staff_id, now, silence_after),
+        hand_over=await _hand_over(
+            connection, alert, concerns, around, staff_id, now, silence_after
+        ),
+        card=card_words(alert, notes, battery, now),
+        now=now,
+        newest=around.newest,
+        last_contact=around.contact,
     )
 
 
@@ -99,6 +155,7 @@ async def _hand_over(
     connection: Connection,
     alert: AlertRow,
     concerns: list[ConcernRow],
+    around: Around,
     staff_id: int,
     now: datetime,
     silence_after: timedelta,
@@ -113,10 +170,6 @@ async def _hand_over(
     }
     others = await rows(connection, _OtherAlert, _CONCERNS["other_alerts"], values)
     workers = await rows(connection, _Name, _CONCERNS["key_workers"], values)
-    last_day = local_day(now, alert.timezone)
-    notes = await notes_for_staff(
-        connection, alert.person_id, staff_id, now, alert.first_day, last_day
-    )
     found = await people_of_staff(connection, staff_id, now, alert.person_id)
     card = person_card(found[0], now, silence_after) if found else None
     data = f"{card.data_sentence} {card.not_worn}".strip() if card else ""
@@ -126,8 +179,9 @@ async def _hand_over(
             concerns,
             others=[_as_earlier(one) for one in others],
             key_workers=[one.name for one in workers],
-            notes=notes,
+            around=around,
             data_sentence=data,
+            now=now,
         ),
         now,
     )
@@ -144,8 +198,9 @@ def hand_over_facts(
     *,
     others: list[Earlier],
     key_workers: list[str],
-    notes: list[NoteRow],
+    around: Around,
     data_sentence: str,
+    now: datetime,
 ) -> HandOverFacts:
     """Return what a hand-over is drafted from."""
     is_owned = alert.is_accepted
@@ -161,7 +216,11 @@ def hand_over_facts(
         said=[Said(one.words(alert.name), one.at, one.note) for one in concerns],
         data_sentence=data_sentence,
         key_workers=key_workers,
-        notes=[f"{one.kind_words(Reader.STAFF).lower()}, {one.days_words}" for one in notes],
+        notes=[f"{one.kind_words(Reader.STAFF).lower()}, {one.days_words}" for one in around.notes],
+        columns=around.newest.parts if around.newest else (),
+        columns_by=around.newest.by_words(alert.timezone, now) if around.newest else "",
+        contact=around.contact.words(alert.name, alert.timezone, now) if around.contact else "",
+        is_spoken_since=around.has_reached_since(alert.raised_at),
         earlier=others,
         back_to_usual_at=alert.back_to_usual_at,
         accepted_by=alert.accepted_by_name if is_owned else None,

@@ -146,3 +146,14 @@ FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
   AND staff_may_see(%(staff_id)s, person_id, %(now)s)
 ORDER BY day;
+
+-- What the device in use said last about its battery.
+-- name: battery
+SELECT device_status.battery_percent::integer, device_status.told_at
+FROM device_assignment
+JOIN device_status USING (device_id)
+WHERE device_assignment.person_id = %(person_id)s AND device_assignment.valid_from <= %(now)s
+  AND (device_assignment.valid_until IS NULL OR device_assignment.valid_until > %(now)s)
+  AND staff_may_see(%(staff_id)s, device_assignment.person_id, %(now)s)
+ORDER BY device_status.told_at DESC
+LIMIT 1;

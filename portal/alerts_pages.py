@@ -14,6 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
+from portal.alert_card import card_sentence
 from portal.alert_forms import (
     NOTE_CHARACTERS_MAX,
     AlertForm,
@@ -43,7 +44,10 @@ from portal.context import (
     viewer_of,
 )
 from portal.forms import read_form
+from portal.needs import by_need, is_called
 from portal.people import LookedAt, log_list_look, log_look, people_of_staff, person_card
+from portal.record.forms import COLUMN_CHARACTERS_MOST, COLUMNS, SCALE, ColumnsForm
+from portal.record.support_notes import Writer, keep_columns
 from portal.rendering import page
 from portal.security import Refusal, not_found
 from portal.words import age_words
@@ -52,6 +56,12 @@ from tidewell.vocabulary import Asking
 
 OPEN_ALERTS_MAX: Final = 200
 """More than anybody can work through; the page says so when it shows no more than this."""
+
+FIND_CHARACTERS_MOST: Final = 100
+"""Longer than any name."""
+
+SEARCH_FROM_PEOPLE: Final = 12
+"""A shorter list is seen at a glance, and a box above it would only be in the way."""
 
 CLOSED_LATELY: Final = timedelta(days=7)
 CLOSED_ALERTS_MAX: Final = 20
@@ -81,7 +91,7 @@ class _Asked:
 
 
 async def show_list(request: web.Request) -> web.Response:
-    """Show a practitioner's people: by need first, then without data, then quiet."""
+    """Show a practitioner's people by need: alerts, changes, no data, quiet; or those of a name."""
     viewer, now = viewer_of(request), now_of(request)
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
     values = {"staff_id": viewer.known_staff_id, "now": now, "limit": OPEN_ALERTS_MAX}
@@ -92,26 +102,27 @@ async def show_list(request: web.Request) -> web.Response:
         alerts = await rows(connection, OpenAlertRow, _QUERIES["open_alerts"], values)
         lately = {**values, "since": now - CLOSED_LATELY, "limit": CLOSED_ALERTS_MAX}
         closed = await rows(connection, ClosedAlertRow, _QUERIES["closed_alerts"], lately)
-    cards = {person.person_id: person_card(person, now, silence_after) for person in people}
-    others = [card for card in cards.values() if not card.person.open_alerts]
-    return page(
-        request,
-        "alert_list.jinja",
-        {
-            "alerts": alerts,
-            "alerts_max": OPEN_ALERTS_MAX,
-            "closed": closed,
-            "cards": cards,
-            "without_data": [card for card in others if card.has_no_data],
-            "quiet": [card for card in others if not card.has_no_data],
-            "age": age_words,
-        },
-    )
+    sought = request.query.get("find", "").strip()[:FIND_CHARACTERS_MOST]
+    cards = [person_card(person, now, silence_after) for person in people]
+    values = {
+        "find": sought,
+        "may_search": len(people) >= SEARCH_FROM_PEOPLE,
+        "alerts": [one for one in alerts if is_called(one.name, sought)],
+        "card_sentence": card_sentence,
+        "alerts_max": OPEN_ALERTS_MAX,
+        "closed": [one for one in closed if is_called(one.name, sought)],
+        "cards": {card.person.person_id: card for card in cards},
+        "needs": by_need([card for card in cards if is_called(card.person.name, sought)]),
+        "nobody": not people,
+        "age": age_words,
+        "own_address": request.path_qs,
+    }
+    return page(request, "alert_list.jinja", values)
 
 
 async def show_alert(request: web.Request) -> web.Response:
     """Show one alert. This never accepts or closes it."""
-    return await _alert_page(request, errors={}, form=CloseForm())
+    return await _alert_page(request, errors={})
 
 
 async def show_hand_over(request: web.Request) -> web.Response:
@@ -164,12 +175,16 @@ async def close_alert(request: web.Request) -> web.Response:
     if errors := form.errors():
         return await _alert_page(request, errors=errors, form=form, status=422)
     closing = _Asked(ActionKind.CLOSE, form.seen_level, Outcome(form.outcome), form.note)
-    await _ask(request, closing)
+    await _ask(request, closing, form)
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
 async def _alert_page(
-    request: web.Request, *, errors: dict[str, str], form: CloseForm, status: int = 200
+    request: web.Request,
+    *,
+    errors: dict[str, str],
+    form: CloseForm | None = None,
+    status: int = 200,
 ) -> web.Response:
     viewer, now, staff_id = viewer_of(request), now_of(request), viewer_of(request).known_staff_id
     view = await _look(request)
@@ -183,7 +198,11 @@ async def _alert_page(
             "alert": alert,
             "view": view,
             "explanation": view.explanation,
+            "card": view.card,
             "suggestion": suggestion_words(alert.level, alert.cause),
+            "columns": COLUMNS,
+            "scale": SCALE,
+            "column_characters_most": COLUMN_CHARACTERS_MOST,
             "outcome": outcome_words(alert.outcome),
             "outcomes": outcomes_for(alert.cause),
             "snooze_reasons": list(SnoozeReason),
@@ -192,7 +211,7 @@ async def _alert_page(
             "mine": alert.accepted_by == staff_id,
             "note_characters_max": NOTE_CHARACTERS_MAX,
             "errors": errors,
-            "form": form,
+            "form": CloseForm().begun_with(view.columns_form) if form is None else form,
             "age": age_words,
         },
         status=status,
@@ -226,7 +245,7 @@ async def _find_alert(
     return alert
 
 
-async def _ask(request: web.Request, asked: _Asked) -> None:
+async def _ask(request: web.Request, asked: _Asked, columns: ColumnsForm | None = None) -> None:
     """Write down what somebody asks of an alert and wake the alerts process."""
     viewer, now = viewer_of(request), now_of(request)
     async with transaction(request) as connection:
@@ -247,3 +266,6 @@ async def _ask(request: web.Request, asked: _Asked) -> None:
         written = await cursor.fetchone()
         if written is not None:
             await connection.execute(_QUERIES["tell_alerts"], {"alert_action_id": written[0]})
+        if columns is not None:
+            writer = Writer(alert.person_id, viewer.known_staff_id, now)
+            await keep_columns(connection, writer, columns, alert.alert_id)

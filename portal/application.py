@@ -23,6 +23,7 @@ from portal import (
     calendar_pages,
     check_in_pages,
     help_pages,
+    installing,
     live,
     note_pages,
     notification_pages,
@@ -54,6 +55,7 @@ from portal.forms import FORM_BYTES_MAX
 from portal.live_feed import FEED, LiveFeed
 from portal.mishaps import explain_mishaps
 from portal.passwords import PasswordChecker
+from portal.record import pages as record
 from portal.rendering import prepare_rendering
 from portal.security import (
     AUDIENCES,
@@ -203,6 +205,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _PERSON + "/check-ins", staff_pages.show_check_ins, _STAFF),
     Route("GET", "/requests", request_pages.show_requests, _PRACTITIONER),
     Route("POST", _REQUEST + "/answer", request_pages.answer_request, _PRACTITIONER),
+    Route("GET", _PERSON + "/timeline", record.show_timeline, _STAFF),
+    Route("POST", _PERSON + "/contacts", record.add_contact, _STAFF),
+    Route("GET", _PERSON + "/timeline/correct", record.show_correction, _STAFF),
+    Route("POST", _PERSON + "/timeline/correct", record.add_correction, _STAFF),
+    Route("GET", _PERSON + "/three-columns", record.show_columns, _STAFF),
+    Route("POST", _PERSON + "/three-columns", record.add_columns, _STAFF),
     Route("GET", "/live", live.stream_events, _STAFF),
     Route("GET", "/me", young_person_pages.show_my_week, _YOUNG_PERSON),
     Route("GET", "/me/check-in", check_in_pages.show_check_in, _YOUNG_PERSON),
@@ -230,7 +238,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/notifications", notification_pages.show_notifications, _EVERY_STAFF),
     Route("POST", "/notifications/add", notification_pages.add_phone, _EVERY_STAFF),
     Route("POST", "/notifications/remove", notification_pages.remove_phone, _EVERY_STAFF),
-    Route("GET", "/push-worker.mjs", notification_pages.show_worker, _ANYONE),
+    Route("GET", "/worker.mjs", installing.show_worker, _ANYONE),
+    Route("GET", "/offline", installing.show_offline, _ANYONE),
     Route("POST", "/receipts/notify", receipts.take_notify_receipt, _ANYONE),
     Route("GET", "/service/alerts", alert_health_pages.show_alert_health, _ADMIN),
 )
@@ -257,6 +266,7 @@ def build_application(
     application[ATTEMPTS] = Attempts()
     application[FEED] = LiveFeed(database_url, now)
     prepare_rendering(application)
+    installing.prepare_worker(application)
     _add_routes(application)
     application.on_response_prepare.append(add_headers)
     application.cleanup_ctx.append(_run_feed)

@@ -15,6 +15,9 @@ from portal.words import feature_words, listed, local_day, minutes_words
 
 NO_SENTENCE: Final = "Something has changed."
 
+_ABOUT_NOTES: Final = "A note about these days"
+"""How the detector begins a remark about what somebody wrote."""
+
 NAMED_MISSING_MOST: Final = 4
 """Beyond four names nobody reads a list; how many more there are is said instead."""
 
@@ -86,10 +89,21 @@ class Explanation(BaseModel):
         seen = self.coverage
         if seen.days_with_data is not None:
             parts.append(f"data on {seen.days_with_data} of the last {seen.of_days} days")
-        worn = self.worn_minutes if seen.worn_minutes is None else seen.worn_minutes
+        worn = self.worn_on_the_day
         if worn is not None:
             parts.append(f"worn for {minutes_words(worn)} on the last full day")
         return f"{_capitalised(', '.join(parts))}." if parts else ""
+
+    @property
+    def worn_on_the_day(self) -> float | None:
+        """Return for how many minutes the device was worn on the last full day, where known."""
+        seen = self.coverage.worn_minutes
+        return self.worn_minutes if seen is None else seen
+
+    @property
+    def remarks_about_notes(self) -> list[str]:
+        """Return what people had written about these days."""
+        return [one for one in self.remarks if one.startswith(_ABOUT_NOTES)]
 
     def missing_said(self) -> str:
         """Return what was not measured though this kind of change looks at it."""

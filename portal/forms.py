@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from portal.security import Refusal, log_refusal
 
-FORM_BYTES_MAX: Final = 16_384
-"""A note of 500 characters, percent-encoded, with room to spare."""
+FORM_BYTES_MAX: Final = 24_576
+"""A note of 500 characters and three columns of 300, percent-encoded, with room to spare."""
 
 FORM_FIELDS_MAX: Final = 20
 """Four times what our largest form has."""

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Final
 
 from portal.alert_words import outcome_words, suggestion_words
-from portal.explanation import Explanation
+from portal.explanation import NO_SENTENCE, Explanation
 from portal.words import (
     counted,
     date_words,
@@ -74,6 +74,10 @@ class HandOverFacts:
     data_sentence: str = ""
     key_workers: Sequence[str] = ()
     notes: Sequence[str] = ()
+    columns: Sequence[tuple[str, str]] = ()
+    columns_by: str = ""
+    contact: str = ""
+    is_spoken_since: bool = False
     earlier: Sequence[Earlier] = ()
     back_to_usual_at: datetime | None = None
     accepted_by: str | None = None
@@ -137,10 +141,16 @@ def _situation(facts: HandOverFacts, now: datetime) -> list[str]:
             if said.note:
                 lines.append(f"Note: “{said.note}”")
     else:
-        since = day_words(facts.first_day, local_day(now, facts.zone))
-        lines.append(f"Something has changed since {since}.")
-        lines.append(f"{_as_it_stood(facts)}{facts.explanation.sentence}")
+        lines.append(f"{_as_it_stood(facts)}{_what_changed(facts, now)}")
     return [*lines, _whose(facts, now)]
+
+
+def _what_changed(facts: HandOverFacts, now: datetime) -> str:
+    """Return the detector's sentence, which says since when, or that alone."""
+    if facts.explanation.sentence != NO_SENTENCE:
+        return facts.explanation.sentence
+    since = day_words(facts.first_day, local_day(now, facts.zone))
+    return f"Something has changed since {since}."
 
 
 def _as_it_stood(facts: HandOverFacts) -> str:
@@ -172,6 +182,10 @@ def _background(facts: HandOverFacts, now: datetime) -> list[str]:
         for one in facts.explanation.contributions
     ]
     lines += [f"Note about these days: {note}." for note in facts.notes]
+    lines += [facts.contact] if facts.contact else []
+    if facts.columns:
+        lines.append(f"How things are, as written by {facts.columns_by}:")
+        lines += [f"{words}: {text}" for words, text in facts.columns]
     return [*lines, *_earlier(facts, now)]
 
 
@@ -221,9 +235,9 @@ def _not_known(facts: HandOverFacts) -> list[str]:
             unknown.append("whether something special happened on these days (no note)")
     elif not any(one.note for one in facts.said):
         unknown.append("more than what was chosen (no note)")
-    if facts.closed_at is None:
+    if facts.closed_at is None and not facts.is_spoken_since:
         unknown.append(f"whether anybody has spoken with {facts.name} about it")
-    elif not facts.note:
+    elif facts.closed_at is not None and not facts.note:
         unknown.append("what was said (no note)")
     return unknown or ["nothing that this page asks for"]
 

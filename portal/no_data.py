@@ -107,6 +107,11 @@ def kind_of(name: str | None) -> NoDataKind:
     return NoDataKind(name) if name in set(NoDataKind) else NoDataKind.UNKNOWN
 
 
+def past_words(name: str | None) -> str:
+    """Return why nothing came in a time that is over."""
+    return _THEN[kind_of(name)]
+
+
 def because_words(name: str | None, battery_percent: int | None = None) -> str:
     """Return what follows "No data since 14:10": a reason with its colon, or nothing.
 

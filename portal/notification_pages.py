@@ -12,7 +12,6 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -31,7 +30,6 @@ from tidewell.settings import Settings
 PHONES_MOST: Final = 10
 """A phone, a tablet and a computer, and the ones before them; each rings for each alert."""
 
-_WORKER: Final = Path(__file__).parent / "static" / "push-worker.mjs"
 _QUERIES: Final = Queries("portal", "notifications.sql")
 
 _CHANNEL_WORDS: Final = {
@@ -156,12 +154,6 @@ async def remove_phone(request: web.Request) -> web.Response:
     async with transaction(request) as connection:
         await connection.execute(_QUERIES["remove_phone"], which)
     raise web.HTTPSeeOther("/notifications?done=off")
-
-
-async def show_worker(request: web.Request) -> web.FileResponse:
-    """Return the script that shows notifications; from here it may open any of our pages."""
-    del request
-    return web.FileResponse(_WORKER, headers={"Content-Type": "text/javascript"})
 
 
 def public_key_of(settings: Settings) -> str | None:

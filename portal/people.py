@@ -46,6 +46,7 @@ class LookedAt(StrEnum):
     DOWNLOADED = "downloaded"
     CHECK_INS = "check_ins"
     REQUESTS = "requests"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from tidewell.errors import (
 )
 from tidewell.logs import get_logger
 from tidewell.process import ChildProcess, stage_command
+from tidewell.push_key import new_push_key
 from tidewell.schema import migrate
 from tidewell.settings import FILE_SUFFIX, PREFIX, Settings
 from tidewell.vocabulary import SHARD_COUNT
@@ -54,6 +55,8 @@ _OPTIONS: Final = {"ingest": ("--owner", f"site-{secrets.token_hex(8)}")}
 """The same name for each life of ingest: started again, it takes its own shards back at once."""
 NOTE_NAME: Final = "running.json"
 PRIVATE_FOLDER: Final = "stages"
+DEMO_PUSH_CONTACT: Final = "mailto:demo@tidewell.example"
+"""A demo signs its notifications with a key of its own, so that switching them on can be tried."""
 
 _QUERIES: Final = Queries("tidewell", "small_site.sql")
 
@@ -358,6 +361,9 @@ def _stage_environment(
         "INGEST_CLIENT_ID": client_id,
     }
     environment = dict(os.environ)
+    if settings.demo and settings.push_key is None:
+        secret_files["PUSH_KEY"] = new_push_key()
+        environment[PREFIX + "PUSH_CONTACT"] = DEMO_PUSH_CONTACT
     for name, value in secret_files.items():
         path = folder / name.lower()
         write_private(path, value)

@@ -104,10 +104,9 @@ class LivePage {
   }
 
   isInUse(region) {
-    const open = region.querySelector('details[open]') !== null
-    const form = region.querySelector('[data-live-form]')
-    const begun = form !== null && (form.querySelector(':checked') || form.querySelector('textarea')?.value)
-    return open || Boolean(begun) || region.contains(document.activeElement)
+    const open = region.querySelector('details[open], :target, [data-live-begun]') !== null
+    const fields = [...region.querySelectorAll('[data-live-form] :is(input, select, textarea)')]
+    return open || fields.some(isChanged) || region.contains(document.activeElement)
   }
 
   showArrivals() {
@@ -155,4 +154,11 @@ class LivePage {
   clock(moment) {
     return moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
   }
+}
+
+function isChanged(field) {
+  if (field.type === 'radio' || field.type === 'checkbox') return field.checked !== field.defaultChecked
+  if (field.options === undefined) return field.value !== field.defaultValue
+  const begun = [...field.options].findIndex((option) => option.defaultSelected)
+  return field.selectedIndex !== Math.max(begun, 0)
 }

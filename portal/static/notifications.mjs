@@ -29,7 +29,6 @@ export async function offerNotifications(place) {
 
 async function switchOn(place) {
   if ((await Notification.requestPermission()) !== 'granted') throw new DOMException('', 'NotAllowedError')
-  await navigator.serviceWorker.register('/push-worker.mjs', { scope: '/' })
   const worker = await navigator.serviceWorker.ready
   // One of an earlier key of this site could not be used, nor replaced.
   await (await worker.pushManager.getSubscription())?.unsubscribe()

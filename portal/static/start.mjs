@@ -15,3 +15,5 @@ const place = document.querySelector('[data-live]')
 if (place) followEvents(place)
 const offer = document.querySelector('[data-push]')
 if (offer) offerNotifications(offer)
+// A browser that refuses it shows the pages as ever, and its own page when there is no network.
+navigator.serviceWorker?.register('/worker.mjs', { scope: '/' }).catch(() => {})

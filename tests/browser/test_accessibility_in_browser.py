@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Final
 
 import pytest
@@ -20,7 +21,7 @@ from portal.context import Audience
 from tests.browser.browsers import chromium_path, open_browser
 from tests.browser.served_site import ServedSite
 from tests.browser.take_screenshots import sign_in
-from tests.browser.virtual_site import PASSWORD
+from tests.browser.virtual_site import PASSWORD, SiteWriter
 
 pytestmark = [
     pytest.mark.skipif(
@@ -35,7 +36,8 @@ NO_PAGES: Final = (
     "/live",
     "/health",
     "/calendar/feed/",
-    "/push-worker.mjs",
+    "/worker.mjs",
+    "/offline",
     "/help-worker.mjs",
     "/sign-in",
 )
@@ -70,6 +72,23 @@ def links_of(page: Page) -> list[str]:
     return [href for href in links if href.startswith("/") and not href.startswith("/static")]
 
 
+def write_a_contact(served: ServedSite) -> None:
+    """Leave something that can be put right, and three columns, so that their pages are there."""
+    site = served.site
+    about = (site.sam, site.practitioner, site.now, site.now)
+    with closing(SiteWriter(served.database_url, site.now)) as writer:
+        writer.run(
+            "INSERT INTO contact_log (person_id, staff_id, kind, at, note, written_at)"
+            " VALUES (%s, %s, 'spoke', %s, 'On the phone.', %s)",
+            *about,
+        )
+        writer.run(
+            "INSERT INTO support_note (person_id, staff_id, worried, written_at)"
+            " VALUES (%s, %s, 'Sleep', %s)",
+            *about[:3],
+        )
+
+
 def complaints_about(page: Page) -> list[str]:
     """Return what is wrong with the page that is open, with everything on it unfolded."""
     page.eval_on_selector_all("details", "all => all.forEach((one) => (one.open = true))")
@@ -100,6 +119,7 @@ def test_every_page_of_a_role_is_reached_by_links_and_is_accessible(
 ) -> None:
     context = browser.new_context()
     page = context.new_page()
+    write_a_contact(served)
     sign_in(page, served.url, username, PASSWORD)
     unseen, wanting, wrong = ["/"], pages_of(audience), {}
     opened: set[str] = set()

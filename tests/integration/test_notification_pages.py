@@ -183,7 +183,7 @@ async def test_a_young_person_has_no_such_page(pages: Pages) -> None:
 
 
 async def test_the_worker_is_a_script_of_the_whole_site_and_nothing_is_inline(pages: Pages) -> None:
-    worker = await pages.client.get("/push-worker.mjs")
+    worker = await pages.client.get("/worker.mjs")
     assert worker.status == 200
     assert worker.content_type == "text/javascript"
     await pages.sign_in("jo")

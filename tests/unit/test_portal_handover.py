@@ -67,7 +67,6 @@ Hand-over about Sam, 20 November 2026
 
 S: Situation
 Sam: check today, raised today at 13:30.
-Something has changed since Tuesday 17 November.
 As it stood on Thursday 19 November: Night heart rate 63 bpm (usual 56, 54 to 58) for 3 nights; \
 steps 2,100 (usual 7,800).
 Jo is on it since today at 14:30. Put off until today at 17:30: a visit or call is planned. \
@@ -162,9 +161,23 @@ def test_what_is_missing_is_said_and_not_passed_over() -> None:
         MEASURED, explanation=read_explanation(None), notes=(), key_workers=(), accepted_by=None
     )
     text = hand_over(bare, NOW).text
-    assert "Something has changed." in text
+    assert "Something has changed since Tuesday 17 November." in text
     assert "Not known: why it changed; how sure it is; whether something special" in text
     assert "None" not in text
+
+
+def test_what_was_written_and_said_already_is_in_it_and_nobody_types_it_again() -> None:
+    facts = replace(
+        MEASURED,
+        columns=[("Worried about", "Sleep"), ("Needs to happen", "Talk to school")],
+        columns_by="Jo, today at 15:00",
+        contact="Jo spoke to Sam, today at 15:30.",
+        is_spoken_since=True,
+    )
+    text = hand_over(facts, NOW).text
+    assert "Jo spoke to Sam, today at 15:30.\nHow things are, as written by Jo, today" in text
+    assert "Worried about: Sleep\nNeeds to happen: Talk to school\n" in text
+    assert "whether anybody has spoken" not in text
 
 
 def test_many_earlier_alerts_are_counted_and_the_newest_are_said() -> None:
