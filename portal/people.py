@@ -42,6 +42,7 @@ class LookedAt(StrEnum):
     TRENDS = "trends"
     NOTES = "notes"
     ASKED = "asked"
+    ENROLMENT = "enrolment"
 
 
 @dataclass(frozen=True, slots=True)

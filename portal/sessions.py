@@ -43,6 +43,7 @@ class SessionRow:
     staff_id: int | None
     person_id: int | None
     staff_role: str | None
+    is_service_manager: bool
     name: str
 
 
@@ -126,6 +127,7 @@ async def find_viewer(
         name=row.name,
         staff_id=row.staff_id,
         person_id=row.person_id,
+        is_service_manager=row.is_service_manager,
     )
 
 

@@ -9,7 +9,7 @@ UPDATE session SET ended_at = %(now)s WHERE token_hash = %(token_hash)s AND ende
 
 -- name: find_session
 SELECT session.token_hash, session.username, session.seen_at, sign_in.staff_id, sign_in.person_id,
-    staff.role AS staff_role,
+    staff.role AS staff_role, COALESCE(staff.is_service_manager, false) AS is_service_manager,
     COALESCE(staff.display_name, identity.preferred_name, person.label) AS name
 FROM session
 JOIN sign_in USING (username)

@@ -47,6 +47,7 @@ _LOOK_WORDS: Final[dict[str, str]] = {
     LookedAt.TRENDS: "looked at your days and nights",
     LookedAt.NOTES: "looked at the notes about your days",
     LookedAt.ASKED: "opened what you had asked for",
+    LookedAt.ENROLMENT: "looked at your device and at what you agreed to",
 }
 _ROLE_WORDS: Final[dict[str, str]] = {
     "practitioner": "worker",

@@ -214,6 +214,10 @@ class Settings(BaseSettings):
     public_url: WebAddress | None = Field(
         default=None, description="How people reach the pages, for links in messages."
     )
+    without_agreement: Literal["tell", "no_device"] = Field(
+        default="tell",
+        description="Without a valid agreement: tell says so; no_device also pairs no device.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level logged."
     )

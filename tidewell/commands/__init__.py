@@ -26,6 +26,7 @@ from tidewell.commands import (
     score,
     small_site,
     stages,
+    trying,
 )
 from tidewell.errors import TidewellError, UsageError
 
@@ -53,6 +54,7 @@ for module in (
     assigning,
     policy,
     rota,
+    trying,
 ):
     module.register(app)
 
