@@ -95,7 +95,7 @@ ORDER BY version DESC LIMIT 1;
 
 -- Two who save at once: the second one waits, and then sees the number of the first.
 -- name: lock_texts
-LOCK TABLE agreement_text IN SHARE ROW EXCLUSIVE MODE;
+SELECT pg_advisory_xact_lock(hashtextextended('tidewell.agreement_text', 0));
 
 -- name: set_text
 INSERT INTO agreement_text (version, body, set_at, set_by)

@@ -34,7 +34,7 @@ from portal.rendering import page
 from portal.security import Refusal, not_found
 from tidewell.database import Connection, Queries
 
-CHECK_WAIT_S: Final = 20.0
+CHECK_WAIT_S: Final = 60.0
 """A check starts a process and looks a few names up: a second or two, more on a busy machine."""
 
 TRIAL_WAIT_S: Final = 2.0

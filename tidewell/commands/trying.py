@@ -11,7 +11,7 @@ import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from psycopg.rows import class_row
@@ -31,11 +31,15 @@ from tidewell.commands.policy import (
 from tidewell.commands.shared import start_command
 from tidewell.database import Queries, Role, connect
 from tidewell.detection_policy import parse_policy, policy_in_use
-from tidewell.errors import UsageError
+from tidewell.errors import ServerUnavailableError, UsageError
 from tidewell.local_time import day_number
 from tidewell.settings import Settings
 
 FILE_NAME: Final = "policy.toml"
+NO_PAST: Final = (
+    "The account of the pages cannot read what this needs, or the database is away. Try it on the "
+    "command line: tidewell policy simulate, or tidewell backtest."
+)
 LINES_MOST: Final = 300
 """More than anybody reads on a page; `tidewell backtest --json` has all of them."""
 
@@ -59,7 +63,7 @@ class Asked:
 class Answer:
     """What came out; `body` is a checked policy, or a backtest as data."""
 
-    is_good: bool
+    state: Literal["passed", "refused", "failed"]
     lines: list[str] = field(default_factory=list)
     body: dict[str, Any] | None = None
 
@@ -92,7 +96,7 @@ async def _try(settings: Settings, url: str, number: int) -> None:
 
         answer = await _answer(settings, url, asked, on_progress)
         values = which | {
-            "state": "passed" if answer.is_good else "refused",
+            "state": answer.state,
             "lines": answer.lines[:LINES_MOST],
             "body": None if answer.body is None else Jsonb(answer.body),
             "now": now_utc(),
@@ -107,25 +111,28 @@ async def _answer(settings: Settings, url: str, asked: Asked, on_progress: Any) 
             return await _about_detection(settings, url, asked, on_progress)
         if asked.source is None:
             document = await checked_again(url, asked.body or {})
-            return Answer(True, what_to_know(document), document.model_dump(mode="json"))
+            return Answer("passed", what_to_know(document), document.model_dump(mode="json"))
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / FILE_NAME
             file.write_text(source, encoding="utf-8")
             if asked.kind == "simulate":
-                return Answer(True, await simulated(url, file, asked.days or 1))
+                return Answer("passed", await simulated(url, file, asked.days or 1))
             document = await checked_policy(url, file)
-            return Answer(True, what_to_know(document), document.model_dump(mode="json"))
+            return Answer("passed", what_to_know(document), document.model_dump(mode="json"))
+    except ServerUnavailableError:
+        # Where each process has an account of its own, that of the pages may not read the past.
+        return Answer("failed", [NO_PAST])
     except RefusedPolicyError as error:
-        return Answer(False, [with_line(source, one) for one in error.problems])
+        return Answer("refused", [with_line(source, one) for one in error.problems])
     except UsageError as error:
         words = str(error).removeprefix(f"{FILE_NAME}: ").removeprefix(f"{FILE_NAME} ")
-        return Answer(False, [with_line(source, one) for one in words.split("; ")])
+        return Answer("refused", [with_line(source, one) for one in words.split("; ")])
 
 
 async def _about_detection(settings: Settings, url: str, asked: Asked, on_progress: Any) -> Answer:  # noqa: ANN401 -- a callback of what_if
     proposed = parse_policy(FILE_NAME, (asked.source or "").encode())
     if asked.kind == "check":
-        return Answer(True, ["It can be tried on stored days."])
+        return Answer("passed", ["It can be tried on stored days."])
     from tidewell.commands.what_if import Question, backtest  # noqa: PLC0415 -- loads NumPy and more
 
     last_day = day_number(now_utc().date()) - 1
@@ -134,7 +141,7 @@ async def _about_detection(settings: Settings, url: str, asked: Asked, on_progre
     question = Question(present, proposed, window, False, settings.silence_after_s)
     async with History.open(url) as history:
         found = await backtest(history, question, on_progress)
-    return Answer(True, as_lines(found), as_json(found))
+    return Answer("passed", as_lines(found), as_json(found))
 
 
 def with_line(source: str, problem: str) -> str:

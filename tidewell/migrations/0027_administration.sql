@@ -133,3 +133,22 @@ GRANT SELECT, INSERT ON admin_change, lawful_basis, agreement_text, agreement, c
 GRANT SELECT, INSERT, UPDATE ON pairing_code, policy_trial TO tidewell_enrol;
 GRANT SELECT ON device_cursor TO tidewell_enrol;
 GRANT EXECUTE ON FUNCTION arrange_cover, end_cover TO tidewell_enrol;
+
+-- No page of anybody else reads these: the portal's role has no right to them, and their rows are guarded
+-- like every row about a person.
+DO $$
+DECLARE
+    guarded text;
+BEGIN
+    FOREACH guarded IN ARRAY ARRAY['admin_change', 'agreement', 'competence', 'sharing_preference']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', guarded);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', guarded);
+        EXECUTE format(
+            'CREATE POLICY works_on_everybody ON %I'
+            ' TO tidewell_ingest, tidewell_alerts, tidewell_enrol, CURRENT_USER USING (true) WITH CHECK (true)',
+            guarded
+        );
+    END LOOP;
+END
+$$;
