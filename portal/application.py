@@ -17,7 +17,6 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from portal import (
     admin_pages,
-    alert_health_pages,
     alerts_pages,
     away_pages,
     calendar_pages,
@@ -41,6 +40,10 @@ from portal.clinic import (
     rhythm_pages,
     weeks_pages,
 )
+from portal.admin.door import ENROL_POOL, keep_enrol_pool, make_enrol_pool
+from portal.admin.pairing_pages import PAIRING_DELAY
+from portal.admin.routes import ADMIN_ROUTES, DEVICE_ROUTES, MANAGER_ROUTES
+from portal.admin.trials import TRIALS, TrialRunner, keep_trials
 from portal.context import (
     DEMO_SIGN_INS,
     NOW,
@@ -101,6 +104,7 @@ _CLINICIAN: Final = frozenset({Audience.CLINICIAN})
 _CLINICIAN_AND_ADMIN: Final = frozenset({Audience.CLINICIAN, Audience.ADMIN})
 _YOUNG_PERSON: Final = frozenset({Audience.YOUNG_PERSON})
 _ADMIN: Final = frozenset({Audience.ADMIN})
+_MANAGERS: Final = frozenset({Audience.ADMIN, Audience.SERVICE_MANAGER})
 _SIGNED_IN: Final = frozenset(Audience) - _ANYONE
 
 
@@ -241,7 +245,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/worker.mjs", installing.show_worker, _ANYONE),
     Route("GET", "/offline", installing.show_offline, _ANYONE),
     Route("POST", "/receipts/notify", receipts.take_notify_receipt, _ANYONE),
-    Route("GET", "/service/alerts", alert_health_pages.show_alert_health, _ADMIN),
+    *(Route(*entry, _ADMIN) for entry in ADMIN_ROUTES),
+    *(Route(*entry, _MANAGERS) for entry in MANAGER_ROUTES),
+    *(Route(*entry, _ANYONE) for entry in DEVICE_ROUTES),
 )
 
 
@@ -265,11 +271,16 @@ def build_application(
     application[CHECKER] = PasswordChecker()
     application[ATTEMPTS] = Attempts()
     application[FEED] = LiveFeed(database_url, now)
+    application[ENROL_POOL] = make_enrol_pool(database_url)
+    application[PAIRING_DELAY] = SignInDelay()
+    application[TRIALS] = TrialRunner(application, database_url)
     prepare_rendering(application)
     installing.prepare_worker(application)
     _add_routes(application)
     application.on_response_prepare.append(add_headers)
     application.cleanup_ctx.append(_run_feed)
+    application.cleanup_ctx.append(keep_enrol_pool)
+    application.cleanup_ctx.append(keep_trials)
     application.on_shutdown.append(_close_streams)
     return application
 

@@ -33,6 +33,8 @@ class Audience(StrEnum):
     CLINICIAN = "clinician"
     YOUNG_PERSON = "young_person"
     ADMIN = "admin"
+    SERVICE_MANAGER = "service_manager"
+    """Not a role of its own: a practitioner or a clinician who also runs a service."""
 
 
 class SessionLevel(StrEnum):
@@ -56,6 +58,13 @@ class Viewer:
     level: SessionLevel
     proved_at: datetime
     has_second_factor: bool
+    is_service_manager: bool = False
+
+    @property
+    def audiences(self) -> frozenset[Audience]:
+        """Return everything that they are to the pages."""
+        also = {Audience.SERVICE_MANAGER} if self.is_service_manager else set()
+        return frozenset({self.audience} | also)
 
     @property
     def known_staff_id(self) -> int:

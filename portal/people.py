@@ -47,6 +47,7 @@ class LookedAt(StrEnum):
     CHECK_INS = "check_ins"
     REQUESTS = "requests"
     RECORD = "record"
+    ENROLMENT = "enrolment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ _STATIC_PATH: Final = "/static/"
 _FROM_PROVIDERS: Final = "/receipts/"
 """Called by providers with a token of their own; a cookie counts for nothing there."""
 
+_FROM_DEVICES: Final = "/pair"
+"""Called by devices with a code, as JSON; no form of another site can send that."""
+
 FEED_PATH: Final = "/calendar/feed/"
 """Where calendars are; programs that read them may keep what they got."""
 
@@ -76,6 +79,8 @@ class Refusal(StrEnum):
     NO_PUSH_SERVICE = "no_push_service"
     TOO_MANY_PHONES = "too_many_phones"
     TOO_MANY_ASKS = "too_many_asks"
+    WRONG_CODE = "wrong_code"
+    NO_BROKER_ADDRESS = "no_broker_address"
 
 
 def log_refusal(request: web.Request, reason: Refusal) -> None:
@@ -150,7 +155,7 @@ async def give_nonce(request: web.Request, handler: Handler) -> web.StreamRespon
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let nothing change because of a page of another site."""
-    if request.path.startswith(_FROM_PROVIDERS):
+    if request.path.startswith(_FROM_PROVIDERS) or request.path == _FROM_DEVICES:
         return await handler(request)
     public_url = request.app[SETTINGS].public_url
     reason = cross_site_refusal(request.method, request.headers, request.host, public_url)
@@ -178,7 +183,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if step is not None and not is_open_during(step, request.path):
         log_refusal(request, Refusal.STEP_MISSING)
         raise web.HTTPSeeOther(STEP_PAGES[step] + _leading_back(request))
-    if viewer.audience not in audiences:
+    if not viewer.audiences & audiences:
         raise not_found(request, Refusal.NOT_FOR_THIS_AUDIENCE)
     return await handler(request)
 

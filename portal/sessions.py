@@ -52,6 +52,7 @@ class SessionRow:
     proved_at: datetime
     has_second_factor: bool
     staff_role: str | None
+    is_service_manager: bool
     name: str
 
 
@@ -173,6 +174,7 @@ async def find_viewer(
         level=SessionLevel(row.level),
         proved_at=row.proved_at,
         has_second_factor=row.has_second_factor,
+        is_service_manager=row.is_service_manager,
     )
 
 

@@ -33,7 +33,7 @@ SELECT session.token_hash, session.username, session.seen_at, sign_in.staff_id, 
         WHERE app.username = session.username AND app.removed_at IS NULL
           AND app.confirmed_at IS NOT NULL
     ) AS has_second_factor,
-    staff.role AS staff_role,
+    staff.role AS staff_role, COALESCE(staff.is_service_manager, false) AS is_service_manager,
     COALESCE(staff.display_name, name_in_session(session.token_hash)) AS name
 FROM session
 JOIN sign_in USING (username)

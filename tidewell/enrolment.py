@@ -120,6 +120,8 @@ async def enrol_device(
 ) -> None:
     """Enrol a device for a person, from the start; a device that is theirs already stays theirs.
 
+    One that somebody gave back is theirs from now on: what it recorded before is not.
+
     A person wears one device at a time: steps of two would be added up, and a silence of one would
     be hidden by the other.
 
@@ -138,10 +140,20 @@ async def enrol_device(
     assert known is not None  # it was just added, or was there
     device_id, owner = known
     if owner is None:
-        which = {"device_id": device_id, "person_id": person_id, "valid_from": FROM_THE_START}
-        await connection.execute(QUERIES["assign_device"], which)
+        which = {"device_id": device_id, "person_id": person_id, "now": now}
+        await connection.execute(
+            QUERIES["assign_device"], which | {"from_the_start": FROM_THE_START}
+        )
     elif owner != person_id:
         raise UsageError(f"device {name} belongs to another person; give this one another name")
+
+
+async def return_device(connection: Connection, device_id: int, now: datetime) -> None:
+    """Take a device back: its wearer's days with it stay, and it signs in no longer."""
+    which = {"device_id": device_id, "now": now}
+    await connection.execute(QUERIES["return_device"], which)
+    await connection.execute(QUERIES["forget_credential"], which)
+    await connection.execute(QUERIES["announce_credentials"])
 
 
 async def add_team(connection: Connection, name: str, now: datetime) -> int:

@@ -48,9 +48,22 @@ WHERE device_assignment.person_id = %(person_id)s AND device_assignment.valid_un
   AND device.revoked_at IS NULL AND device.name <> %(name)s
 ORDER BY device.name LIMIT 1;
 
+-- A device that somebody gave back is the next wearer's from now on.
 -- name: assign_device
 INSERT INTO device_assignment (device_id, person_id, valid_from)
-VALUES (%(device_id)s, %(person_id)s, %(valid_from)s);
+SELECT %(device_id)s, %(person_id)s,
+    CASE WHEN EXISTS (SELECT FROM device_assignment WHERE device_id = %(device_id)s)
+        THEN %(now)s::timestamptz ELSE %(from_the_start)s::timestamptz END;
+
+-- name: return_device
+UPDATE device_assignment SET valid_until = %(now)s
+WHERE device_id = %(device_id)s AND valid_until IS NULL AND valid_from < %(now)s;
+
+-- name: forget_credential
+DELETE FROM device_credential WHERE device_id = %(device_id)s;
+
+-- name: announce_credentials
+SELECT pg_notify('tidewell_device_credential', '');
 
 -- name: assign_staff
 INSERT INTO assignment (staff_id, person_id, kind, valid_from)

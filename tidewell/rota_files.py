@@ -21,6 +21,8 @@ from tidewell.rota_plans import DAY_MINUTES, DatedEntry, RotaPlan, WeeklyEntry, 
 FILE_BYTES_MOST: Final = 1_048_576
 """A calendar of ten years of shifts; a rota of ours has some hundred lines."""
 
+CALENDAR_ENDINGS: Final = (".ics", ".ical")
+
 SHIFTS_MOST: Final = 2_000
 """Three shifts a day for nearly two years."""
 
@@ -72,16 +74,26 @@ def read_rota_file(file: Path, name: str | None, timezone: str | None) -> RotaPl
     Raises:
         UsageError: it cannot be a rota; the message says where and why.
     """
-    content = _bytes_of(file)
-    if file.suffix.lower() in (".ics", ".ical"):
+    if file.suffix.lower() in CALENDAR_ENDINGS and name is None:
+        raise UsageError(f"{file.name}: a calendar does not say whose it is; add --name")
+    return read_rota(file.name, _bytes_of(file), name, timezone)
+
+
+def read_rota(file_name: str, content: bytes, name: str | None, timezone: str | None) -> RotaPlan:
+    """Return what the content of a file says, as `read_rota_file` does.
+
+    Raises:
+        UsageError: it cannot be a rota; the message says where and why.
+    """
+    if file_name.lower().endswith(CALENDAR_ENDINGS):
         if name is None:
-            raise UsageError(f"{file.name}: a calendar does not say whose it is; add --name")
-        plan = read_calendar(file.name, content, name, timezone)
+            raise UsageError(f"{file_name}: a calendar does not say whose it is; give a name")
+        plan = read_calendar(file_name, content, name, timezone)
     else:
-        plan = _read_toml(file.name, content)
+        plan = _read_toml(file_name, content)
     if (shifts := len(plan.weekly) + len(plan.dated)) > SHIFTS_MOST:
         raise UsageError(
-            f"{file.name} has {shifts} shifts, more than {SHIFTS_MOST}; split it by time"
+            f"{file_name} has {shifts} shifts, more than {SHIFTS_MOST}; split it by time"
         )
     return plan
 

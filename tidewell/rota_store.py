@@ -1,4 +1,4 @@
-"""Duty rotas in PostgreSQL: read by alerts and the pages, written by the command line.
+"""Duty rotas in PostgreSQL: read by alerts and the pages, written by administrators.
 
 What ends is kept with its end, so that it can be told later who was on duty.
 """
@@ -15,7 +15,9 @@ from tidewell.database import Connection, Queries
 from tidewell.rota import Rota, Shift, WeeklyShift
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from tidewell.rota_plans import RotaPlan
 
 QUERIES: Final = Queries("tidewell", "rota_store.sql")
 
@@ -91,3 +93,37 @@ async def dated_numbers(connection: Connection, rota_id: int, since: datetime) -
         await cursor.execute(QUERIES["shifts"], {"rota_ids": [rota_id], "since": since})
         rows = await cursor.fetchall()
     return {shift: row.rota_shift_id for row in rows if (shift := row.dated()) is not None}
+
+
+async def practitioners(connection: Connection, now: datetime) -> dict[str, int]:
+    """Return who can be on a rota then, by what they sign in with."""
+    cursor = await connection.execute(QUERIES["practitioners"], {"now": now})
+    return {str(name): int(number) for name, number in await cursor.fetchall()}
+
+
+async def write_rota(
+    connection: Connection, plan: RotaPlan, staff: Mapping[str, int], now: datetime
+) -> int:
+    """Let a rota hold from now on and return its number; what it does not say holds no longer."""
+    row = await (
+        await connection.execute(QUERIES["add_rota"], {"name": plan.name, "now": now})
+    ).fetchone()
+    assert row is not None  # RETURNING always answers
+    which = {"rota_id": row[0], "now": now}
+    await connection.execute(QUERIES["end_shifts"], which)
+    for weekly in plan.weekly:
+        values = {
+            "staff_id": staff[weekly.who],
+            "timezone": plan.timezone,
+            "weekday": weekly.weekday,
+            "starts_minute": weekly.starts_minute,
+            "ends_minute": weekly.ends_minute,
+            "holds_from": weekly.holds_from(now),
+        }
+        await connection.execute(QUERIES["add_weekly"], which | values)
+    for dated in plan.dated:
+        # What was before now belongs to the shifts that held then.
+        times = {"starts_at": max(dated.starts_at, now), "ends_at": dated.ends_at}
+        who = {"staff_id": staff[dated.who]}
+        await connection.execute(QUERIES["add_dated"], which | who | times)
+    return int(row[0])

@@ -45,3 +45,12 @@ VALUES (
 -- name: add_dated
 INSERT INTO rota_shift (rota_id, staff_id, starts_at, ends_at, holds_from)
 VALUES (%(rota_id)s, %(staff_id)s, %(starts_at)s, %(ends_at)s, %(now)s);
+
+-- Who can be put on a rota: whoever works here and can answer alerts.
+-- name: practitioners
+SELECT sign_in.username, sign_in.staff_id
+FROM sign_in
+JOIN staff USING (staff_id)
+WHERE staff.role = 'practitioner'
+  AND (sign_in.disabled_at IS NULL OR sign_in.disabled_at > %(now)s)
+ORDER BY sign_in.username;

@@ -234,6 +234,10 @@ class Settings(BaseSettings):
         default=None,
         description="Proxies in front of the pages that name who asks, as networks with commas.",
     )
+    without_agreement: Literal["tell", "no_device"] = Field(
+        default="tell",
+        description="Without a valid agreement: tell says so; no_device also pairs no device.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level logged."
     )

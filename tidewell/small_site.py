@@ -358,6 +358,7 @@ def _stage_environment(
     secret_files = {
         "DATABASE_URL": addresses.database_url,
         "BROKER_URL": addresses.broker_url,
+        "DEVICE_BROKER_URL": addresses.device_broker_url,
         "INGEST_CLIENT_ID": client_id,
     }
     environment = dict(os.environ)

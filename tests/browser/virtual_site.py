@@ -398,7 +398,7 @@ def write_site(url: str, now: datetime | None = None) -> Site:
         practitioner = writer.staff("practitioner", "Jo Virtual", "jo", team)
         clinician = writer.staff("clinician", "Dr Kim Virtual", "kim", team)
         stranger = writer.staff("practitioner", "Pat Virtual", "pat")
-        writer.staff("admin", "Ade Virtual", "ade")
+        admin = writer.staff("admin", "Ade Virtual", "ade")
         sam = writer.person("p-sam", "Sam", "sam")
         robin = writer.person("p-robin", "Robin")
         alex = writer.person("p-alex", "Alex")
@@ -409,6 +409,7 @@ def write_site(url: str, now: datetime | None = None) -> Site:
         _write_usual_days(writer, robin, moment)
         writer.device("d-robin", robin, moment - timedelta(minutes=5))
         writer.device("d-alex", alex, moment - timedelta(days=2))
+        _write_administration(writer, admin, practitioner)
         public_id = str(writer.one("SELECT public_id FROM alert WHERE alert_id = %s", alert_id))
     return Site(
         now=moment,
@@ -420,6 +421,37 @@ def write_site(url: str, now: datetime | None = None) -> Site:
         alex=alex,
         alert_id=alert_id,
         public_id=public_id,
+    )
+
+
+def _write_administration(writer: SiteWriter, admin: int, practitioner: int) -> None:
+    """Write a rota, and a policy that was uploaded and cannot be used."""
+    rota = writer.one(
+        "INSERT INTO rota (name, created_at) VALUES ('out-of-hours', %s) RETURNING rota_id",
+        writer.long_ago,
+    )
+    writer.run(
+        "INSERT INTO rota_shift (rota_id, staff_id, timezone, weekday, starts_minute, ends_minute,"
+        " holds_from) VALUES (%s, %s, 'Europe/London', 0, 1080, 1920, %s)",
+        rota,
+        practitioner,
+        writer.long_ago,
+    )
+    draft = writer.one(
+        "INSERT INTO policy_draft (kind, source, made_at, made_by)"
+        " VALUES ('alerts', %s, %s, %s) RETURNING policy_draft_id",
+        'name = "weekdays"\nchain = ["key_worker"]\n',
+        writer.now,
+        admin,
+    )
+    writer.run(
+        "INSERT INTO policy_trial (policy_draft_id, kind, asked_at, asked_by, state, ended_at,"
+        " lines) VALUES (%s, 'check', %s, %s, 'refused', %s, %s)",
+        draft,
+        writer.now,
+        admin,
+        writer.now,
+        ["Line 2: chain: it ends with key_worker, where there may be nobody"],
     )
 
 

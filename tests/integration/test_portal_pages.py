@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -61,12 +61,18 @@ class Pages:
 
 @pytest.fixture
 async def pages(database_url: str) -> AsyncIterator[Pages]:
+    async with open_pages(database_url, {}) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_pages(database_url: str, more: Mapping[str, str]) -> AsyncIterator[Pages]:
+    """Serve the pages of a virtual site; `more` are further settings."""
     site = write_site(database_url, NOW)
     clock = [NOW]
     async with make_pool(database_url) as pool:
-        application = build_application(
-            load_settings({"TIDEWELL_DEMO": "true"}), database_url, pool, now=lambda: clock[0]
-        )
+        settings = load_settings({"TIDEWELL_DEMO": "true", **more})
+        application = build_application(settings, database_url, pool, now=lambda: clock[0])
         client = TestClient(TestServer(application), cookie_jar=CookieJar(unsafe=True))
         async with client:
             yield Pages(client, site, database_url, clock)

@@ -27,6 +27,7 @@ from tidewell.commands import (
     sign_ins,
     small_site,
     stages,
+    trying,
 )
 from tidewell.errors import TidewellError, UsageError
 
@@ -55,6 +56,7 @@ for module in (
     assigning,
     policy,
     rota,
+    trying,
 ):
     module.register(app)
 

@@ -14,14 +14,13 @@ import typer
 
 from tidewell.clock import now_utc
 from tidewell.commands.shared import DataDir, say, start_command
-from tidewell.database import Queries, Role, connect
+from tidewell.database import Role, connect
 from tidewell.enrolment import change_key_worker, known_person
 from tidewell.errors import UsageError
 from tidewell.local_time import zone_table
 from tidewell.rota import local_moment_of
+from tidewell.rota_store import practitioners
 from tidewell.small_site import find_site
-
-_QUERIES = Queries("tidewell.commands", "rota.sql")
 
 
 def register(app: typer.Typer) -> None:
@@ -67,8 +66,7 @@ def first_moment(first_day: str | None, timezone: str, now: datetime) -> datetim
 
 async def _assign(url: str, label: str, key_worker: str, first: datetime) -> None:
     async with await connect(url, Role.ENROL, "tidewell assign") as connection:
-        cursor = await connection.execute(_QUERIES["practitioners"], {"now": first})
-        staff = {str(name): int(number) for name, number in await cursor.fetchall()}
+        staff = await practitioners(connection, first)
         if key_worker not in staff:
             raise UsageError(
                 f"{key_worker[:60]!r} does not work here as a practitioner then; name somebody else"

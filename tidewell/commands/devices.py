@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tidewell.clock import now_ms, now_utc
 from tidewell.commands.credentials import until_let_in
+from tidewell.commands.pairing import simulate_paired
 from tidewell.commands.refusals import Refused, refusals_of, sentence
 from tidewell.commands.shared import DataDir, console, run_until_stopped, say, start_command
 from tidewell.database import Connection, Role, connect
@@ -60,6 +61,12 @@ def simulate(
     ] = False,
     timezone: Annotated[str, typer.Option(help="Where they live.")] = "Europe/London",
     key_worker: Annotated[str | None, typer.Option(help="User name of their key worker.")] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="A code from the pages: one device, enrolled already.")
+    ] = None,
+    portal: Annotated[
+        str | None, typer.Option(help="With --pair: the address of the pages.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Enrol virtual young people at the site that runs, and let their devices talk."""
@@ -71,16 +78,20 @@ def simulate(
     if scenario not in set(ScenarioName):
         raise UsageError(f"unknown scenario {scenario!r}; choose one of {', '.join(ScenarioName)}")
     zone_table(timezone)
-    site = find_site(settings)
     started_ms = now_ms()
     happens = usual_scenario(ScenarioName(scenario), started_ms - 3 * DAY_MS)
-    traits = build_virtual_people(people, seed)
+    traits = build_virtual_people(people if pair is None else 1, seed)
     sources = [
         HistoryThenLiveSource(
             Life(one, timezone, (happens,), seed), started_ms - days * DAY_MS, started_ms, live=live
         )
         for one in traits
     ]
+    if pair is not None:
+        address = portal or find_site(settings).portal_url
+        simulate_paired(settings, address, pair, sources[0], days * 1440, GIVE_UP_AFTER_S)
+        return
+    site = find_site(settings)
     labels = [f"V{seed}-{one.number}" for one in traits]
 
     async def work(stop: asyncio.Event) -> tuple[FleetReport, int, list[Refused]]:

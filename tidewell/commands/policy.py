@@ -51,6 +51,14 @@ class _Past:
     people_asked: int
 
 
+class RefusedPolicyError(UsageError):
+    """A file that cannot be a policy here; each problem says where, what, and what to do."""
+
+    def __init__(self, file_name: str, problems: list[str]) -> None:
+        super().__init__(f"{file_name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+        self.problems = problems
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     policy = typer.Typer(help="Who is told of alerts, when, and how often.", no_args_is_help=True)
@@ -74,10 +82,18 @@ def check(file: File, data_dir: DataDir = None) -> None:
         document = asyncio.run(checked_policy(url, file))
         say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
         say("Every name of a person and of a rota was looked up on the site.")
+    for line in what_to_know(document):
+        say(line)
+
+
+def what_to_know(document: PolicyDocument) -> list[str]:
+    """Return what a policy leaves open, which is no fault."""
+    lines = []
     if document.working_hours is None:
-        say("It has no working hours, so that nothing is held at night.")
+        lines.append("It has no working hours, so that nothing is held at night.")
     if not document.duty_line and document.duty_rota is None:
-        say("It has no duty line: out of hours nobody is watching, and the pages say so.")
+        lines.append("It has no duty line: out of hours nobody is watching, and the pages say so.")
+    return lines
 
 
 def save(file: File, data_dir: DataDir = None) -> None:
@@ -102,7 +118,7 @@ def simulate(
 ) -> None:
     """Try a policy on the alerts of the last days, and say what would have been different."""
     settings = start_command("policy", data_dir)
-    for line in asyncio.run(_simulated(find_site(settings).database_url, file, days)):
+    for line in asyncio.run(simulated(find_site(settings).database_url, file, days)):
         say(line)
 
 
@@ -113,13 +129,32 @@ async def checked_policy(url: str, file: Path) -> PolicyDocument:
         UsageError: it cannot be saved; the message says all that is wrong.
     """
     async with await connect(url, Role.ENROL, "tidewell policy") as connection:
-        cursor = await connection.execute(_QUERIES["staff_at_work"], {"now": now_utc()})
-        staff = {str(name): int(number) for name, number in await cursor.fetchall()}
+        staff = await _staff_at_work(connection)
         cursor = await connection.execute(_QUERIES["rotas"])
         rotas = {str(name): int(number) for name, number in await cursor.fetchall()}
     document = read_policy(file, staff, rotas)
-    _refuse_what_cannot_hold(file, document, frozenset(staff.values()))
+    _refuse_what_cannot_hold(file.name, document, frozenset(staff.values()))
     return document
+
+
+async def checked_again(url: str, body: dict[str, Any]) -> PolicyDocument:
+    """Return a policy that held before, with everybody whom it names looked up again.
+
+    Raises:
+        UsageError: it cannot hold any more; the message says why.
+    """
+    from alerts.policy import PolicyDocument  # noqa: PLC0415 -- as above
+
+    document = PolicyDocument.model_validate(body)
+    async with await connect(url, Role.ENROL, "tidewell policy") as connection:
+        staff = await _staff_at_work(connection)
+    _refuse_what_cannot_hold("the policy", document, frozenset(staff.values()))
+    return document
+
+
+async def _staff_at_work(connection: Connection) -> dict[str, int]:
+    cursor = await connection.execute(_QUERIES["staff_at_work"], {"now": now_utc()})
+    return {str(name): int(number) for name, number in await cursor.fetchall()}
 
 
 def _checked_alone(file: Path) -> PolicyDocument:
@@ -134,15 +169,15 @@ def _checked_alone(file: Path) -> PolicyDocument:
     }
     rotas = {name: number for number, name in enumerate(sorted(_rota_names(file, body)), start=1)}
     document = read_policy(file, staff, rotas)
-    _refuse_what_cannot_hold(file, document, frozenset(staff.values()))
+    _refuse_what_cannot_hold(file.name, document, frozenset(staff.values()))
     return document
 
 
-def _refuse_what_cannot_hold(file: Path, document: PolicyDocument, at_work: frozenset[int]) -> None:
+def _refuse_what_cannot_hold(name: str, document: PolicyDocument, at_work: frozenset[int]) -> None:
     from alerts.policy import chain_problems, hours_problems  # noqa: PLC0415 -- as above
 
     if problems := [*chain_problems(document, at_work), *hours_problems(document, now_utc())]:
-        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}")
+        raise RefusedPolicyError(name, problems)
 
 
 def _names(file: Path, body: dict[str, Any], keys: tuple[str, ...]) -> set[str]:
@@ -189,7 +224,7 @@ def read_policy(file: Path, staff: dict[str, int], rotas: dict[str, int]) -> Pol
         problems = [
             f"{'.'.join(map(str, one['loc'])) or 'chain'}: {one['msg']}" for one in error.errors()
         ]
-        raise UsageError(f"{file.name}: {'; '.join(problems[:PROBLEMS_MOST])}") from None
+        raise RefusedPolicyError(file.name, problems) from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -203,7 +238,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name} is not TOML: {error}") from None
 
 
-async def _simulated(url: str, file: Path, days: int) -> list[str]:
+async def simulated(url: str, file: Path, days: int) -> list[str]:
+    """Return what a policy would have done with the alerts of the last days, line by line."""
     from alerts.replaying import PastAlert, replay  # noqa: PLC0415 -- as above
     from alerts.store import Desk, Site, recipients_of  # noqa: PLC0415 -- as above
 

@@ -24,7 +24,7 @@ from tidewell.rota import Rota, Shift, holes, local_moment_of, shifts_between
 from tidewell.rota_files import PROBLEMS_MOST, read_rota_file
 from tidewell.rota_plans import RotaPlan, hole_words, plan_problems
 from tidewell.rota_store import QUERIES as ROTA
-from tidewell.rota_store import dated_numbers, read_rotas
+from tidewell.rota_store import dated_numbers, practitioners, read_rotas, write_rota
 from tidewell.small_site import find_site
 
 DATED_DAYS_MOST: Final = 92
@@ -94,7 +94,7 @@ def import_file(
         now = now_utc()
         staff = await _checked(url, file, plan)
         async with await connect(url, Role.ENROL, "tidewell rota") as connection:
-            await _write(connection, plan, staff, now)
+            await write_rota(connection, plan, staff, now)
         rota = plan.as_rota(staff, now)
         return hole_words(holes(rota, now, now + timedelta(days=14)), plan.timezone)
 
@@ -121,7 +121,7 @@ def add(
         url = find_site(settings).database_url
         async with await connect(url, Role.ENROL, "tidewell rota") as connection:
             known = await _known(connection, name, now)
-            staff = await _practitioners(connection, now)
+            staff = await practitioners(connection, now)
             shifts = [Shift(starts_at, ends_at, _number(staff, one), is_dated=True) for one in who]
             _refuse_overlap(known, shifts)
             for shift in shifts:
@@ -252,39 +252,9 @@ def _refuse(file: Path, problems: list[str]) -> None:
 
 async def _checked(url: str, file: Path, plan: RotaPlan) -> dict[str, int]:
     async with await connect(url, Role.ENROL, "tidewell rota") as connection:
-        staff = await _practitioners(connection, now_utc())
+        staff = await practitioners(connection, now_utc())
     _refuse(file, plan_problems(plan, staff, now_utc()))
     return staff
-
-
-async def _write(
-    connection: Connection, plan: RotaPlan, staff: dict[str, int], now: datetime
-) -> None:
-    row = await (
-        await connection.execute(ROTA["add_rota"], {"name": plan.name, "now": now})
-    ).fetchone()
-    assert row is not None  # RETURNING always answers
-    which = {"rota_id": row[0], "now": now}
-    await connection.execute(ROTA["end_shifts"], which)
-    for weekly in plan.weekly:
-        values = {
-            "staff_id": staff[weekly.who],
-            "timezone": plan.timezone,
-            "weekday": weekly.weekday,
-            "starts_minute": weekly.starts_minute,
-            "ends_minute": weekly.ends_minute,
-            "holds_from": weekly.holds_from(now),
-        }
-        await connection.execute(ROTA["add_weekly"], which | values)
-    for dated in plan.dated:
-        # What was before now belongs to the shifts that held then.
-        times = {"starts_at": max(dated.starts_at, now), "ends_at": dated.ends_at}
-        await connection.execute(ROTA["add_dated"], which | {"staff_id": staff[dated.who]} | times)
-
-
-async def _practitioners(connection: Connection, now: datetime) -> dict[str, int]:
-    cursor = await connection.execute(_QUERIES["practitioners"], {"now": now})
-    return {str(name): int(number) for name, number in await cursor.fetchall()}
 
 
 async def _known(connection: Connection, name: str, now: datetime) -> _Known:

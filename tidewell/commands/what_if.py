@@ -7,7 +7,15 @@ some people's days and one block of readings in memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,8 +65,17 @@ class Question:
 Sides = tuple[list[Episode], list[Episode]]
 
 
-async def backtest(history: History, question: Question) -> Backtest:
-    """Return what the proposed policy would have changed.
+OnProgress = Callable[[int, int], Awaitable[None]]
+
+
+async def _tell_nobody(done: int, total: int) -> None:
+    del done, total
+
+
+async def backtest(
+    history: History, question: Question, on_progress: OnProgress = _tell_nobody
+) -> Backtest:
+    """Return what the proposed policy would have changed; `on_progress` hears of people replayed.
 
     Raises:
         UsageError: nothing is stored, a label is unknown, or too much would have to be replayed.
@@ -71,17 +88,15 @@ async def backtest(history: History, question: Question) -> Backtest:
     chosen = people if question.whole_readings else await _with_other_limits(history, question)
     _refuse_too_much(question, len(chosen))
     sides: Sides = ([], [])
-    bases = [
-        await _on_record(history, question.window),
-        *[
-            await _replay_days(history, question, some, sides)
-            for some in _some(people, PEOPLE_AT_ONCE)
-        ],
-        *[
-            await _replay_readings(history, question, some, sides)
-            for some in _some(chosen, PEOPLE_WITH_READINGS_AT_ONCE)
-        ],
-    ]
+    bases, done = [await _on_record(history, question.window)], 0
+    for replay, those, at_once in (
+        (_replay_days, people, PEOPLE_AT_ONCE),
+        (_replay_readings, chosen, PEOPLE_WITH_READINGS_AT_ONCE),
+    ):
+        for some in _some(those, at_once):
+            await on_progress(done, len(people) + len(chosen))
+            bases.append(await replay(history, question, some, sides))
+            done += len(some)
     present, proposed = sides
     window = question.window
     return Backtest(

@@ -1,0 +1,1 @@
+"""The administrator's pages: who is here, what was agreed, what holds, and who changed it."""

@@ -1,0 +1,129 @@
+"""Staff on the administrator's pages: added, stopped, reached, made a service manager, covered."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from tests.integration.test_admin_pages import changes, text_of
+from tests.integration.test_portal_pages import Pages, pages
+
+__all__ = ["pages"]
+
+
+async def test_somebody_is_added_gets_in_once_and_is_stopped(pages: Pages) -> None:
+    await pages.sign_in("ade")
+    await pages.post("/service/teams", {"team_name": "River team"})
+    [(team,)] = pages.ask("SELECT team_id FROM team WHERE name = 'River team'")
+    form = {
+        "username": "Ray.New",
+        "name": "Ray",
+        "role": "practitioner",
+        "team": str(team),
+    }
+    answer = await pages.post("/service/staff/new", form)
+    assert answer.status == 200
+    found = re.search(r'<dd class="tw-to-type tw-long">([^<]+)</dd>', await answer.text())
+    assert found is not None
+    password = unescape(found[1])
+    assert (await pages.post("/service/staff/new", form)).status == 409
+    assert (await pages.sign_in("ray.new", password)).status == 303
+    assert "My people" in await pages.text("/alerts")
+    kept = pages.client.session.cookie_jar.filter_cookies(pages.client.make_url("/"))
+    token = kept["tidewell"].value
+    [(ray,)] = pages.ask("SELECT staff_id FROM sign_in WHERE username = 'ray.new'")
+    await pages.post("/sign-out")
+    await pages.sign_in("ray.new", password)
+    kept = pages.client.session.cookie_jar.filter_cookies(pages.client.make_url("/"))
+    token = kept["tidewell"].value
+    pages.client.session.cookie_jar.clear()
+    await pages.sign_in("ade")
+    assert (await pages.post(f"/service/staff/{ray}/stop")).status == 303
+    cookie = {"Cookie": f"tidewell={token}"}
+    pages.client.session.cookie_jar.clear()
+    gone = await pages.client.get("/alerts", headers=cookie, allow_redirects=False)
+    assert gone.status == 303
+    await pages.sign_in("ade")
+    assert (await pages.post(f"/service/staff/{ray}/allow")).status == 303
+    invited = await pages.post(f"/service/staff/{ray}/invite")
+    assert invited.status == 200
+    assert (await pages.sign_in("ray.new", password)).status == 401
+    assert changes(pages) == sorted(
+        ["team_added", "staff_added", "staff_disabled", "staff_enabled", "staff_invited"]
+    )
+
+
+async def test_an_administrator_cannot_shut_themselves_out(pages: Pages) -> None:
+    await pages.sign_in("ade")
+    [(ade, team)] = pages.ask(
+        "SELECT staff_id, (SELECT min(team_id) FROM team) FROM sign_in WHERE username = 'ade'"
+    )
+    assert (await pages.post(f"/service/staff/{ade}/stop")).status == 409
+    form = {"role": "clinician", "team": str(team)}
+    assert (await pages.post(f"/service/staff/{ade}/change", form)).status == 409
+    assert changes(pages) == []
+
+
+async def test_a_key_worker_keeps_their_role_until_somebody_else_is_there(pages: Pages) -> None:
+    await pages.sign_in("ade")
+    form = {"role": "clinician", "team": "1"}
+    answer = await pages.post(f"/service/staff/{pages.site.practitioner}/change", form)
+    assert answer.status == 409
+    assert "another key worker first" in await text_of(answer)
+
+
+async def test_how_somebody_is_reached_is_written_down_and_never_shown_whole(
+    pages: Pages,
+) -> None:
+    await pages.sign_in("ade")
+    jo = f"/service/staff/{pages.site.practitioner}"
+    wrong = await pages.post(jo + "/contacts/add", {"channel": "email", "address": "jo"})
+    assert wrong.status == 422
+    form = {"channel": "email", "address": "jo.virtual@council.example"}
+    assert (await pages.post(jo + "/contacts/add", form)).status == 303
+    page = await pages.text(jo)
+    assert "j…@council.example" in page
+    assert "jo.virtual@" not in page
+    assert "jo.virtual" not in str(pages.ask("SELECT detail FROM admin_change"))
+    [(number,)] = pages.ask("SELECT contact_method_id FROM contact_method")
+    assert (await pages.post(jo + "/contacts/remove", {"number": str(number)})).status == 303
+    assert (await pages.post(jo + "/contacts/remove", {"number": str(number)})).status == 409
+
+
+async def test_a_service_manager_sees_how_alerts_are_doing_and_no_more(pages: Pages) -> None:
+    await pages.sign_in("jo")
+    assert (await pages.client.get("/service/alerts")).status == 404
+    await pages.sign_in("ade")
+    form = {"role": "practitioner", "team": "1", "service_manager": "yes"}
+    jo = f"/service/staff/{pages.site.practitioner}"
+    assert (await pages.post(jo + "/change", form)).status == 303
+    await pages.sign_in("jo")
+    assert "How alerts are doing" in await pages.text("/alerts")
+    await pages.text("/service/alerts")
+    await pages.text("/service/reach")
+    for path in ("/service", "/service/people", "/service/staff", "/service/policies"):
+        assert (await pages.client.get(path)).status == 404, path
+
+
+async def test_cover_for_somebody_who_is_ill_waits_for_the_one_who_covers(pages: Pages) -> None:
+    await pages.sign_in("ade")
+    form = {
+        "giver": str(pages.site.practitioner),
+        "receiver": str(pages.site.stranger),
+        "first_day": "2026-11-22",
+        "last_day": "2026-11-24",
+    }
+    assert (await pages.post("/service/cover", form)).status == 303
+    assert "Not accepted yet" in await pages.text("/service/cover")
+    again = await pages.post("/service/cover", form)
+    assert again.status == 409
+    self_cover = form | {"receiver": form["giver"], "first_day": "2026-12-22", "last_day": ""}
+    assert (await pages.post("/service/cover", self_cover)).status == 409
+    assert (await pages.post("/service/cover", {})).status == 422
+    [(number,)] = pages.ask("SELECT cover_id FROM cover")
+    await pages.sign_in("pat")
+    assert (await pages.post(f"/away/{number}/accept")).status == 303
+    await pages.sign_in("ade")
+    assert "Accepted." in await pages.text("/service/cover")
+    assert (await pages.post(f"/service/cover/{number}/end")).status == 303
+    assert (await pages.post(f"/service/cover/{number}/end")).status == 404
