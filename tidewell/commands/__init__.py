@@ -19,6 +19,7 @@ from tidewell.commands import (
     devices,
     doctor,
     evaluate,
+    lawful,
     people,
     policy,
     repair,
@@ -53,6 +54,7 @@ for module in (
     assigning,
     policy,
     rota,
+    lawful,
 ):
     module.register(app)
 
