@@ -47,6 +47,8 @@ _LOOK_WORDS: Final[dict[str, str]] = {
     LookedAt.TRENDS: "looked at your days and nights",
     LookedAt.NOTES: "looked at the notes about your days",
     LookedAt.ASKED: "opened what you had asked for",
+    LookedAt.DOWNLOAD: "took a copy of everything",
+    "exported": "made a copy of your information, to hand over or to check",
 }
 _ROLE_WORDS: Final[dict[str, str]] = {
     "practitioner": "worker",

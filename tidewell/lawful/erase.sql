@@ -205,6 +205,20 @@ WHERE erasure_id = ANY (%(erasures)s) AND broker_emptied_at IS NULL;
 -- name: progress
 SELECT rows_gone_at, broker_emptied_at FROM erasure WHERE person_id = %(person_id)s;
 
+-- The planner keeps common values of columns, names and words among them, also after their rows are gone.
+-- name: can_forget_statistics
+SELECT count(*) FROM pg_proc WHERE proname = 'pg_clear_attribute_stats';
+
+-- name: forget_statistics
+SELECT count(pg_clear_attribute_stats(schemaname::text, tablename::text, attname::text, inherited))
+FROM pg_stats WHERE schemaname = 'public' AND tablename = ANY (%(tables)s);
+
+-- What holds words or names. The tables of readings and days are left to the database's own pace.
+-- name: vacuum
+VACUUM (ANALYZE) receipt_intake, delivery_receipt, delivery, alert_event, alert_action, alert_intake, concern_intake,
+    alert, concern, episode_event, silence, episode, detector_signal, dead_letter, device_status, device_credential,
+    device_assignment, device, context_note, pause, plan_limit, assignment, session, sign_in, identity, person;
+
 -- name: certify
 UPDATE erasure SET checked_at = %(now)s, certificate = %(certificate)s WHERE person_id = %(person_id)s;
 

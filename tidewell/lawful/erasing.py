@@ -25,7 +25,7 @@ from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Connection, Queries, connect
 from tidewell.errors import ServerError, UsageError
 from tidewell.lawful.certificate import Certificate
-from tidewell.lawful.tables import Erase, tables
+from tidewell.lawful.tables import Erase, tables, tables_that
 
 QUERIES: Final = Queries("tidewell.lawful", "erase.sql")
 
@@ -112,6 +112,7 @@ async def erase(url: str, label: str, asked: Asked, without: WithoutPerson) -> d
             await connection.execute(QUERIES["rows_gone"], subject.values | {"now": now_utc()})
         rows_gone_at, emptied_at = await _wait_for_broker(connection, subject, asked)
         rows.update(await _look_until_quiet(connection, subject, without))
+        await _forget_statistics(connection)
         checked_at = now_utc()
         record = Certificate(
             subject.person_id,
@@ -257,3 +258,12 @@ async def _look_until_quiet(
         f"something about the person still comes in ({where}); take their device out of the "
         "broker's list, then run this again: it goes on"
     )
+
+
+async def _forget_statistics(connection: Connection) -> None:
+    """Let the planner forget values of rows that are gone, and free their space."""
+    row = await (await connection.execute(QUERIES["can_forget_statistics"])).fetchone()
+    if row is not None and row[0]:
+        names = {"tables": tables_that(Erase.DELETED)}
+        await connection.execute(QUERIES["forget_statistics"], names)
+    await connection.execute(QUERIES["vacuum"])

@@ -12,7 +12,7 @@ import io
 import json
 import textwrap
 import zipfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import IO, Any, Final
 
@@ -55,7 +55,7 @@ class _Pipe(io.RawIOBase):
 
 async def export_of(
     connection: Connection, person_id: int, copies: frozenset[Copy], now: datetime
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the archive in parts, within the transaction that is open."""
     pipe = _Pipe()
     names = tables_in(copies)
