@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.integration.record_of_processing import PAGE, columns_and_readers, page_of
 from tidewell.lawful import erasing, exporting, retention
 from tidewell.lawful.tables import Copy, Erase, KeepClass, tables, tables_in, tables_that
 
@@ -73,3 +74,10 @@ def test_a_table_with_a_statement_by_age_is_of_a_class_that_goes_by_age() -> Non
 def test_the_page_says_how_long_each_class_is_kept() -> None:
     text = (Path(__file__).parents[2] / "docs" / "data-protection.md").read_text(encoding="utf-8")
     assert {one.value for one in KeepClass if f"| `{one.value}` |" not in text} == set()
+
+
+def test_the_record_of_processing_is_that_of_the_schema(database_url: str) -> None:
+    page = page_of(*columns_and_readers(database_url))
+    assert page == PAGE.read_text(encoding="utf-8"), (
+        "run `python -m tests.integration.record_of_processing`"
+    )

@@ -38,7 +38,7 @@ SAID_BY_PARTS: Final = frozenset(
 
 OF_USERS: Final = ("alerts", "detect", "portal")
 FOR_OPERATORS: Final = re.compile(r"\b[Dd]etect(?:ion|or)(?:-policy\.(?:md|toml))?\b")
-"""The name of a part of Tidewell, on the command line alone: operators have to call it something."""
+"""The name of a part of Tidewell, on the command line alone: operators must call it something."""
 
 
 def forbidden(text: str) -> list[str]:
