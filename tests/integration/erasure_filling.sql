@@ -35,3 +35,5 @@ INSERT INTO alert_action (alert_id, staff_id, kind, outcome, note, at)
 INSERT INTO delivery_receipt (channel, reference, status, received_at)
     SELECT 'sms', idempotency_key, 'delivered', %(now)s FROM delivery JOIN alert USING (alert_id)
     WHERE alert.person_id = (SELECT person_id FROM person WHERE label = %(label)s) LIMIT 1;
+INSERT INTO receipt_intake (delivery_receipt_id, decided_at, reason)
+    SELECT delivery_receipt_id, %(now)s, 'delivered' FROM delivery_receipt ON CONFLICT DO NOTHING;

@@ -24,7 +24,8 @@ OLD = {
     "reading": "INSERT INTO reading (person_id, time, device_id, period_s, boot, seq, received_at)"
     " VALUES (%(person)s, %(at)s, 1, 60, 9, 9, %(at)s)",
     "daily_feature": "INSERT INTO daily_feature"
-    " (person_id, day, worn_minutes, usual, detector_version) VALUES (%(person)s, %(at)s::date, 1, '{}', 'x')",
+    " (person_id, day, worn_minutes, usual, detector_version)"
+    " VALUES (%(person)s, %(at)s::date, 1, '{}', 'x')",
     "dead_letter": "INSERT INTO dead_letter"
     " (received_at, topic, device_id, reason, detail, whole_frame, payload_bytes, payload_hash)"
     " SELECT %(at)s, 'tidewell/v1/1/x/frame', device_id, 'bad_json', '', true, 1,"
