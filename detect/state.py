@@ -149,3 +149,16 @@ class State(DaysState, ToldState, FeatureState, DeviceMemory):
             setattr(self, name, grown)
         self.person_id = np.concatenate([self.person_id, np.full(capacity - used, -1, np.int64)])
         self.zone_of = np.concatenate([self.zone_of, np.zeros(capacity - used, np.int64)])
+
+
+def block_without(block: bytes, person_id: int) -> bytes:
+    """Return a block of `to_bytes` without the row of a person; the same one if they have none."""
+    with np.load(BytesIO(block), allow_pickle=False) as columns:
+        loaded = {name: columns[name] for name in columns.files}
+    kept = loaded["person_id"] != person_id
+    if kept.all():
+        return block
+    target = BytesIO()
+    rest = {name: values[kept] for name, values in loaded.items()}
+    np.savez_compressed(target, allow_pickle=False, **rest)
+    return target.getvalue()

@@ -23,6 +23,7 @@ from portal import (
     check_in_pages,
     help_pages,
     installing,
+    download_pages,
     live,
     note_pages,
     notification_pages,
@@ -224,6 +225,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/me/pause", young_person_pages.show_pause, _YOUNG_PERSON),
     Route("POST", "/me/pause", young_person_pages.start_pause, _YOUNG_PERSON),
     Route("POST", "/me/resume", young_person_pages.end_pause, _YOUNG_PERSON),
+    Route("GET", "/me/download", download_pages.show_download, _YOUNG_PERSON),
+    Route("POST", "/me/download", download_pages.download, _YOUNG_PERSON),
     Route("GET", "/me/notes", note_pages.show_my_notes, _YOUNG_PERSON),
     Route("POST", "/me/notes", note_pages.add_my_note, _YOUNG_PERSON),
     Route("POST", "/me" + _NOTE + "/remove", note_pages.remove_my_note, _YOUNG_PERSON),
@@ -270,6 +273,7 @@ def build_application(
     application[DEMO_SIGN_INS] = demo_sign_ins
     application[CHECKER] = PasswordChecker()
     application[ATTEMPTS] = Attempts()
+    application[download_pages.DOWNLOADS] = asyncio.Semaphore(download_pages.AT_ONCE_MOST)
     application[FEED] = LiveFeed(database_url, now)
     application[ENROL_POOL] = make_enrol_pool(database_url)
     application[PAIRING_DELAY] = SignInDelay()

@@ -48,6 +48,7 @@ class LookedAt(StrEnum):
     REQUESTS = "requests"
     RECORD = "record"
     ENROLMENT = "enrolment"
+    DOWNLOAD = "download"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +145,13 @@ async def find_person(
 
 
 async def log_look(
-    connection: Connection, staff_id: int, person_id: int, looked_at: LookedAt, now: datetime
+    connection: Connection,
+    staff_id: int | None,
+    person_id: int,
+    looked_at: LookedAt,
+    now: datetime,
 ) -> None:
-    """Write down that somebody looked at a person."""
+    """Write down that somebody looked at a person; no staff means the young person themselves."""
     values = {"staff_id": staff_id, "person_id": person_id, "looked_at": looked_at, "now": now}
     await connection.execute(_QUERIES["log_look"], values)
 

@@ -75,7 +75,10 @@ LIMIT %(limit)s;
 
 -- name: who_looked
 SELECT (access_log.at AT TIME ZONE person.timezone)::date AS day,
-    COALESCE(staff.display_name, 'Somebody') AS name, COALESCE(staff.role, '') AS role,
+    COALESCE(
+        staff.display_name,
+        CASE access_log.looked_at WHEN 'download' THEN 'You' WHEN 'exported' THEN 'The service' ELSE 'Somebody' END
+    ) AS name, COALESCE(staff.role, '') AS role,
     access_log.looked_at, count(*)::integer AS times, max(access_log.at) AS last_at
 FROM access_log
 JOIN person USING (person_id)

@@ -238,6 +238,28 @@ class Settings(BaseSettings):
         default="tell",
         description="Without a valid agreement: tell says so; no_device also pairs no device.",
     )
+    keep_readings_d: Annotated[int, Field(ge=30, le=3_660)] = Field(
+        default=90, description="How many days readings are kept, minute by minute."
+    )
+    keep_days_d: Annotated[int, Field(ge=120, le=3_660)] = Field(
+        default=730, description="How many days the figures of whole days are kept."
+    )
+    keep_record_d: Annotated[int, Field(ge=365, le=36_600)] | None = Field(
+        default=None,
+        description="How many days alerts, notes and what was asked are kept; unset: until erased.",
+    )
+    keep_ledger_d: Annotated[int, Field(ge=90, le=3_660)] = Field(
+        default=400, description="How many days it is known what was missing, and of our own work."
+    )
+    keep_dead_letters_d: Annotated[int, Field(ge=7, le=400)] = Field(
+        default=30, description="How many days refused frames are kept."
+    )
+    keep_sessions_d: Annotated[int, Field(ge=1, le=400)] = Field(
+        default=30, description="How many days it is known who was signed in."
+    )
+    keep_backups_d: Annotated[int, Field(ge=0, le=3_660)] = Field(
+        default=35, description="How many days you keep backups; stands on certificates of erasure."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level logged."
     )

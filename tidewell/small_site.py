@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -39,6 +40,7 @@ from tidewell.errors import (
     SettingsError,
     UsageError,
 )
+from tidewell.lawful.following import follow_erasures, keep_to_the_schedule
 from tidewell.logs import get_logger
 from tidewell.process import ChildProcess, stage_command
 from tidewell.push_key import new_push_key
@@ -148,14 +150,19 @@ async def running_site(settings: Settings, data_dir: Path) -> AsyncIterator[Runn
             environment = _stage_environment(settings, addresses, data_dir, portal_port)
             site = RunningSite(addresses, environment, servers.look_after)
             _write_note(data_dir, addresses)
-            keeping = asyncio.create_task(keep_the_list(database_url, servers.let_in))
+            keeping = [
+                asyncio.create_task(keep_the_list(database_url, servers.let_in)),
+                asyncio.create_task(follow_erasures(database_url, servers.forget_messages)),
+                asyncio.create_task(keep_to_the_schedule(database_url, settings)),
+            ]
             try:
                 yield site
             finally:
                 _remove_note(data_dir)
                 await site.stop_stages()
-                keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)
+                for task in keeping:
+                    task.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
         finally:
             await asyncio.to_thread(servers.stop)
 
@@ -257,6 +264,8 @@ class _Servers:
         nats = NatsServer(data_dir / "nats", open_to=open_to)
         self._nats = None if settings.broker_url else nats
         self._addresses = ("", "", "")
+        # Several tasks of the site look after the same servers, each in a thread.
+        self._turn = threading.Lock()
 
     def start(self) -> tuple[str, str, str]:
         """Start what is ours; return the addresses of database, broker and broker for devices."""
@@ -270,7 +279,20 @@ class _Servers:
     def let_in(self, devices: Mapping[str, str]) -> None:
         """Tell the broker, where it is ours, which devices may sign in."""
         if self._nats:
-            self._nats.let_in(devices)
+            with self._turn:
+                self._nats.let_in(devices)
+
+    def forget_messages(self) -> bool:
+        """Empty the broker, where it is ours; return whether it is.
+
+        Raises:
+            ServerError: it did not start again; the next look tries once more.
+        """
+        if self._nats is None:
+            return False
+        with self._turn:
+            self._nats.forget_messages()
+        return True
 
     def look_after(self) -> None:
         """Cut logs that have grown too long, and start a server of ours that died.
@@ -278,6 +300,10 @@ class _Servers:
         Raises:
             ServerError: it cannot be started again, or only at another address.
         """
+        with self._turn:
+            self._look_after_each()
+
+    def _look_after_each(self) -> None:
         for server in (self._postgres, self._nats):
             if server is None:
                 continue

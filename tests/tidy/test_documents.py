@@ -59,6 +59,9 @@ NOT_REASONS: Final = {
     "tidewell.evaluation.datasets.Form": "forms of recorded sets",
     "tidewell.evaluation.minute_injections.OffKind": "what a device measures once it is off",
     "tidewell.evaluation.people.Half": "which people of a recording are looked at",
+    "tidewell.lawful.tables.Copy": "words of tables.toml: docs/record-of-processing.md",
+    "tidewell.lawful.tables.Erase": "words of tables.toml: docs/record-of-processing.md",
+    "tidewell.lawful.tables.KeepClass": "classes of retention: docs/data-protection.md",
     "tidewell.metrics.MeasureKind": "words of a text format that others defined",
     "tidewell.vocabulary.SleepState": "values of a channel: docs/wire-format.md",
 }

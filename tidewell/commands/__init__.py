@@ -19,6 +19,7 @@ from tidewell.commands import (
     devices,
     doctor,
     evaluate,
+    lawful,
     people,
     policy,
     repair,
@@ -57,6 +58,7 @@ for module in (
     policy,
     rota,
     trying,
+    lawful,
 ):
     module.register(app)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import signal
 import socket
 import struct
@@ -145,6 +146,20 @@ class NatsServer(EmbeddedServer):
         self._write_users()
         if self._launched is not None and self.is_alive():
             self._launched.send(self.reload_signal)
+
+    def forget_messages(self) -> None:
+        """Remove all that the broker keeps, by starting it again with an empty store.
+
+        Nothing is lost by it: a device keeps its frames until they are committed and sends them
+        again, and its status with its next connection. A message that the broker had handed over
+        would otherwise stay in its files until they are full.
+
+        Raises:
+            ServerError: it did not start again.
+        """
+        self.stop()
+        shutil.rmtree(self.folder / "store", ignore_errors=True)
+        self.start()
 
     @property
     def _host(self) -> str:

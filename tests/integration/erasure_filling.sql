@@ -1,0 +1,39 @@
+-- What the pipeline does not write about somebody in half a minute.
+
+-- name: by_hand
+UPDATE identity SET preferred_name = %(name)s WHERE person_id = (SELECT person_id FROM person WHERE label = %(label)s);
+INSERT INTO unscored_span SELECT device_id, 1, %(now)s, %(now)s FROM device WHERE name = %(device)s;
+INSERT INTO scored_later SELECT device_id, 1, 1, 2, 'waited', %(now)s FROM device WHERE name = %(device)s;
+INSERT INTO frame_gap SELECT device_id, 1, 5, 6, 'lost_on_device', %(now)s FROM device WHERE name = %(device)s;
+INSERT INTO repair (person_id, first_day, last_day, reason, readings, noted_at, widened_at)
+    SELECT person_id, '2026-01-01', '2026-01-02', 'asked_for', 1, %(now)s, %(now)s FROM person WHERE label = %(label)s;
+INSERT INTO silence (episode_id, person_id, silent_from, noticed_at, reason, classified_at)
+    SELECT episode_id, person_id, %(now)s, %(now)s, 'unknown', %(now)s FROM episode
+    WHERE person_id = (SELECT person_id FROM person WHERE label = %(label)s) LIMIT 1;
+INSERT INTO dead_letter (received_at, topic, device_id, reason, detail, whole_frame, payload, payload_bytes, payload_hash)
+    SELECT %(now)s, 'tidewell/v1/1/' || name || '/frame', device_id, 'bad_json', 'x', true,
+           convert_to('{"heart_rate": [83.28125', 'UTF8'), 24, '\x01' FROM device WHERE name = %(device)s;
+INSERT INTO dead_letter (received_at, topic, device_id, reason, detail, whole_frame, payload, payload_bytes, payload_hash)
+    VALUES (%(now)s, 'tidewell/v1/1/' || %(device)s || '/frame', NULL, 'unknown_device', %(device)s, true,
+            convert_to('{"heart_rate": [83.28125]}', 'UTF8'), 25, '\x02');
+INSERT INTO pause (person_id, paused_from, paused_until)
+    SELECT person_id, '2020-01-01', '2020-01-02' FROM person WHERE label = %(label)s;
+INSERT INTO context_note (person_id, kind, first_day, last_day, own_words, created_at)
+    SELECT person_id, 'ill', '2026-01-01', '2026-01-02', %(words)s, %(now)s FROM person WHERE label = %(label)s;
+INSERT INTO sign_in (username, password_hash, person_id, created_at)
+    SELECT %(username)s, 'x', person_id, %(now)s FROM person WHERE label = %(label)s;
+INSERT INTO session (token_hash, username, created_at, seen_at) VALUES ('\x01', %(username)s, %(now)s, %(now)s);
+INSERT INTO concern (person_id, kind, source, staff_id, level, note, at)
+    SELECT person_id, 'raise', 'staff', (SELECT min(staff_id) FROM staff), 'check_today', %(worry)s, %(now)s
+    FROM person WHERE label = %(label)s;
+
+-- Once an alert was raised.
+-- name: after_the_alert
+INSERT INTO alert_action (alert_id, staff_id, kind, outcome, note, at)
+    SELECT alert_id, (SELECT min(staff_id) FROM staff), 'close', 'support_given', %(said)s, %(now)s
+    FROM alert WHERE person_id = (SELECT person_id FROM person WHERE label = %(label)s) LIMIT 1;
+INSERT INTO delivery_receipt (channel, reference, status, received_at)
+    SELECT 'sms', idempotency_key, 'delivered', %(now)s FROM delivery JOIN alert USING (alert_id)
+    WHERE alert.person_id = (SELECT person_id FROM person WHERE label = %(label)s) LIMIT 1;
+INSERT INTO receipt_intake (delivery_receipt_id, decided_at, reason)
+    SELECT delivery_receipt_id, %(now)s, 'delivered' FROM delivery_receipt ON CONFLICT DO NOTHING;
