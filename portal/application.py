@@ -21,9 +21,9 @@ from portal import (
     away_pages,
     calendar_pages,
     check_in_pages,
+    download_pages,
     help_pages,
     installing,
-    download_pages,
     live,
     note_pages,
     notification_pages,
@@ -33,6 +33,10 @@ from portal import (
     worry_pages,
     young_person_pages,
 )
+from portal.admin.door import ENROL_POOL, keep_enrol_pool, make_enrol_pool
+from portal.admin.pairing_pages import PAIRING_DELAY
+from portal.admin.routes import ADMIN_ROUTES, DEVICE_ROUTES, MANAGER_ROUTES
+from portal.admin.trials import TRIALS, TrialRunner, keep_trials
 from portal.clinic import (
     before_after_pages,
     caseload_pages,
@@ -41,10 +45,6 @@ from portal.clinic import (
     rhythm_pages,
     weeks_pages,
 )
-from portal.admin.door import ENROL_POOL, keep_enrol_pool, make_enrol_pool
-from portal.admin.pairing_pages import PAIRING_DELAY
-from portal.admin.routes import ADMIN_ROUTES, DEVICE_ROUTES, MANAGER_ROUTES
-from portal.admin.trials import TRIALS, TrialRunner, keep_trials
 from portal.context import (
     DEMO_SIGN_INS,
     NOW,
@@ -70,6 +70,7 @@ from portal.security import (
     give_nonce,
     refuse_other_sites,
 )
+from portal.sign_in_delay import SignInDelay
 from portal.signing_in import (
     overview_pages,
     password_pages,
@@ -86,6 +87,7 @@ from portal.young import (
     request_pages,
     staff_pages,
     today_pages,
+)
 from tidewell.clock import now_utc
 from tidewell.database import Queries
 from tidewell.settings import Settings

@@ -79,7 +79,6 @@ class Refusal(StrEnum):
     NO_PUSH_SERVICE = "no_push_service"
     TOO_MANY_PHONES = "too_many_phones"
     TOO_MANY_ASKS = "too_many_asks"
-    WRONG_CODE = "wrong_code"
     NO_BROKER_ADDRESS = "no_broker_address"
 
 
