@@ -1,7 +1,7 @@
 """Ledger devices: each writes every frame down, publishes it, and keeps it until it is told.
 
-A second implementation of a device, leaner and more impatient than the firmware, so that a run of
-seconds holds many retries. It frees a frame on "committed up to n" and on nothing else.
+A second implementation of a device, leaner and quicker to try again than the firmware, so that a
+run of seconds holds many retries. It frees a frame on "committed up to n" and on nothing else.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class LedgerDevice:
                     raise one
 
     def _slow_down(self) -> None:
-        """Be twice as patient, once in as long as one waits for an answer."""
+        """Wait twice as long, once in as long as one waits for an answer."""
         if monotonic_s() - self._slowed_s >= RESEND_AFTER_S * self._slower:
             self._slower = min(SLOWER_MOST, self._slower * 2)
             self._slowed_s = monotonic_s()

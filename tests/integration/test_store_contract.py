@@ -18,13 +18,7 @@ import numpy as np
 import psycopg
 import pytest
 
-import tests.simulation.alert_statements
-import tests.simulation.concern_statements
-import tests.simulation.finding_statements
-import tests.simulation.ingest_statements as of_ingest
-import tests.simulation.order_statements
-import tests.simulation.sending_statements
-import tests.simulation.silence_statements  # noqa: F401 -- these register their answers
+import tests.simulation.all_statements  # noqa: F401 -- registers what the other database knows
 from alerts import store as shared
 from alerts.answers import store as answers
 from alerts.auditing import store as auditing
@@ -45,6 +39,7 @@ from ingest.recovering.store import scored_readings
 from ingest.rows import Rows
 from ingest.store import Kept, Store
 from tests.simulation.database import STATEMENTS, MemoryDatabase
+from tests.simulation.ingest_statements import QUERIES_OF_INGEST
 from tidewell.database import Connection, Role, connect
 from tidewell.errors import LeaseLostError
 from tidewell.local_time import utc_moment
@@ -219,9 +214,7 @@ async def held(store: Store) -> list[int]:
 
 def test_the_database_in_memory_has_an_answer_to_every_statement() -> None:
     unknown = [
-        name
-        for name, queries in of_ingest.QUERIES_OF_INGEST.items()
-        if queries[name] not in STATEMENTS
+        name for name, queries in QUERIES_OF_INGEST.items() if queries[name] not in STATEMENTS
     ]
     for module in (shared, intake, answers, concerns, auditing, sending):
         unknown += [name for name in module._SQL if module._SQL[name] not in STATEMENTS]

@@ -30,12 +30,7 @@ import alerts.sending.service
 import alerts.service
 import ingest.mqtt
 import ingest.service
-import tests.simulation.alert_statements
-import tests.simulation.concern_statements
-import tests.simulation.finding_statements
-import tests.simulation.operations_statements
-import tests.simulation.sending_statements
-import tests.simulation.silence_statements  # noqa: F401 -- these register their answers
+import tests.simulation.all_statements  # noqa: F401 -- registers what the database knows
 from alerts.operations import notices
 from alerts.operations import store as operations
 from alerts.reaching.service import Reaching
