@@ -21,6 +21,7 @@ from portal.context import SETTINGS, first_row, now_of
 from portal.forms import read_body
 from portal.security import Refusal, log_refusal
 from portal.sign_in_delay import SignInDelay
+from portal.signing_in.known_devices import network_of_request
 from tidewell.clock import monotonic_s
 from tidewell.database import Queries
 from tidewell.device_credentials import give_secrets
@@ -51,8 +52,8 @@ async def pair_device(request: web.Request) -> web.Response:
     """Turn a code into the secret of its device, and say where the device sends."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
-    address, delay = request.remote or "", request.app[PAIRING_DELAY]
-    wait_s = delay.wait_s("", address, monotonic_s())
+    key, delay = (network_of_request(request),), request.app[PAIRING_DELAY]
+    wait_s = delay.wait_s(key, monotonic_s())
     if wait_s > 0:
         log_refusal(request, Refusal.WAIT_BEFORE_NEXT_TRY)
         return _waits(wait_s)
@@ -61,12 +62,12 @@ async def pair_device(request: web.Request) -> web.Response:
         log_refusal(request, Refusal.NO_BROKER_ADDRESS)
         return _refused(503, "no_broker_address", "This site does not know where devices send.")
     # Counted before the look, so that many tries at the same time do not slip past the delay.
-    delay.failed("", address, monotonic_s())
+    delay.failed(key, monotonic_s())
     found = await _paired(request)
     if found is None:
         log_refusal(request, Refusal.WRONG_CODE)
         return _refused(403, "wrong_code", "This code does not fit, is used, or is too old.")
-    delay.succeeded("", address)
+    delay.succeeded(key)
     device, secret = found
     answer = {"device": device.name, "shard": device.shard, "secret": secret, "broker": broker}
     return web.json_response(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
@@ -13,7 +14,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from portal.application import build_application
-from portal.context import VIEWER, Audience, Viewer, transaction
+from portal.context import VIEWER, Audience, SessionLevel, Viewer, transaction
 from tests.browser.virtual_site import write_site
 from tests.conftest import with_name
 from tests.integration import looking
@@ -52,11 +53,16 @@ SETTINGS: Final[LiteralString] = (
 )
 
 
+def looking_as_jo(place: Place) -> Viewer:
+    who = ("jo", Audience.PRACTITIONER, "Jo", place.site.practitioner, None)
+    return Viewer(b"", *who, 1, SessionLevel.SECOND_FACTOR, datetime.now(UTC), True)
+
+
 async def test_nothing_is_left_for_whoever_borrows_the_connection_next(
     place: Place,
     one_connection: Any,  # noqa: ANN401 -- a pool of connections of any row
 ) -> None:
-    jo = Viewer(b"", "jo", Audience.PRACTITIONER, "Jo", place.site.practitioner, None)
+    jo = looking_as_jo(place)
     with_jo, with_nobody = (request_of(place, one_connection, who) for who in (jo, None))
     for ends_badly in (False, True):
         try:
@@ -77,7 +83,7 @@ async def test_a_page_that_commits_too_early_sees_nothing_more(
     place: Place,
     one_connection: Any,  # noqa: ANN401 -- a pool of connections of any row
 ) -> None:
-    jo = Viewer(b"", "jo", Audience.PRACTITIONER, "Jo", place.site.practitioner, None)
+    jo = looking_as_jo(place)
     async with transaction(request_of(place, one_connection, jo)) as connection:
         await connection.commit()
         assert await (await connection.execute(SEEN)).fetchall() == []
