@@ -33,7 +33,7 @@ from portal.sessions import (
 )
 from portal.signing_in.attempts import Attempts
 from portal.signing_in.known_devices import remember_device, set_device_cookie
-from portal.signing_in.steps import STEP, STEP_PAGES, step_of
+from portal.signing_in.steps import STEP, STEP_PAGES, is_open_during, step_of
 from tidewell.database import Connection
 
 ATTEMPTS: Final = web.AppKey("attempts", Attempts)
@@ -110,7 +110,7 @@ async def _entry(request: web.Request, connection: Connection, token: str) -> En
 def _lead_on(request: web.Request, entry: Entry, next_path: str) -> web.Response:
     step = request.get(STEP)
     target = safe_next(next_path)
-    if step is not None:
+    if step is not None and not is_open_during(step, target.partition("?")[0]):
         target = f"{STEP_PAGES[step]}?next={quote(target, safe='')}"
     response = web.Response(status=303, headers={"Location": target})
     give(request, response, entry)

@@ -15,7 +15,6 @@ from portal.context import Audience, now_of, rows, transaction, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
 from portal.sessions import IDLE_AFTER, OLD_AFTER
-from portal.signing_in.passkey_asking import party_of
 from portal.signing_in.second_factors import factors_of
 from portal.signing_in.set_up_pages import WhichForm
 from tidewell.database import Queries
@@ -52,7 +51,6 @@ async def show_overview(request: web.Request) -> web.Response:
         "factors": factors,
         "places": places,
         "is_young": viewer.audience is Audience.YOUNG_PERSON,
-        "has_passkeys": party_of(request) is not None,
         "done": _DONE_WORDS.get(request.query.get("done", "")),
     }
     return page(request, "security.jinja", values)

@@ -32,8 +32,9 @@ STEP_PAGES: Final[dict[Step, str]] = {
 
 _OPEN_MEANWHILE: Final[dict[Step, tuple[str, ...]]] = {
     Step.SECOND_FACTOR: ("/sign-in/second",),
-    Step.SET_UP: ("/security/set-up", "/security/app", "/security/passkey"),
+    Step.SET_UP: ("/security/set-up", "/security/app", "/security/passkey", "/sign-in/again"),
 }
+"""Setting up asks again when the password was long ago, so that page has to be open too."""
 
 
 def step_of(viewer: Viewer, *, demo: bool) -> Step | None:

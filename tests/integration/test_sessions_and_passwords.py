@@ -21,8 +21,8 @@ NEW_PASSWORD = "seven slow lanterns"
 
 
 @pytest.fixture
-async def site(database_url: str) -> AsyncIterator[SignInSite]:
-    async with sign_in_site(database_url) as found:
+async def site(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SignInSite]:
+    async with sign_in_site(database_url, monkeypatch) as found:
         yield found
 
 
@@ -215,9 +215,9 @@ async def test_a_known_browser_is_not_slowed_by_a_stranger_in_its_own_network(
 
 
 async def test_an_address_that_no_proxy_of_ours_named_counts_for_nothing(
-    database_url: str,
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with sign_in_site(database_url, trusted_proxies="192.0.2.1") as site:
+    async with sign_in_site(database_url, monkeypatch, trusted_proxies="192.0.2.1") as site:
         statuses = []
         for number in range(5):
             browser = site.browser(f"203.0.{number}.9")

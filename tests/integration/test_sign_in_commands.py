@@ -47,7 +47,6 @@ class Place:
 @pytest.fixture
 def place(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("TIDEWELL_DATABASE_URL", database_url)
-    monkeypatch.setenv("TIDEWELL_BROKER_URL", "mqtt://127.0.0.1:1")
     monkeypatch.setenv("TIDEWELL_PUBLIC_URL", "https://tidewell.example/")
     with closing(SiteWriter(database_url, now_utc())) as writer:
         writer.staff("practitioner", "Jo Virtual", "jo")

@@ -27,8 +27,8 @@ HOME = {"jo": "/alerts", "kim": "/people", "ade": "/service"}
 
 
 @pytest.fixture
-async def site(database_url: str) -> AsyncIterator[SignInSite]:
-    async with sign_in_site(database_url) as found:
+async def site(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SignInSite]:
+    async with sign_in_site(database_url, monkeypatch) as found:
         yield found
 
 
@@ -65,6 +65,10 @@ async def test_staff_without_a_second_factor_reach_nothing_but_its_set_up(
         "POST /security/passkey",
         "POST /security/passkey/options",
         "POST /security/passkey/remove",
+        "GET /sign-in/again",
+        "POST /sign-in/again",
+        "POST /sign-in/again/options",
+        "POST /sign-in/again/passkey",
     }
     assert "tw-nav" not in await browser.text("/security/set-up")
 
@@ -101,6 +105,17 @@ async def test_an_app_is_set_up_and_the_pages_open(site: SignInSite) -> None:
     assert not any(code in str(kept) for code in codes)
 
 
+async def test_whoever_takes_long_to_set_up_is_asked_again_and_goes_on(site: SignInSite) -> None:
+    browser = site.browser()
+    await browser.sign_in("jo")
+    site.clock[0] += PROOF_HOLDS + timedelta(seconds=1)
+    assert leads_to(await browser.get("/security/app")) == (303, "/sign-in/again")
+    again = {"password": PASSWORD, "next": "/security/app"}
+    assert leads_to(await browser.post("/sign-in/again", again)) == (303, "/security/app")
+    await browser.set_up_app()
+    assert (await browser.get("/alerts")).status == 200
+
+
 async def test_digits_that_do_not_fit_set_nothing_up(site: SignInSite) -> None:
     browser = site.browser()
     await browser.sign_in("jo")
@@ -120,7 +135,7 @@ async def test_the_digits_of_an_app_are_good_once(site: SignInSite) -> None:
         await browser.sign_in("jo")
     used = {"code": app.at(site.clock[0])}
     assert (await second.post("/sign-in/second", used)).status == 401
-    second.later(seconds=30)
+    site.clock[0] += timedelta(seconds=30)
     fresh = {"code": app.at(site.clock[0]), "next": "/away"}
     assert leads_to(await second.post("/sign-in/second", fresh)) == (303, "/away")
     assert (await third.post("/sign-in/second", fresh)).status == 401
@@ -182,8 +197,10 @@ async def test_a_young_person_is_never_asked_for_more_than_their_password(
     assert (await again.get("/me")).status == 200
 
 
-async def test_the_demo_asks_for_no_second_factor(database_url: str) -> None:
-    async with sign_in_site(database_url, demo="true") as site:
+async def test_the_demo_asks_for_no_second_factor(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sign_in_site(database_url, monkeypatch, demo="true") as site:
         for username, home in HOME.items():
             browser = site.browser()
             assert leads_to(await browser.sign_in(username)) == (303, "/")

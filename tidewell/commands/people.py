@@ -20,7 +20,7 @@ from tidewell.clock import now_utc
 from tidewell.commands import credentials, plan
 from tidewell.commands.credentials import shown_once
 from tidewell.commands.shared import DataDir, say, start_command
-from tidewell.commands.sign_ins import make_link
+from tidewell.commands.sign_ins import database_of, make_link
 from tidewell.database import Connection, Role, connect
 from tidewell.device_credentials import give_secrets
 from tidewell.embedded.files import write_private
@@ -159,7 +159,7 @@ async def _add_one(
     team: str,
     hash_password: HashPassword | None,
 ) -> str:
-    url = find_site(settings).database_url
+    url = database_of(settings)
     try:
         async with await connect(url, Role.ENROL, "tidewell staff") as connection:
             made = await _add(connection, username, role, name, team, hash_password)

@@ -91,7 +91,7 @@ def show(data_dir: DataDir = None) -> None:
     """List who can sign in, and what is missing."""
     settings = start_command("sign-in", data_dir)
     now = now_utc()
-    found = asyncio.run(_all(find_site(settings).database_url))
+    found = asyncio.run(_all(database_of(settings)))
     for one in found:
         say(one.line(now))
     if not found:
@@ -121,7 +121,7 @@ def reset(username: Username, data_dir: DataDir = None) -> None:
 def disable(username: Username, data_dir: DataDir = None) -> None:
     """Let nobody sign in with this name any more, and sign them out everywhere, at once."""
     settings = start_command("sign-in", data_dir)
-    asyncio.run(_disable(find_site(settings).database_url, username))
+    asyncio.run(_disable(database_of(settings), username))
     say(f"Nobody can sign in as {username} any more, and they are signed out everywhere.")
     say("Their alerts go to others: `tidewell policy reach` says whom that leaves without anybody.")
 
@@ -129,8 +129,14 @@ def disable(username: Username, data_dir: DataDir = None) -> None:
 def enable(username: Username, data_dir: DataDir = None) -> None:
     """Let somebody sign in again who was disabled."""
     settings = start_command("sign-in", data_dir)
-    asyncio.run(_enable(find_site(settings).database_url, username))
+    asyncio.run(_enable(database_of(settings), username))
     say(f"{username} can sign in again, with what they had before.")
+
+
+def database_of(settings: Settings) -> str:
+    """Return the address of the database; these commands need no broker."""
+    given = settings.database_url
+    return given.get_secret_value() if given else find_site(settings).database_url
 
 
 async def make_link(
@@ -156,12 +162,9 @@ async def make_link(
 
 
 def _pages(settings: Settings) -> str:
-    address = (
-        settings.public_url
-        or find_site(settings).portal_url
-        or f"http://{settings.portal_host}:{settings.portal_port}"
-    )
-    return address.rstrip("/")
+    own_site = "" if settings.database_url else find_site(settings).portal_url
+    address = settings.public_url or own_site
+    return (address or f"http://{settings.portal_host}:{settings.portal_port}").rstrip("/")
 
 
 def _when(moment: datetime) -> str:
@@ -203,7 +206,7 @@ async def _open(connection: Connection, username: str, now: datetime) -> SignInS
 
 async def _invite(settings: Settings, username: str, label: str | None) -> str:
     now = now_utc()
-    url = find_site(settings).database_url
+    url = database_of(settings)
     async with await connect(url, Role.ENROL, "tidewell sign-in") as connection:
         if label is not None:
             await _add_young_person(connection, username, label, now)
@@ -244,7 +247,7 @@ async def _add_young_person(
 async def _reset(settings: Settings, username: str) -> str:
     now = now_utc()
     which = {"username": username, "now": now}
-    url = find_site(settings).database_url
+    url = database_of(settings)
     async with await connect(url, Role.ENROL, "tidewell sign-in") as connection:
         await _open(connection, username, now)
         for statement in ("drop_password", "end_ways_in", "remove_second_factors"):
