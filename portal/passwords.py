@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Final
@@ -30,6 +30,10 @@ PASSWORD_CHARACTERS_MAX: Final = 256
 """Longer than any passphrase, short enough that hashing it costs no more than usual."""
 
 _HASHER: Final = PasswordHasher()
+
+
+FindHash = Callable[[], Awaitable[str | None]]
+"""Asks the database for the hash of a sign-in."""
 
 
 def hash_password(password: str) -> str:
@@ -62,22 +66,27 @@ class PasswordChecker:
         self._nobodys_hash = hash_password("a password that nobody has")
 
     async def check(
-        self, password: str, password_hash: str | None, *, source: str, is_known: bool
-    ) -> PasswordAnswer:
-        """Compare a password with a hash; with None for a name that nobody has, it never fits.
+        self, password: str, find_hash: FindHash, *, source: str, is_known: bool
+    ) -> tuple[PasswordAnswer, str]:
+        """Compare a password with a hash, and return that too when it fits.
 
-        Whoever comes from a known browser waits only behind others of their kind.
+        The hash is looked for in the same place of the queue, so that strangers do not fill the
+        way to the database either. None, for a name that nobody has, never fits. Whoever comes
+        from a known browser waits only behind others of their kind.
         """
         if (
             self._inside[is_known] >= CHECKS_AT_ONCE // 2 + CHECKS_WAITING
             or self._from[source] >= CHECKS_A_SOURCE
         ):
-            return PasswordAnswer.TOO_BUSY
-        # A sign-in without a password yet takes as long as every other.
-        compared = password_hash or self._nobodys_hash
+            return PasswordAnswer.TOO_BUSY, ""
         async with self._place(source, is_known=is_known):
+            password_hash = await find_hash()
+            # A sign-in without a password yet takes as long as every other.
+            compared = password_hash or self._nobodys_hash
             fits = await asyncio.to_thread(_fits, password, compared)
-        return PasswordAnswer.FITS if fits and password_hash else PasswordAnswer.DOES_NOT_FIT
+        if fits and password_hash:
+            return PasswordAnswer.FITS, password_hash
+        return PasswordAnswer.DOES_NOT_FIT, ""
 
     async def hash_new(self, password: str, *, source: str) -> str:
         """Return the hash of a password that somebody chose, in a thread."""

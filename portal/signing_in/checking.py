@@ -62,10 +62,9 @@ async def try_password(request: web.Request, username: str, password: str) -> Pa
         log_refusal(request, Refusal.WAIT_BEFORE_NEXT_TRY)
         return PasswordTry(TryAnswer.WAIT, wait_s)
     attempts.begin(attempt, monotonic_s())
-    known_hash = await _hash_of(request, username)
-    answer = await request.app[CHECKER].check(
+    answer, known_hash = await request.app[CHECKER].check(
         password,
-        known_hash,
+        lambda: _hash_of(request, username),
         source=attempt.source,
         is_known=attempt.known_device is not None,
     )
@@ -74,7 +73,7 @@ async def try_password(request: web.Request, username: str, password: str) -> Pa
         attempts.not_checked(attempt)
         log_refusal(request, Refusal.TOO_BUSY)
         return PasswordTry(TryAnswer.TOO_BUSY)
-    if answer is PasswordAnswer.DOES_NOT_FIT or known_hash is None:
+    if answer is PasswordAnswer.DOES_NOT_FIT:
         log_refusal(request, Refusal.WRONG_PASSWORD)
         return PasswordTry(TryAnswer.WRONG)
     attempts.succeeded(attempt)
