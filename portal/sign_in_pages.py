@@ -25,11 +25,10 @@ from portal.context import (
 from portal.forms import read_form
 from portal.passwords import PASSWORD_CHARACTERS_MAX
 from portal.rendering import page
-from portal.security import Refusal, log_refusal, safe_next
+from portal.security import safe_next
 from portal.sessions import drop_cookie, end_session
 from portal.signing_in.checking import PasswordTry, TryAnswer, try_password
-from portal.signing_in.entering import ATTEMPTS, HOMES, enter
-from portal.signing_in.known_devices import network_of_request
+from portal.signing_in.entering import HOMES, enter
 from portal.signing_in.passkey_asking import (
     PasskeyForm,
     ask_for_signature,
@@ -38,7 +37,6 @@ from portal.signing_in.passkey_asking import (
 )
 from portal.signing_in.passkeys import ChallengeFor
 from portal.words import counted
-from tidewell.clock import monotonic_s
 
 
 class SignInForm(BaseModel):
@@ -77,10 +75,6 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def ask_passkey(request: web.Request) -> web.Response:
     """Answer a script with what the browser needs to offer its passkeys."""
-    network = network_of_request(request)
-    if not request.app[ATTEMPTS].may_ask_for_challenge(network, monotonic_s()):
-        log_refusal(request, Refusal.TOO_BUSY)
-        raise web.HTTPServiceUnavailable
     return await ask_for_signature(request, ChallengeFor.SIGN_IN, None)
 
 

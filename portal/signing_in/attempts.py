@@ -26,7 +26,7 @@ CODE_DELAY_MAX_S: Final = 300.0
 """At one try in five minutes, guessing six digits takes longer than a year on average."""
 
 CHALLENGES_A_MINUTE_MAX: Final = 30
-"""Challenges that a network gets before anybody is known; a person needs one."""
+"""Challenges that a network gets before anybody is known, or a person; they need one."""
 
 MINUTE_S: Final = 60.0
 
@@ -91,12 +91,12 @@ class Attempts:
         """Forget the wrong digits of somebody who gave the right ones."""
         self._codes.succeeded(_code_key(attempt))
 
-    def may_ask_for_challenge(self, network: str, now_s: float) -> bool:
-        """Count a challenge given to somebody unknown; False when their network had enough."""
-        since_s, count = self._challenges.pop(network, (now_s, 0))
+    def may_ask_for_challenge(self, who: str, now_s: float) -> bool:
+        """Count a challenge given to a person or a network; False when they had enough."""
+        since_s, count = self._challenges.pop(who, (now_s, 0))
         if now_s - since_s >= MINUTE_S:
             since_s, count = now_s, 0
-        self._challenges[network] = (since_s, count + 1)
+        self._challenges[who] = (since_s, count + 1)
         while len(self._challenges) > REMEMBERED_MAX:
             self._challenges.popitem(last=False)
         return count < CHALLENGES_A_MINUTE_MAX

@@ -35,6 +35,7 @@ from portal.signing_in.attempts import Attempts
 from portal.signing_in.known_devices import remember_device, set_device_cookie
 from portal.signing_in.steps import STEP, STEP_PAGES, is_open_during, step_of
 from tidewell.database import Connection
+from tidewell.logs import get_logger
 
 ATTEMPTS: Final = web.AppKey("attempts", Attempts)
 
@@ -102,6 +103,7 @@ async def _entry(request: web.Request, connection: Connection, token: str) -> En
     if viewer is None:
         raise web.HTTPSeeOther("/sign-in")
     set_viewer(request, viewer)
+    get_logger().info("session opened", role=viewer.audience.value, level=viewer.level.value)
     if step_of(viewer, demo=request.app[SETTINGS].demo) is not None:
         return Entry(token, None)
     return Entry(token, await remember_device(request, connection, viewer.username, now))

@@ -57,9 +57,11 @@ async def remember_device(
     request: web.Request, connection: Connection, username: str, now: datetime
 ) -> str:
     """Remember this browser for a sign-in and return the token that its cookie holds."""
-    token = request.cookies.get(device_cookie_name(request.app[SETTINGS])) or new_token()
-    if len(token) != len(new_token()):
-        token = new_token()
+    given = request.cookies.get(device_cookie_name(request.app[SETTINGS]), "")
+    which = {"token_hash": token_hash(given)}
+    # A token that we never gave may be known to whoever put it there.
+    is_ours = await (await connection.execute(_QUERIES["is_our_device"], which)).fetchone()
+    token = given if is_ours else new_token()
     what = {"token_hash": token_hash(token), "username": username, "now": now, "most": DEVICES_MAX}
     await connection.execute(_QUERIES["remember_device"], what)
     await connection.execute(_QUERIES["forget_devices"], what)

@@ -7,13 +7,15 @@ like any other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from aiohttp import web
 from pydantic import BaseModel, StringConstraints
 
 from portal.context import SETTINGS, now_of, transaction
 from portal.security import Refusal, log_refusal, not_found
+from portal.signing_in.entering import ATTEMPTS
+from portal.signing_in.known_devices import network_of_request
 from portal.signing_in.passkeys import (
     ChallengeFor,
     RelyingParty,
@@ -24,8 +26,9 @@ from portal.signing_in.passkeys import (
     take_challenge,
 )
 from portal.signing_in.second_factors import PasskeyRow
+from tidewell.clock import monotonic_s
 
-CREDENTIAL_CHARACTERS_MAX = 12_000
+CREDENTIAL_CHARACTERS_MAX: Final = 12_000
 """What a browser sends has some thousand; a form of ours has no more room."""
 
 
@@ -71,8 +74,12 @@ async def challenge_for(request: web.Request, purpose: ChallengeFor, username: s
     """Return a new challenge.
 
     Raises:
-        HTTPServiceUnavailable: far too many wait already.
+        HTTPServiceUnavailable: this person or network asked for too many, or far too many wait.
     """
+    who = username or network_of_request(request)
+    if not request.app[ATTEMPTS].may_ask_for_challenge(who, monotonic_s()):
+        log_refusal(request, Refusal.TOO_BUSY)
+        raise web.HTTPServiceUnavailable
     async with transaction(request) as connection:
         challenge = await new_challenge(connection, purpose, username, now_of(request))
     if challenge is None:

@@ -33,6 +33,7 @@ from portal.signing_in.password_rules import (
     password_problem,
 )
 from tidewell.database import Queries
+from tidewell.logs import get_logger
 
 _QUERIES: Final = Queries("portal.signing_in", "signing_in.sql")
 
@@ -96,6 +97,7 @@ async def change_password(request: web.Request) -> web.Response:
             "token_hash": token_hash(entry.token),
         }
         await connection.execute(_QUERIES["end_other_sessions"], others)
+    get_logger().info("password changed", role=viewer.audience.value)
     response = web.Response(status=303, headers={"Location": "/security?done=password"})
     give(request, response, entry)
     return response

@@ -46,6 +46,7 @@ from portal.signing_in.second_factors import (
 )
 from portal.signing_in.steps import STEP
 from tidewell.database import Connection
+from tidewell.logs import get_logger
 
 
 class DigitsForm(BaseModel):
@@ -142,6 +143,7 @@ async def take_passkey_away(request: web.Request) -> web.Response:
         async with transaction(request) as connection:
             username = viewer_of(request).username
             await remove_passkey(connection, username, form.which, now_of(request))
+        get_logger().info("second factor removed", role=viewer_of(request).audience.value)
     raise web.HTTPSeeOther("/security?done=removed")
 
 
@@ -150,6 +152,7 @@ async def take_app_away(request: web.Request) -> web.Response:
     require_recent_proof(request)
     async with transaction(request) as connection:
         await remove_app(connection, viewer_of(request).username, now_of(request))
+    get_logger().info("second factor removed", role=viewer_of(request).audience.value)
     raise web.HTTPSeeOther("/security?done=removed")
 
 
@@ -164,6 +167,7 @@ async def _done(request: web.Request, connection: Connection) -> web.Response:
     is_staff = viewer.audience is not Audience.YOUNG_PERSON
     level = SessionLevel.SECOND_FACTOR if is_staff else viewer.level
     entry = await prove(request, connection, level)
+    get_logger().info("second factor set up", role=viewer.audience.value)
     factors = await factors_of(connection, viewer.username)
     if is_staff and not factors.codes_left:
         codes = await make_recovery_codes(connection, viewer.username, now)

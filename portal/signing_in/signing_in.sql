@@ -12,6 +12,9 @@ SELECT 1 FROM known_device
 WHERE token_hash = %(token_hash)s AND username = %(username)s AND ended_at IS NULL
   AND seen_at > %(since)s;
 
+-- name: is_our_device
+SELECT 1 FROM known_device WHERE token_hash = %(token_hash)s AND ended_at IS NULL LIMIT 1;
+
 -- name: remember_device
 INSERT INTO known_device (token_hash, username, created_at, seen_at)
 VALUES (%(token_hash)s, %(username)s, %(now)s, %(now)s)

@@ -117,8 +117,8 @@ class SignInSite:
 
 
 CLOCKS = (
-    "portal.sign_in_pages.monotonic_s",
     "portal.signing_in.checking.monotonic_s",
+    "portal.signing_in.passkey_asking.monotonic_s",
     "portal.signing_in.second_step_pages.monotonic_s",
 )
 """What delays are counted by: a slow machine must not wait them out while it hashes."""

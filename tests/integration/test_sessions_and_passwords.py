@@ -214,6 +214,18 @@ async def test_a_known_browser_is_not_slowed_by_a_stranger_in_its_own_network(
     assert statuses[-1] == 429
 
 
+async def test_a_device_cookie_that_somebody_planted_is_not_taken_over(site: SignInSite) -> None:
+    browser, stranger = site.browser(), site.browser(STRANGER)
+    for one in (browser, stranger):
+        one.client.session.cookie_jar.update_cookies(
+            {"tidewell-device": "p" * 43}, one.client.make_url("/")
+        )
+    await browser.sign_in("sam")
+    statuses = [(await stranger.sign_in("sam", "guess")).status for _ in range(5)]
+    assert statuses[-1] == 429
+    assert (await browser.sign_in("sam")).status == 303
+
+
 async def test_an_address_that_no_proxy_of_ours_named_counts_for_nothing(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
