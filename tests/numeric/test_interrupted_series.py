@@ -124,9 +124,7 @@ def test_what_was_rising_before_and_goes_on_rising_has_not_changed() -> None:
 
 def test_a_slope_that_turns_is_found_as_a_slope() -> None:
     days = np.arange(84.0) - 42
-    values: Floats = np.where(days >= 0, 0.5 * days, 0.0) + 0.05 * noise(
-        np.random.default_rng(6), 84, 0.1
-    )
+    values = np.maximum(0.5 * days, 0) + 0.05 * noise(np.random.default_rng(6), 84, 0.1)
     found = compared(values, 42)
     assert found.slope_a_week.estimate == pytest.approx(3.5, abs=0.1)
     assert found.average.estimate == pytest.approx(0.5 * days[days >= 0].mean(), abs=0.2)
@@ -152,8 +150,8 @@ def test_the_range_holds_the_truth_as_often_as_it_says(alike: float) -> None:
     rng, held = np.random.default_rng(9), 0
     days = np.arange(84) - 42
     for _ in range(RUNS):
-        values = 50 + 0.02 * days + weekends(84) + (days >= 0) * (1.5 + 0.03 * days)
-        values += noise(rng, 84, alike)
+        steady = 50 + 0.02 * days + weekends(84) + (days >= 0) * (1.5 + 0.03 * days)
+        values = steady.astype(np.float64) + noise(rng, 84, alike)
         values[rng.random(84) < 0.15] = np.nan
         truth = 1.5 + 0.03 * days[(days >= 0) & np.isfinite(values)].mean()
         average = compared(values, 42).average
