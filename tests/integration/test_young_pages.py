@@ -269,6 +269,7 @@ async def test_switching_off_is_one_tap_each_way_and_staff_see_it(pages: Pages) 
     await pages.sign_in("sam")
     assert (await pages.post("/me/measures", {"group": "heart", "use": "on"})).status == 303
     assert pages.ask(rows) == [("heart_rate", False), ("hrv_rmssd", False)]
+    pages.clock[0] += timedelta(seconds=1)
     for wrong in ({"group": "worn", "use": "off"}, {"group": "heart", "use": "maybe"}):
         assert (await pages.post("/me/measures", wrong)).status == 400
     await pages.sign_in("jo")
