@@ -125,13 +125,13 @@ class Worker:
         """
         received_ms = await self.next_moment_ms()
         now = utc_moment(received_ms)
+        # Asked for every batch: a pause that was saved before counts in it.
+        await self._read_registry()
         held, wrong = self._store.epochs, list[DeadLetter]()
+        if len(held) < SHARD_COUNT:
+            messages, wrong = for_holder(messages, self.registry, held)
+        made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
         async with self._store.transaction(now) as transaction:
-            # Asked in the transaction that stores: a pause that was saved before it counts in it.
-            await self._read_registry()
-            if len(held) < SHARD_COUNT:
-                messages, wrong = for_holder(messages, self.registry, held)
-            made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
             kept, found = await self._score(transaction, made, rows)
             await transaction.add_dead_letters([*made.dead_letters, *conflicts, *wrong])

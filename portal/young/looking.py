@@ -47,6 +47,8 @@ def looking_words(
 
 def urgent_words(worker: str, stretch: Stretch | None, level: str) -> str:
     """Return what happens outside of working hours to a message that cannot wait."""
+    if stretch is not None and stretch.begins_at is None:
+        return say("common.looks_no_hours", level, worker=worker)
     if stretch is not None and stretch.has_duty_line:
         return say("common.on_duty", level)
     return say("common.nobody_on_duty", level, worker=worker)
