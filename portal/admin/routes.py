@@ -17,6 +17,7 @@ from portal.admin import (
     people_pages,
     policy_pages,
     reach_pages,
+    retention_pages,
     rota_pages,
     staff_pages,
 )
@@ -73,6 +74,7 @@ ADMIN_ROUTES: Final[tuple[Entry, ...]] = (
     ("GET", "/service/rotas", rota_pages.show_rotas),
     ("POST", "/service/rotas/upload", rota_pages.upload),
     ("GET", "/service/rotas/{rota_id:[0-9]{1,9}}", rota_pages.show_rota),
+    ("GET", "/service/retention", retention_pages.show_retention),
     ("GET", "/service/changes", changes.show_changes),
 )
 

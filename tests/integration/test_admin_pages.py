@@ -384,3 +384,25 @@ async def test_every_change_is_shown_with_who_and_when(pages: Pages) -> None:
     page = await pages.text("/service/changes")
     assert "Ade Virtual" in page
     assert "enrolled a young person: P-100" in page
+
+
+async def test_how_long_things_are_kept_is_shown_with_the_last_run(pages: Pages) -> None:
+    await pages.sign_in("ade")
+    assert "It has not run yet" in await pages.text("/service/retention")
+    pages.write(
+        "CREATE TABLE IF NOT EXISTS retention_run (retention_run_id bigint GENERATED ALWAYS AS"
+        " IDENTITY, at timestamptz, class text, before timestamptz, gone jsonb,"
+        " people_on_hold integer, seconds real)"
+    )
+    pages.write("GRANT SELECT ON retention_run TO tidewell_enrol")
+    for hour, gone in ((1, 7), (2, 5)):
+        pages.write(
+            "INSERT INTO retention_run (at, class, before, gone, people_on_hold, seconds)"
+            " VALUES (%s, 'readings', %s, %s, 1, 0.5)",
+            NOW.replace(hour=hour),
+            NOW - timedelta(days=90),
+            f'{{"reading": {gone}}}',
+        )
+    page = await pages.text("/service/retention")
+    assert "5 rows went; 1 person on hold left out" in page
+    assert "7 rows" not in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ def test_both_agreed_holds() -> None:
     ],
 )
 def test_what_is_missing_or_due_is_told_apart(
-    change: dict[str, object], expected: AgreementStanding
+    change: dict[str, Any], expected: AgreementStanding
 ) -> None:
     assert standing_of(replace(BORN_2012, **change), TODAY) is expected
 
