@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from ingest.decode import Address, Frame, Refused
@@ -52,6 +52,13 @@ class Device:
     model: str = "unknown"
     enrolled_ms: int = 0
     """What it recorded before is its wearer's; only from then on is anything expected of it."""
+
+    def worn_by(self, people: Container[int]) -> Device:
+        """Return this device as worn by these people alone."""
+        if all(wearing.person_id in people for wearing in self.wearings):
+            return self
+        known = tuple(wearing for wearing in self.wearings if wearing.person_id in people)
+        return replace(self, wearings=known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,8 @@ class Store:
             )
             for person_id, shard, timezone in await self._all("people")
         }
-        return Registry(devices, people)
+        # Who was erased between two of these queries has no device any more either.
+        return Registry({name: one.worn_by(people) for name, one in devices.items()}, people)
 
     async def cursors(self, wanted: Iterable[DeviceBoot]) -> dict[DeviceBoot, Kept]:
         """Return what is stored of these boots; one that was never seen is absent."""

@@ -23,6 +23,7 @@ from tidewell.broker_access import client_context, is_loopback
 from tidewell.clock import now_utc
 from tidewell.database import Connection, Queries, connect
 from tidewell.errors import TidewellError
+from tidewell.lawful.examining import erasure_trouble, retention_trouble
 from tidewell.schema import migrations, storage_mode
 from tidewell.settings import Settings
 
@@ -188,6 +189,12 @@ async def _about_work(connection: Connection, now: datetime) -> AsyncIterator[Fi
     yield judge_auditor(audited, now)
     looked, findings, nobody = await _row(connection, "reach")
     yield judge_reach(looked, findings or 0, nobody, now)
+    last, first_person, unfinished = await _row(
+        connection, "lawful", since=now - timedelta(hours=1)
+    )
+    for trouble in (retention_trouble(last, first_person, now), erasure_trouble(unfinished)):
+        if trouble:
+            yield Finding(Verdict.LOOK, *trouble)
     (old,) = await _row(connection, "snapshots", since=now - SNAPSHOT_EXPECTED_WITHIN)
     if old:
         yield Finding(

@@ -61,3 +61,7 @@ FROM reach_run;
 
 -- name: snapshots
 SELECT count(*) FILTER (WHERE taken_at < %(since)s) FROM detector_snapshot;
+
+-- name: lawful
+SELECT (SELECT max(at) FROM retention_run), (SELECT min(created_at) FROM person),
+       (SELECT count(*) FROM erasure WHERE checked_at IS NULL AND begun_at < %(since)s);

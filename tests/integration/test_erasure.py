@@ -19,9 +19,8 @@ from typing import Final, LiteralString
 import numpy as np
 import psycopg
 import pytest
-from click.testing import Result
 from psycopg import sql
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.browser.virtual_site import write_site
 from tests.integration.test_site import database_of, home, signed_in, site

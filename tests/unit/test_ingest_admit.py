@@ -210,3 +210,11 @@ def test_an_assignment_holds_from_its_start_and_before_its_end(
 def test_a_frame_before_and_after_every_assignment_is_refused() -> None:
     for wearing in (Wearing(0, START_MS, 5), Wearing(NOW_MS, FOREVER_MS, 5)):
         assert refusal(decide(a_registry(wearing))) is Refusal.NOT_ASSIGNED
+
+
+def test_a_device_keeps_the_wearings_of_people_who_are_known_and_loses_the_others() -> None:
+    first, second = Wearing(0, 10, 1), Wearing(10, 20, 2)
+    device = Device(1, False, (first, second))
+    assert device.worn_by({1, 2}) is device
+    assert device.worn_by({2}).wearings == (second,)
+    assert device.worn_by(set()).wearings == ()

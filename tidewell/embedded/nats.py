@@ -148,17 +148,19 @@ class NatsServer(EmbeddedServer):
             self._launched.send(self.reload_signal)
 
     def forget_messages(self) -> None:
-        """Remove all that the broker keeps, by starting it again with an empty store.
+        """Remove all that the broker keeps, by starting it again with an empty store and log.
 
         Nothing is lost by it: a device keeps its frames until they are committed and sends them
         again, and its status with its next connection. A message that the broker had handed over
-        would otherwise stay in its files until they are full.
+        would otherwise stay in its files until they are full, and its log names devices.
 
         Raises:
             ServerError: it did not start again.
         """
         self.stop()
         shutil.rmtree(self.folder / "store", ignore_errors=True)
+        for path in self.folder.glob(f"{self.log_path.name}*"):
+            path.unlink()
         self.start()
 
     @property
