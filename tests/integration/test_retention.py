@@ -120,6 +120,21 @@ async def test_a_row_goes_on_the_day_after_its_last_and_not_before(
     assert rows_gone(await retention.run(database_url, chosen, NOW)) == {}
 
 
+async def test_a_recording_of_long_ago_stays_as_long_as_any_other_and_its_days_with_it(
+    database_url: str, database: psycopg.Connection[tuple[object, ...]], site: Site
+) -> None:
+    await retention.run(database_url, settings(), NOW)
+    long_ago = {"person": site.robin, "at": NOW - timedelta(days=2_000)}
+    for table in ("reading", "daily_feature"):
+        database.execute(OLD[table].encode(), long_ago)
+    database.execute("UPDATE reading SET received_at = %s WHERE boot = 9", [NOW])
+    assert rows_gone(await retention.run(database_url, settings(), NOW)) == {}
+    later = NOW + timedelta(days=91)
+    gone = [await retention.run(database_url, settings(), later) for _ in range(2)]
+    assert rows_gone(gone[0])["reading"] >= 1
+    assert count(database, "daily_feature WHERE day < '2022-01-01'") == 0
+
+
 async def test_the_record_stays_unless_the_site_has_a_schedule_for_it(
     database_url: str, database: psycopg.Connection[tuple[object, ...]], site: Site
 ) -> None:

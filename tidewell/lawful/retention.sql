@@ -18,9 +18,11 @@ VALUES (%(now)s, %(class)s, %(before)s, %(gone)s, %(people_on_hold)s, %(seconds)
 SELECT at, class, before, gone, people_on_hold FROM retention_run
 WHERE at = (SELECT max(at) FROM retention_run) ORDER BY retention_run_id;
 
--- One person at a time: their readings lie together, and a worker that stores others does not wait.
+-- One person at a time: their readings lie together, and a worker that stores others does not wait. A recording of
+-- long ago that was played in lately stays as long as any other.
 -- name: reading
-DELETE FROM reading WHERE person_id = %(person_id)s AND time < %(before)s;
+DELETE FROM reading
+WHERE person_id = %(person_id)s AND time < %(before)s AND received_at < %(before)s;
 
 -- name: old_readings
 SELECT count(*) FROM reading WHERE time < %(before)s;
@@ -29,9 +31,16 @@ SELECT count(*) FROM reading WHERE time < %(before)s;
 -- name: drop_old_chunks
 SELECT count(*) FROM drop_chunks('reading', older_than => %(before)s::timestamptz);
 
+-- Never before the readings that it was made of.
 -- name: daily_feature
 DELETE FROM daily_feature
-WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date AND person_id <> ALL (%(held)s);
+WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date AND person_id <> ALL (%(held)s)
+  AND NOT EXISTS (
+      SELECT FROM reading
+      WHERE reading.person_id = daily_feature.person_id
+        AND reading.time >= daily_feature.day - interval '1 day'
+        AND reading.time < daily_feature.day + interval '2 days'
+  );
 
 -- name: dead_letter
 DELETE FROM dead_letter
