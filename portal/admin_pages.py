@@ -11,7 +11,7 @@ from aiohttp import web
 from portal.context import SETTINGS, first_row, now_of, rows, transaction
 from portal.rendering import page
 from portal.words import age_words, counted, minutes_words
-from tidewell.database import Queries
+from tidewell.database import Connection, Queries
 from tidewell.vocabulary import SHARD_COUNT
 
 _QUERIES: Final = Queries("portal", "admin.sql")
@@ -133,32 +133,50 @@ class ReachRow:
     findings: list[dict[str, object]]
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """Everything that the page shows."""
+
+    counts: CountsRow | None
+    tables: dict[str, list[NumberRow]]
+    outages: list[OutageRow]
+    notice: NoticeRow | None
+    reach: ReachRow | None
+    audit: AuditRow | None
+
+
 async def show_service(request: web.Request) -> web.Response:
     """Show the numbers of the service."""
-    now = now_of(request)
-    recent = now - timedelta(seconds=request.app[SETTINGS].silence_after_s)
     async with transaction(request) as connection:
-        counts = await first_row(
-            connection, CountsRow, _QUERIES["counts"], {"now": now, "recent": recent}
-        )
-        tables = [
-            (title, await rows(connection, NumberRow, _QUERIES[query], {"now": now}))
-            for query, title in TABLES
-        ]
-        outages = await rows(connection, OutageRow, _QUERIES["outages"], {"limit": OUTAGES_MAX})
-        notice = await first_row(connection, NoticeRow, _QUERIES["last_notice"], {})
-        reach = await first_row(connection, ReachRow, _QUERIES["last_reach"], {})
-        audit = await first_row(connection, AuditRow, _QUERIES["last_audit"], {})
+        view = await read_service(connection, request)
     return page(
         request,
         "service.jinja",
         {
-            "counts": counts,
-            "tables": tables,
-            "outages": outages,
-            "notice": notice,
-            "audit": audit,
-            "reach": reach,
+            "counts": view.counts,
+            "tables": [(title, view.tables[query]) for query, title in TABLES],
+            "outages": view.outages,
+            "notice": view.notice,
+            "audit": view.audit,
+            "reach": view.reach,
             "age": age_words,
         },
+    )
+
+
+async def read_service(connection: Connection, request: web.Request) -> ServiceView:
+    """Read the numbers of the service."""
+    now = now_of(request)
+    recent = now - timedelta(seconds=request.app[SETTINGS].silence_after_s)
+    moments = {"now": now, "recent": recent}
+    return ServiceView(
+        counts=await first_row(connection, CountsRow, _QUERIES["counts"], moments),
+        tables={
+            query: await rows(connection, NumberRow, _QUERIES[query], {"now": now})
+            for query, _ in TABLES
+        },
+        outages=await rows(connection, OutageRow, _QUERIES["outages"], {"limit": OUTAGES_MAX}),
+        notice=await first_row(connection, NoticeRow, _QUERIES["last_notice"], {}),
+        reach=await first_row(connection, ReachRow, _QUERIES["last_reach"], {}),
+        audit=await first_row(connection, AuditRow, _QUERIES["last_audit"], {}),
     )

@@ -80,7 +80,9 @@ class ActionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
+    """What somebody asks of an alert, checked."""
+
     kind: ActionKind
     seen_level: str | None
     outcome: Outcome | None = None
@@ -94,14 +96,12 @@ async def show_list(request: web.Request) -> web.Response:
     """Show a practitioner's people by need: alerts, changes, no data, quiet; or those of a name."""
     viewer, now = viewer_of(request), now_of(request)
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
-    values = {"staff_id": viewer.known_staff_id, "now": now, "limit": OPEN_ALERTS_MAX}
     async with transaction(request) as connection:
         people = await people_of_staff(connection, viewer.known_staff_id, now)
         shown = [person.person_id for person in people]
         await log_list_look(connection, viewer.known_staff_id, shown, now)
-        alerts = await rows(connection, OpenAlertRow, _QUERIES["open_alerts"], values)
-        lately = {**values, "since": now - CLOSED_LATELY, "limit": CLOSED_ALERTS_MAX}
-        closed = await rows(connection, ClosedAlertRow, _QUERIES["closed_alerts"], lately)
+        alerts = await open_alerts(connection, viewer.known_staff_id, now)
+        closed = await closed_alerts(connection, viewer.known_staff_id, now)
     sought = request.query.get("find", "").strip()[:FIND_CHARACTERS_MOST]
     cards = [person_card(person, now, silence_after) for person in people]
     values = {
@@ -120,6 +120,25 @@ async def show_list(request: web.Request) -> web.Response:
     return page(request, "alert_list.jinja", values)
 
 
+async def open_alerts(connection: Connection, staff_id: int, now: datetime) -> list[OpenAlertRow]:
+    """Return the open alerts of a practitioner, the most urgent first."""
+    values = {"staff_id": staff_id, "now": now, "limit": OPEN_ALERTS_MAX}
+    return await rows(connection, OpenAlertRow, _QUERIES["open_alerts"], values)
+
+
+async def closed_alerts(
+    connection: Connection, staff_id: int, now: datetime
+) -> list[ClosedAlertRow]:
+    """Return what was closed in the last days, the latest first."""
+    values = {
+        "staff_id": staff_id,
+        "now": now,
+        "since": now - CLOSED_LATELY,
+        "limit": CLOSED_ALERTS_MAX,
+    }
+    return await rows(connection, ClosedAlertRow, _QUERIES["closed_alerts"], values)
+
+
 async def show_alert(request: web.Request) -> web.Response:
     """Show one alert. This never accepts or closes it."""
     return await _alert_page(request, errors={})
@@ -136,7 +155,7 @@ async def accept_alert(request: web.Request) -> web.Response:
     form = await read_form(request, AlertForm) if request.can_read_body else AlertForm()
     if form is None:
         raise web.HTTPBadRequest
-    await _ask(request, _Asked(ActionKind.ACCEPT, form.seen_level))
+    await _ask(request, Asked(ActionKind.ACCEPT, form.seen_level))
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
@@ -145,7 +164,7 @@ async def pass_alert_on(request: web.Request) -> web.Response:
     form = await read_form(request, HandOverForm)
     if form is None:
         raise web.HTTPBadRequest
-    await _ask(request, _Asked(ActionKind.HAND_OVER, form.seen_level, to_staff_id=form.to))
+    await _ask(request, Asked(ActionKind.HAND_OVER, form.seen_level, to_staff_id=form.to))
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
@@ -154,17 +173,21 @@ async def snooze_alert(request: web.Request) -> web.Response:
     form = await read_form(request, SnoozeForm)
     if form is None:
         raise web.HTTPBadRequest
-    viewer, now = viewer_of(request), now_of(request)
     async with transaction(request) as connection:
-        alert = await _find_alert(connection, request, viewer, now)
-    asked = _Asked(
+        await ask_of_alert(connection, request, await snooze_of(connection, request, form))
+    raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
+
+
+async def snooze_of(connection: Connection, request: web.Request, form: SnoozeForm) -> Asked:
+    """Return a snooze with its end, by the clock where the person of the alert lives."""
+    now = now_of(request)
+    alert = await find_alert(connection, request, viewer_of(request), now)
+    return Asked(
         ActionKind.SNOOZE,
         form.seen_level,
         snooze_reason=form.reason,
         snooze_until=snooze_end(form.until, now, alert.timezone),
     )
-    await _ask(request, asked)
-    raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
 
 async def close_alert(request: web.Request) -> web.Response:
@@ -174,7 +197,7 @@ async def close_alert(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if errors := form.errors():
         return await _alert_page(request, errors=errors, form=form, status=422)
-    closing = _Asked(ActionKind.CLOSE, form.seen_level, Outcome(form.outcome), form.note)
+    closing = Asked(ActionKind.CLOSE, form.seen_level, Outcome(form.outcome), form.note)
     await _ask(request, closing, form)
     raise web.HTTPSeeOther(f"/a/{request.match_info['public_id']}")
 
@@ -219,21 +242,30 @@ async def _alert_page(
 
 
 async def _look(request: web.Request) -> AlertView:
+    async with transaction(request) as connection:
+        return await look_at_alert(connection, request)
+
+
+async def look_at_alert(connection: Connection, request: web.Request) -> AlertView:
     """Read what an alert's page shows, and write down that somebody looked."""
     viewer, now = viewer_of(request), now_of(request)
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
-    async with transaction(request) as connection:
-        alert = await _find_alert(connection, request, viewer, now)
-        # The young person is told that what they asked for was seen: only this alert counts.
-        is_theirs = alert.cause == Asking.CHECK_IN_ASKED and not alert.is_closed
-        looked_at = LookedAt.ASKED if is_theirs else LookedAt.ALERT
-        await log_look(connection, viewer.known_staff_id, alert.person_id, looked_at, now)
-        return await read_view(connection, alert, viewer.known_staff_id, now, silence_after)
+    alert = await find_alert(connection, request, viewer, now)
+    # The young person is told that what they asked for was seen: only this alert counts.
+    is_theirs = alert.cause == Asking.CHECK_IN_ASKED and not alert.is_closed
+    looked_at = LookedAt.ASKED if is_theirs else LookedAt.ALERT
+    await log_look(connection, viewer.known_staff_id, alert.person_id, looked_at, now)
+    return await read_view(connection, alert, viewer.known_staff_id, now, silence_after)
 
 
-async def _find_alert(
+async def find_alert(
     connection: Connection, request: web.Request, viewer: Viewer, now: datetime
 ) -> AlertRow:
+    """Return the alert in the address, to somebody who may see its person.
+
+    Raises:
+        HTTPNotFound: there is no such alert, or it is not theirs to see.
+    """
     values = {
         "public_id": request.match_info["public_id"],
         "staff_id": viewer.known_staff_id,
@@ -245,27 +277,40 @@ async def _find_alert(
     return alert
 
 
-async def _ask(request: web.Request, asked: _Asked, columns: ColumnsForm | None = None) -> None:
-    """Write down what somebody asks of an alert and wake the alerts process."""
-    viewer, now = viewer_of(request), now_of(request)
+async def _ask(request: web.Request, asked: Asked, columns: ColumnsForm | None = None) -> None:
     async with transaction(request) as connection:
-        alert = await _find_alert(connection, request, viewer, now)
-        values = {
-            "alert_id": alert.alert_id,
-            "staff_id": viewer.known_staff_id,
-            "kind": asked.kind,
-            "outcome": asked.outcome,
-            "note": asked.note,
-            "seen_level": asked.seen_level,
-            "to_staff_id": asked.to_staff_id,
-            "snooze_reason": asked.snooze_reason,
-            "snooze_until": asked.snooze_until,
-            "now": now,
-        }
-        cursor = await connection.execute(_QUERIES["ask_of_alert"], values)
-        written = await cursor.fetchone()
-        if written is not None:
-            await connection.execute(_QUERIES["tell_alerts"], {"alert_action_id": written[0]})
-        if columns is not None:
-            writer = Writer(alert.person_id, viewer.known_staff_id, now)
-            await keep_columns(connection, writer, columns, alert.alert_id)
+        await ask_of_alert(connection, request, asked, columns)
+
+
+async def ask_of_alert(
+    connection: Connection,
+    request: web.Request,
+    asked: Asked,
+    columns: ColumnsForm | None = None,
+) -> bool:
+    """Write down what somebody asks of the alert in the address and wake the alerts process.
+
+    Return whether it was written: what waits already is not written again.
+    """
+    viewer, now = viewer_of(request), now_of(request)
+    alert = await find_alert(connection, request, viewer, now)
+    values = {
+        "alert_id": alert.alert_id,
+        "staff_id": viewer.known_staff_id,
+        "kind": asked.kind,
+        "outcome": asked.outcome,
+        "note": asked.note,
+        "seen_level": asked.seen_level,
+        "to_staff_id": asked.to_staff_id,
+        "snooze_reason": asked.snooze_reason,
+        "snooze_until": asked.snooze_until,
+        "now": now,
+    }
+    cursor = await connection.execute(_QUERIES["ask_of_alert"], values)
+    written = await cursor.fetchone()
+    if written is not None:
+        await connection.execute(_QUERIES["tell_alerts"], {"alert_action_id": written[0]})
+    if columns is not None:
+        writer = Writer(alert.person_id, viewer.known_staff_id, now)
+        await keep_columns(connection, writer, columns, alert.alert_id)
+    return written is not None

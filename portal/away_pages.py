@@ -50,6 +50,16 @@ class NumberRow:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class AwayView:
+    """What the page shows."""
+
+    timezone: str
+    covers: list[CoverRow]
+    colleagues: list[Colleague]
+    alerts: list[InHandRow]
+
+
 async def show_away(request: web.Request) -> web.Response:
     """Show covers, what is in hand, and what is offered."""
     return await _away_page(request, AwayForm(), {})
@@ -62,19 +72,23 @@ async def arrange_cover(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if errors := form.errors():
         return await _away_page(request, form, errors, status=422)
-    viewer, now = viewer_of(request), now_of(request)
     async with transaction(request) as connection:
-        first, end = form.span(await _timezone(connection, request))
-        values = {
-            "staff_id": viewer.known_staff_id,
-            "receiver": form.receiver,
-            "first": first,
-            "end": end,
-            "now": now,
-        }
-        await connection.execute(_QUERIES["lock_both"], values)
-        answer = await _ask(connection, "arrange", values)
+        answer = await arrange(connection, request, form)
     return await _answered(request, answer, form)
+
+
+async def arrange(connection: Connection, request: web.Request, form: AwayForm) -> CoverAnswer:
+    """Ask a colleague to cover, as a form without errors says; return what became of it."""
+    first, end = form.span(await _timezone(connection, request))
+    values = {
+        "staff_id": viewer_of(request).known_staff_id,
+        "receiver": form.receiver,
+        "first": first,
+        "end": end,
+        "now": now_of(request),
+    }
+    await connection.execute(_QUERIES["lock_both"], values)
+    return await _ask(connection, "arrange", values)
 
 
 async def accept_cover(request: web.Request) -> web.Response:
@@ -89,22 +103,29 @@ async def end_cover(request: web.Request) -> web.Response:
 
 async def hand_over(request: web.Request) -> web.Response:
     """Offer everything in hand to the one who covers; each stays until they take it."""
+    async with transaction(request) as connection:
+        await hand_all_over(connection, request)
+    raise web.HTTPSeeOther("/away")
+
+
+async def hand_all_over(connection: Connection, request: web.Request) -> int:
+    """Offer everything in hand to the one of the cover in the address; return how much it was."""
     viewer, now = viewer_of(request), now_of(request)
     staff_id = viewer.known_staff_id
     which = {"cover_id": _cover_id(request), "staff_id": staff_id, "now": now}
-    async with transaction(request) as connection:
-        receiver = await first_row(connection, NumberRow, _QUERIES["receiver"], which)
-        if receiver is None:
-            raise not_found(request, Refusal.NOT_FOUND)
-        for alert in await _in_hand(connection, request):
-            if alert.accepted_by == staff_id and alert.offered_to is None:
-                await _offer(connection, alert, staff_id, receiver.number, request)
-    raise web.HTTPSeeOther("/away")
+    receiver = await first_row(connection, NumberRow, _QUERIES["receiver"], which)
+    if receiver is None:
+        raise not_found(request, Refusal.NOT_FOUND)
+    offered = 0
+    for alert in await _in_hand(connection, request):
+        if alert.accepted_by == staff_id and alert.offered_to is None:
+            offered += await _offer(connection, alert, staff_id, receiver.number, request)
+    return offered
 
 
 async def _offer(
     connection: Connection, alert: InHandRow, staff_id: int, to: int, request: web.Request
-) -> None:
+) -> bool:
     values = {
         "alert_id": alert.alert_id,
         "staff_id": staff_id,
@@ -121,17 +142,23 @@ async def _offer(
     written = await cursor.fetchone()
     if written is not None:
         await connection.execute(_ALERTS["tell_alerts"], {"alert_action_id": written[0]})
+    return written is not None
 
 
 async def _change(request: web.Request, query: str) -> web.Response:
+    async with transaction(request) as connection:
+        answer = await change_cover(connection, request, query)
+    return await _answered(request, answer, AwayForm())
+
+
+async def change_cover(connection: Connection, request: web.Request, query: str) -> CoverAnswer:
+    """Accept or end the cover in the address; return what became of it."""
     values = {
         "cover_id": _cover_id(request),
         "staff_id": viewer_of(request).known_staff_id,
         "now": now_of(request),
     }
-    async with transaction(request) as connection:
-        answer = await _ask(connection, query, values)
-    return await _answered(request, answer, AwayForm())
+    return await _ask(connection, query, values)
 
 
 async def _ask(connection: Connection, query: str, values: dict[str, object]) -> CoverAnswer:
@@ -155,33 +182,42 @@ _ABOUT_DAYS: Final = frozenset({CoverAnswer.DAYS_DO_NOT_FIT, CoverAnswer.ARRANGE
 async def _away_page(
     request: web.Request, form: AwayForm, errors: dict[str, str], status: int = 200
 ) -> web.Response:
-    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
-    who = {"staff_id": staff_id, "now": now}
+    staff_id = viewer_of(request).known_staff_id
     async with transaction(request) as connection:
-        timezone = await _timezone(connection, request)
-        covers = await rows(connection, CoverRow, _QUERIES["covers"], who)
-        colleagues = await rows(connection, Colleague, _QUERIES["who_could_cover"], who)
-        alerts = await _in_hand(connection, request)
-        mine = [one for one in alerts if one.accepted_by == staff_id]
-        await log_list_look(connection, staff_id, [one.person_id for one in alerts], now)
-    given = [one for one in covers if one.away_staff_id == staff_id]
+        view = await read_away(connection, request)
+    given = [one for one in view.covers if one.away_staff_id == staff_id]
+    mine = [one for one in view.alerts if one.accepted_by == staff_id]
     return page(
         request,
         "away.jinja",
         {
             "given": given,
-            "asked": [one for one in covers if one.cover_staff_id == staff_id],
+            "asked": [one for one in view.covers if one.cover_staff_id == staff_id],
             "receivers": [one for one in given if one.ended_at is None],
-            "colleagues": colleagues,
+            "colleagues": view.colleagues,
             "mine": mine,
-            "offered": [one for one in alerts if one.accepted_by != staff_id],
+            "offered": [one for one in view.alerts if one.accepted_by != staff_id],
             "handing_over": handing_over_words(mine),
             "shape": level_shape,
-            "timezone": timezone,
+            "timezone": view.timezone,
             "form": form,
             "errors": errors,
         },
         status,
+    )
+
+
+async def read_away(connection: Connection, request: web.Request) -> AwayView:
+    """Read covers, who could cover, and what is in hand; its people count as looked at."""
+    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
+    who = {"staff_id": staff_id, "now": now}
+    alerts = await _in_hand(connection, request)
+    await log_list_look(connection, staff_id, [one.person_id for one in alerts], now)
+    return AwayView(
+        timezone=await _timezone(connection, request),
+        covers=await rows(connection, CoverRow, _QUERIES["covers"], who),
+        colleagues=await rows(connection, Colleague, _QUERIES["who_could_cover"], who),
+        alerts=alerts,
     )
 
 

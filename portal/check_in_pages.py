@@ -54,24 +54,35 @@ async def ask_for_check_in(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if form.choice not in list(CheckInChoice):
         return await _check_in_page(request, error="asking.choose_one", status=422)
-    values = {**_within_an_hour(request), "choice": form.choice, "most": ASKED_AN_HOUR_MOST}
     async with transaction(request) as connection:
-        await write_concern(connection, "ask_for_check_in", values)
+        await write_ask(connection, request, form.choice)
     raise web.HTTPSeeOther("/me/check-in#sent")
+
+
+async def write_ask(connection: Connection, request: web.Request, choice: str) -> bool:
+    """Write down that a young person asks; return whether it was not there yet."""
+    values = {**_within_an_hour(request), "choice": choice, "most": ASKED_AN_HOUR_MOST}
+    return await write_concern(connection, "ask_for_check_in", values)
 
 
 async def take_back(request: web.Request) -> web.Response:
     """Write down that a young person does not need it any more."""
-    values = _within_an_hour(request)
     async with transaction(request) as connection:
-        lately = await first_row(connection, AskedLately, _QUERIES["asked_lately"], values)
-        is_too_often = lately is not None and lately.count >= ASKED_AN_HOUR_MOST
-        if not is_too_often:
-            await write_concern(connection, "take_back", values)
-    if is_too_often:
-        log_refusal(request, Refusal.TOO_MANY_ASKS)
+        is_done = await take_asks_back(connection, request)
+    if not is_done:
         return await _check_in_page(request, error="asking.too_often", status=429)
     raise web.HTTPSeeOther("/me/check-in#sent")
+
+
+async def take_asks_back(connection: Connection, request: web.Request) -> bool:
+    """Write down that they do not need it any more; return False where it was said too often."""
+    values = _within_an_hour(request)
+    lately = await first_row(connection, AskedLately, _QUERIES["asked_lately"], values)
+    if lately is not None and lately.count >= ASKED_AN_HOUR_MOST:
+        log_refusal(request, Refusal.TOO_MANY_ASKS)
+        return False
+    await write_concern(connection, "take_back", values)
+    return True
 
 
 def _within_an_hour(request: web.Request) -> dict[str, object]:

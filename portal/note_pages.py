@@ -57,7 +57,7 @@ class _NumberRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """Who says something about whom, and when."""
 
     person_id: int
@@ -77,8 +77,8 @@ async def add_my_note(request: web.Request) -> web.Response:
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
         now = now_of(request)
-        told = _Told(mine.myself.person_id, None, now, local_day(now, mine.myself.timezone))
-        errors = await _add(connection, told, form)
+        told = Told(mine.myself.person_id, None, now, local_day(now, mine.myself.timezone))
+        errors = await add_note(connection, told, form)
     if errors:
         return await _my_notes_page(request, form, errors, status=422)
     raise web.HTTPSeeOther("/me/notes?sent=words" if form.own_words else "/me/notes")
@@ -87,7 +87,7 @@ async def add_my_note(request: web.Request) -> web.Response:
 async def remove_my_note(request: web.Request) -> web.Response:
     """Take back a note that the young person wrote."""
     async with transaction(request) as connection:
-        await _remove(connection, request, viewer_of(request).known_person_id, None)
+        await remove_note(connection, request, viewer_of(request).known_person_id, None)
     raise web.HTTPSeeOther("/me/notes")
 
 
@@ -102,8 +102,8 @@ async def add_person_note(request: web.Request) -> web.Response:
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
         person = await find_person(connection, request, staff_id, now)
-        told = _Told(person.person_id, staff_id, now, local_day(now, person.timezone))
-        errors = await _add(connection, told, form)
+        told = Told(person.person_id, staff_id, now, local_day(now, person.timezone))
+        errors = await add_note(connection, told, form)
     if errors:
         return await _person_notes_page(request, form, errors, status=422)
     raise web.HTTPSeeOther(f"/people/{person.person_id}/notes")
@@ -114,7 +114,7 @@ async def remove_person_note(request: web.Request) -> web.Response:
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
         person = await find_person(connection, request, staff_id, now)
-        await _remove(connection, request, person.person_id, staff_id)
+        await remove_note(connection, request, person.person_id, staff_id)
     raise web.HTTPSeeOther(f"/people/{person.person_id}/notes")
 
 
@@ -138,6 +138,12 @@ async def notes_for_staff(
     return await rows(connection, NoteRow, _QUERIES["notes_for_staff"], values)
 
 
+async def my_notes(connection: Connection, person_id: int) -> list[NoteRow]:
+    """Return the notes about somebody's days, for themselves."""
+    values = {"person_id": person_id, "limit": NOTES_SHOWN_MOST}
+    return await rows(connection, NoteRow, _QUERIES["my_notes"], values)
+
+
 async def _form_of(request: web.Request) -> NoteForm:
     form = await read_form(request, NoteForm)
     if form is None:
@@ -145,7 +151,7 @@ async def _form_of(request: web.Request) -> NoteForm:
     return form
 
 
-async def _add(connection: Connection, told: _Told, form: NoteForm) -> dict[str, str]:
+async def add_note(connection: Connection, told: Told, form: NoteForm) -> dict[str, str]:
     """Write a note down, or return what is wrong with it."""
     if errors := form.errors(told.today):
         return errors
@@ -173,16 +179,18 @@ async def _add(connection: Connection, told: _Told, form: NoteForm) -> dict[str,
     return {}
 
 
-async def _remove(
+async def remove_note(
     connection: Connection, request: web.Request, person_id: int, staff_id: int | None
-) -> None:
+) -> bool:
+    """Take back the note in the address, if it is theirs; return whether there was one."""
     values = {
         "context_note_id": int(request.match_info["context_note_id"]),
         "person_id": person_id,
         "staff_id": staff_id,
         "now": now_of(request),
     }
-    await connection.execute(_QUERIES["remove_note"], values)
+    cursor = await connection.execute(_QUERIES["remove_note"], values)
+    return bool(cursor.rowcount)
 
 
 async def _my_notes_page(
@@ -190,8 +198,7 @@ async def _my_notes_page(
 ) -> web.Response:
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
-        values = {"person_id": mine.myself.person_id, "limit": NOTES_SHOWN_MOST}
-        notes = await rows(connection, NoteRow, _QUERIES["my_notes"], values)
+        notes = await my_notes(connection, mine.myself.person_id)
     today = local_day(now_of(request), mine.myself.timezone)
     shared = _form_values(form, errors, today, Reader.YOUNG_PERSON)
     shown: dict[str, object] = {"notes": notes, "is_sent": "sent" in request.query}

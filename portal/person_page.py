@@ -180,11 +180,10 @@ def read_window(query: Mapping[str, str], today: date) -> Window:
     return Window(last_day - timedelta(days=days - 1), last_day, days, last_day == today)
 
 
-async def _read_view(
-    connection: Connection, person: PersonRow, window: Window, staff_id: int, now: datetime
-) -> _PersonView:
+def values_of(person: PersonRow, window: Window, staff_id: int, now: datetime) -> dict[str, object]:
+    """Return what the queries of the page are asked with."""
     end = hour_after(window.last_day, person.timezone, now)
-    values = {
+    return {
         "person_id": person.person_id,
         "staff_id": staff_id,
         "now": now,
@@ -195,12 +194,42 @@ async def _read_view(
         "first_time": end - timedelta(hours=HOURS),
         "end_time": end,
     }
-    days = await rows(connection, DayRow, _QUERIES["days"], values)
-    episodes = await rows(
+
+
+async def read_days(connection: Connection, values: Mapping[str, object]) -> list[DayRow]:
+    """Return the closed days of a window."""
+    return await rows(connection, DayRow, _QUERIES["days"], values)
+
+
+async def read_hours(
+    connection: Connection, values: Mapping[str, object]
+) -> tuple[list[HourRow], list[NoDataRow]]:
+    """Return the last hours of a window, and the stretches without data among them."""
+    hours = await rows(connection, HourRow, _QUERIES["heart_rate_by_hour"], values)
+    return hours, await rows(connection, NoDataRow, _QUERIES["no_data"], values)
+
+
+async def read_episodes(connection: Connection, values: Mapping[str, object]) -> list[EpisodeRow]:
+    """Return the times of a window during which something was different."""
+    return await rows(
         connection, EpisodeRow, _QUERIES["episodes"], {**values, "limit": EPISODES_MAX}
     )
-    hours = await rows(connection, HourRow, _QUERIES["heart_rate_by_hour"], values)
-    missing = await rows(connection, NoDataRow, _QUERIES["no_data"], values)
+
+
+async def read_alerts(connection: Connection, values: Mapping[str, object]) -> list[PersonAlertRow]:
+    """Return the alerts about a person, the open ones first."""
+    limited = {**values, "limit": ALERTS_MAX}
+    return await rows(connection, PersonAlertRow, _QUERIES["alerts"], limited)
+
+
+async def _read_view(
+    connection: Connection, person: PersonRow, window: Window, staff_id: int, now: datetime
+) -> _PersonView:
+    end = hour_after(window.last_day, person.timezone, now)
+    values = values_of(person, window, staff_id, now)
+    days = await read_days(connection, values)
+    episodes = await read_episodes(connection, values)
+    hours, missing = await read_hours(connection, values)
     last_worn = await first_row(connection, LastDayRow, _QUERIES["last_worn_day"], values)
     changed = changed_days(episodes, window, person.timezone, now)
     trends = all_trends(days, window.first_day, window.last_day, changed, person.name)
@@ -208,9 +237,7 @@ async def _read_view(
         trends=grouped_trends(trends),
         hourly=hourly_trend(hours, end, HOURS, person.timezone, missing),
         episodes=episodes,
-        alerts=await rows(
-            connection, PersonAlertRow, _QUERIES["alerts"], {**values, "limit": ALERTS_MAX}
-        ),
+        alerts=await read_alerts(connection, values),
         notes=await notes_for_staff(
             connection, person.person_id, staff_id, now, window.first_day, window.last_day
         ),

@@ -79,20 +79,25 @@ async def say_worry(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if errors := form.errors():
         return await _worry_page(request, form, errors, status=422)
-    viewer, now = viewer_of(request), now_of(request)
     async with transaction(request) as connection:
-        person = await find_person(connection, request, viewer.known_staff_id, now)
-        values: dict[str, object] = {
-            "person_id": person.person_id,
-            "staff_id": viewer.known_staff_id,
-            "source": form.source,
-            "level": form.level,
-            "note": form.note,
-            "takes_it": bool(form.takes_it) and viewer.audience is Audience.PRACTITIONER,
-            "now": now,
-        }
-        await write_concern(connection, "say_worry", values)
-    raise web.HTTPSeeOther(f"/people/{person.person_id}#alerts")
+        await write_worry(connection, request, form)
+    raise web.HTTPSeeOther(f"/people/{request.match_info['person_id']}#alerts")
+
+
+async def write_worry(connection: Connection, request: web.Request, form: WorryForm) -> bool:
+    """Write a worry about the person in the address down; return whether it was not there yet."""
+    viewer, now = viewer_of(request), now_of(request)
+    person = await find_person(connection, request, viewer.known_staff_id, now)
+    values: dict[str, object] = {
+        "person_id": person.person_id,
+        "staff_id": viewer.known_staff_id,
+        "source": form.source,
+        "level": form.level,
+        "note": form.note,
+        "takes_it": bool(form.takes_it) and viewer.audience is Audience.PRACTITIONER,
+        "now": now,
+    }
+    return await write_concern(connection, "say_worry", values)
 
 
 async def waiting_worries(connection: Connection, person_id: int) -> list[WaitingWorry]:

@@ -21,7 +21,7 @@ from portal.context import first_row, now_of, rows, transaction, viewer_of
 from portal.daily import DayRow
 from portal.explanation import first_changed_day, read_explanation
 from portal.forms import read_form
-from portal.my_week import WEEK_DAYS, my_week
+from portal.my_week import WEEK_DAYS, MyWeek, my_week
 from portal.pauses import PauseFor, pause_until
 from portal.people import LookedAt
 from portal.rendering import page
@@ -173,6 +173,15 @@ class Mine:
         return looking_words(self.worker, self.stretch, self.away, self.level, zone, now)
 
 
+@dataclass(frozen=True, slots=True)
+class ToldWeek:
+    """A week in words, with what was noticed about the person and what about the device."""
+
+    week: MyWeek
+    noticed: list[str]
+    facts: list[str]
+
+
 class PauseForm(BaseModel):
     """Which pause somebody chose."""
 
@@ -184,42 +193,58 @@ async def show_my_week(request: web.Request) -> web.Response:
     now = now_of(request)
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
-        today = local_day(now, mine.myself.timezone)
-        values = {
-            "person_id": mine.myself.person_id,
-            "first_day": today - timedelta(days=WEEK_DAYS),
-            "last_day": today,
-        }
-        days = await rows(connection, DayRow, _QUERIES["my_days"], values)
-        since = {"since": now - timedelta(days=WEEK_DAYS), "limit": NOTICED_MOST}
-        episodes = await rows(connection, MyEpisodeRow, _QUERIES["my_episodes"], values | since)
-        written = {**values, "limit": GOOD_WORDS_MOST}
+        told = await read_week(connection, mine, now)
+        written = {**_week_of(mine, now), "limit": GOOD_WORDS_MOST}
         good = await rows(connection, GoodWordsRow, _QUERIES["what_went_well"], written)
         asked = await read_asks(connection, request)
+        today = local_day(now, mine.myself.timezone)
         is_prompted = not await is_asked_today(connection, mine.myself.person_id, today)
+    asks = [ask for ask in my_asks(asked, mine.level, mine.myself.timezone, now) if ask.is_open]
+    shown: dict[str, object] = {"week": told.week, "noticed": told.noticed, "facts": told.facts}
+    more = {"good": good, "asks": asks, "asked_words": asked_words, "is_prompted": is_prompted}
+    return my_page(request, "my_week.jinja", mine, shown | more)
+
+
+def _week_of(mine: Mine, now: datetime) -> dict[str, object]:
+    today = local_day(now, mine.myself.timezone)
+    return {
+        "person_id": mine.myself.person_id,
+        "first_day": today - timedelta(days=WEEK_DAYS),
+        "last_day": today,
+    }
+
+
+async def read_week(connection: Connection, mine: Mine, now: datetime) -> ToldWeek:
+    """Return the last seven closed days of the young person who is looking, in words."""
+    values = _week_of(mine, now)
+    days = await rows(connection, DayRow, _QUERIES["my_days"], values)
+    since = {"since": now - timedelta(days=WEEK_DAYS), "limit": NOTICED_MOST}
+    episodes = await rows(connection, MyEpisodeRow, _QUERIES["my_episodes"], values | since)
     level, zone = mine.level, mine.myself.timezone
     told = [(one, one.words(level, zone)) for one in episodes]
     noticed = list(dict.fromkeys(words for one, words in told if words and not one.is_about_device))
     facts = list(dict.fromkeys(words for one, words in told if words and one.is_about_device))
-    yesterday = today - timedelta(days=1)
+    yesterday = local_day(now, zone) - timedelta(days=1)
     week = my_week(days, yesterday, level, mine.worker, is_noticed=bool(noticed))
-    asks = [ask for ask in my_asks(asked, level, zone, now) if ask.is_open]
-    shown: dict[str, object] = {"week": week, "noticed": noticed, "facts": facts, "good": good}
-    more = {"asks": asks, "asked_words": asked_words, "is_prompted": is_prompted}
-    return my_page(request, "my_week.jinja", mine, shown | more)
+    return ToldWeek(week, noticed, facts)
 
 
 async def show_who_looked(request: web.Request) -> web.Response:
     """Show the young person who looked at their information."""
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
-        values = {
-            "person_id": mine.myself.person_id,
-            "since": now_of(request) - LOOKS_SHOWN_FOR,
-            "limit": LOOKS_MAX,
-        }
-        looks = await rows(connection, LookRow, _QUERIES["who_looked"], values)
+        looks = await read_looks(connection, mine, now_of(request))
     return my_page(request, "who_looked.jinja", mine, {"looks": looks})
+
+
+async def read_looks(connection: Connection, mine: Mine, now: datetime) -> list[LookRow]:
+    """Return who looked at the young person who is looking, the latest first."""
+    values = {
+        "person_id": mine.myself.person_id,
+        "since": now - LOOKS_SHOWN_FOR,
+        "limit": LOOKS_MAX,
+    }
+    return await rows(connection, LookRow, _QUERIES["who_looked"], values)
 
 
 async def show_pause(request: web.Request) -> web.Response:
@@ -234,23 +259,34 @@ async def start_pause(request: web.Request) -> web.Response:
     form = await read_form(request, PauseForm)
     if form is None:
         raise web.HTTPBadRequest
-    now = now_of(request)
     async with transaction(request) as connection:
-        mine = await read_mine(connection, request)
-        person_id = mine.myself.person_id
-        until = pause_until(form.choice, now, mine.myself.timezone)
-        await connection.execute(_QUERIES["end_pauses"], {"person_id": person_id, "now": now})
-        values = {"person_id": person_id, "now": now, "paused_until": until}
-        await connection.execute(_QUERIES["start_pause"], values)
+        await pause(connection, request, form.choice)
     raise web.HTTPSeeOther("/me/pause")
+
+
+async def pause(connection: Connection, request: web.Request, choice: PauseFor) -> None:
+    """Write down that nothing is kept from now on; it takes the place of an earlier pause."""
+    mine, now = await read_mine(connection, request), now_of(request)
+    await resume(connection, request)
+    values = {
+        "person_id": mine.myself.person_id,
+        "now": now,
+        "paused_until": pause_until(choice, now, mine.myself.timezone),
+    }
+    await connection.execute(_QUERIES["start_pause"], values)
 
 
 async def end_pause(request: web.Request) -> web.Response:
     """Keep again what the device sends."""
-    values = {"person_id": viewer_of(request).known_person_id, "now": now_of(request)}
     async with transaction(request) as connection:
-        await connection.execute(_QUERIES["end_pauses"], values)
+        await resume(connection, request)
     raise web.HTTPSeeOther("/me/pause")
+
+
+async def resume(connection: Connection, request: web.Request) -> None:
+    """Write down that everything is kept again."""
+    values = {"person_id": viewer_of(request).known_person_id, "now": now_of(request)}
+    await connection.execute(_QUERIES["end_pauses"], values)
 
 
 async def read_mine(connection: Connection, request: web.Request) -> Mine:

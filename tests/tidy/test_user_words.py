@@ -30,7 +30,7 @@ SAID_BY_PARTS: Final = frozenset(
     {
         "the detector does not know person ",  # only a fault of ours could raise it
         "Detector",  # the name of a class
-        "detection",  # a kind of policy, as its table has it; shown as "when a change is worth telling"
+        "detection",  # a kind of policy, as its table has it
         " shards have an old snapshot of the detector",  # for whoever runs the service
         "A file with other budgets of detection; docs/detection-policy.md.",  # the same
     }
