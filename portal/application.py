@@ -37,6 +37,11 @@ from portal.admin.door import ENROL_POOL, keep_enrol_pool, make_enrol_pool
 from portal.admin.pairing_pages import PAIRING_DELAY
 from portal.admin.routes import ADMIN_ROUTES, DEVICE_ROUTES, MANAGER_ROUTES
 from portal.admin.trials import TRIALS, TrialRunner, keep_trials
+from portal.api import token_pages
+from portal.api.catalogue import DOCUMENT_PATH, OPERATIONS
+from portal.api.document import show_document
+from portal.api.limits import RateLimit
+from portal.api.operations import LIMIT, handler_of
 from portal.clinic import (
     before_after_pages,
     caseload_pages,
@@ -253,6 +258,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     *(Route(*entry, _ADMIN) for entry in ADMIN_ROUTES),
     *(Route(*entry, _MANAGERS) for entry in MANAGER_ROUTES),
     *(Route(*entry, _ANYONE) for entry in DEVICE_ROUTES),
+    Route("GET", "/tokens", token_pages.show_tokens, _SIGNED_IN),
+    Route("POST", "/tokens/make", token_pages.make, _SIGNED_IN),
+    Route("POST", "/tokens/revoke", token_pages.revoke, _SIGNED_IN),
+    Route("GET", DOCUMENT_PATH, show_document, _ANYONE),
+    *(Route(one.method, one.path, handler_of(one), one.audiences) for one in OPERATIONS),
 )
 
 
@@ -276,6 +286,7 @@ def build_application(
     application[CHECKER] = PasswordChecker()
     application[ATTEMPTS] = Attempts()
     application[download_pages.DOWNLOADS] = asyncio.Semaphore(download_pages.AT_ONCE_MOST)
+    application[LIMIT] = RateLimit(settings.api_requests_a_minute)
     application[FEED] = LiveFeed(database_url, now)
     application[ENROL_POOL] = make_enrol_pool(database_url)
     application[PAIRING_DELAY] = SignInDelay()
@@ -292,17 +303,16 @@ def build_application(
 
 
 def _add_routes(application: web.Application) -> None:
-    audiences: dict[str, frozenset[Audience]] = {}
+    audiences: dict[tuple[str, str], frozenset[Audience]] = {}
     for route in ROUTES:
         added = application.router.add_route(route.method, route.path, route.handler)
         resource = added.resource
         if resource is None:
             raise AssertionError("a route without a resource")
-        # GET and POST of one path share their resource, and with it their audience.
-        if audiences.setdefault(resource.canonical, route.audiences) != route.audiences:
-            raise AssertionError(f"{route.path} has two audiences; give each its own path")
+        audiences[route.method, resource.canonical] = route.audiences
     static = application.router.add_static("/static/", STATIC_FOLDER)
-    audiences[static.canonical] = _ANYONE
+    for method in ("GET", "HEAD"):
+        audiences[method, static.canonical] = _ANYONE
     application[AUDIENCES] = audiences
 
 

@@ -44,9 +44,16 @@ class SessionLevel(StrEnum):
     SECOND_FACTOR = "second_factor"
 
 
+class Scope(StrEnum):
+    """What a program may do for whoever gave it a token; people on the pages may do both."""
+
+    READ = "read"
+    ACT = "act"
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is signed in, as their session says."""
+    """Who is signed in, as their session or the token of their program says."""
 
     token_hash: bytes
     username: str
@@ -59,6 +66,8 @@ class Viewer:
     proved_at: datetime
     has_second_factor: bool
     is_service_manager: bool = False
+    scopes: frozenset[Scope] = frozenset(Scope)
+    is_program: bool = False
 
     @property
     def audiences(self) -> frozenset[Audience]:
@@ -96,6 +105,9 @@ NOW: Final[web.AppKey[NowFunction]] = web.AppKey("now")
 DEMO_SIGN_INS: Final = web.AppKey("demo_sign_ins", tuple[DemoSignIn, ...])
 VIEWER: Final = web.RequestKey("viewer", Viewer)
 NONCE: Final = web.RequestKey("nonce", str)
+API_PATH: Final = "/api/"
+"""Below it programs ask; they get problem documents and no pages."""
+
 EVENTS_BEFORE: Final = web.RequestKey("events_before", int)
 """The newest event of the feed before the page was read: what comes later is news to the page."""
 
@@ -103,6 +115,11 @@ EVENTS_BEFORE: Final = web.RequestKey("events_before", int)
 def viewer_of(request: web.Request) -> Viewer:
     """Return who is looking; only pages that are not for anyone may ask."""
     return request[VIEWER]
+
+
+def is_for_programs(request: web.Request) -> bool:
+    """Return whether an address belongs to the interface for programs."""
+    return request.path.startswith(API_PATH)
 
 
 def now_of(request: web.Request) -> datetime:

@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from portal.api.tokens import viewer_of_hash
 from portal.context import Viewer, now_of, transaction, viewer_of
 from portal.live_feed import EVENTS_AT_ONCE, FEED, FeedEvent, FeedState, Stream, missed_events
 from portal.security import Refusal, log_refusal
@@ -108,9 +109,11 @@ async def _next_item(request: web.Request, stream: Stream) -> FeedEvent | FeedSt
 
 
 async def _session_holds(request: web.Request, stream: Stream) -> bool:
+    now = now_of(request)
     async with transaction(request) as connection:
-        viewer = await find_viewer(connection, stream.session, now_of(request), keep_alive=False)
-    return viewer is not None
+        if viewer_of(request).is_program:
+            return await viewer_of_hash(connection, stream.session, now) is not None
+        return await find_viewer(connection, stream.session, now, keep_alive=False) is not None
 
 
 async def _write(response: web.StreamResponse, text: str) -> None:

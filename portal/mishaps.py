@@ -12,6 +12,8 @@ import psycopg
 from aiohttp import web
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from portal.api.problems import problem_of_status
+from portal.context import is_for_programs
 from portal.rendering import page
 from portal.security import Handler
 from tidewell.logs import get_logger
@@ -51,6 +53,7 @@ UNEXPECTED: Final = Mishap(
     "without Tidewell.",
 )
 
+_KEPT_HEADERS: Final = ("Allow", "Retry-After", "WWW-Authenticate")
 _DATABASE_IS_AWAY: Final = (psycopg.OperationalError, PoolTimeout, TooManyRequests, TimeoutError)
 
 
@@ -62,6 +65,9 @@ async def explain_mishaps(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as answer:
         if answer.status < 400:
             raise
+        if is_for_programs(request):
+            kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+            return problem_of_status(request, answer.status, kept)
         return mishap_page(request, answer.status)
     except _DATABASE_IS_AWAY:
         get_logger().warning("page without database", path=_route_of(request), exc_info=True)
@@ -72,7 +78,9 @@ async def explain_mishaps(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def mishap_page(request: web.Request, status: int) -> web.Response:
-    """Return the page for a status."""
+    """Return the page for a status, or the problem document where a program asks."""
+    if is_for_programs(request):
+        return problem_of_status(request, status)
     mishap = MISHAPS.get(status, UNEXPECTED)
     return page(request, "mishap.jinja", {"mishap": mishap}, status=status)
 

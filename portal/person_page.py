@@ -40,7 +40,7 @@ ALERTS_MAX: Final = 50
 """Half a year of weekly alerts; older ones are in the record."""
 
 _QUERIES: Final = Queries("portal", "person_page.sql")
-_EARLIEST: Final = date(2015, 1, 1)
+EARLIEST_DAY: Final = date(2015, 1, 1)
 """No reading is older: the wire format does not admit it."""
 
 
@@ -176,7 +176,7 @@ def read_window(query: Mapping[str, str], today: date) -> Window:
         until = date.fromisoformat(query.get("until", ""))
     except ValueError:
         until = today
-    last_day = min(max(until, _EARLIEST + timedelta(days=max(WINDOWS_DAYS))), today)
+    last_day = min(max(until, EARLIEST_DAY + timedelta(days=max(WINDOWS_DAYS))), today)
     return Window(last_day - timedelta(days=days - 1), last_day, days, last_day == today)
 
 

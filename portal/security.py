@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from portal.api.tokens import find_token_viewer
 from portal.context import (
     EVENTS_BEFORE,
     NONCE,
@@ -22,6 +23,7 @@ from portal.context import (
     VIEWER,
     Audience,
     Viewer,
+    is_for_programs,
     now_of,
     transaction,
 )
@@ -35,7 +37,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REFRESH_HEADER: Final = "X-Tidewell-Refresh"
 """Sent by pages that refresh themselves: nobody is at the keyboard, so the session ages on."""
 
-AUDIENCES: Final[web.AppKey[Mapping[str, frozenset[Audience]]]] = web.AppKey("audiences")
+Audiences = Mapping[tuple[str, str], frozenset[Audience]]
+AUDIENCES: Final[web.AppKey[Audiences]] = web.AppKey("audiences")
+"""Whom each method and address is for; what is not here is for nobody."""
 
 _WITH_A_CALENDAR: Final = frozenset({200, 304})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -45,6 +49,8 @@ _FROM_PROVIDERS: Final = "/receipts/"
 
 _FROM_DEVICES: Final = "/pair"
 """Called by devices with a code, as JSON; no form of another site can send that."""
+_STREAM_PATHS: Final = frozenset({"/live", "/api/v1/events"})
+"""Open for as long as a page is; that somebody is at the keyboard does not follow."""
 
 FEED_PATH: Final = "/calendar/feed/"
 """Where calendars are; programs that read them may keep what they got."""
@@ -154,7 +160,8 @@ async def give_nonce(request: web.Request, handler: Handler) -> web.StreamRespon
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let nothing change because of a page of another site."""
-    if request.path.startswith(_FROM_PROVIDERS) or request.path == _FROM_DEVICES:
+    is_no_form = request.path.startswith(_FROM_PROVIDERS) or request.path == _FROM_DEVICES
+    if is_no_form or _shows_token(request):
         return await handler(request)
     public_url = request.app[SETTINGS].public_url
     reason = cross_site_refusal(request.method, request.headers, request.host, public_url)
@@ -177,10 +184,14 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     if viewer is None:
         log_refusal(request, Refusal.NOT_SIGNED_IN)
+        if is_for_programs(request):
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": 'Bearer realm="tidewell"'})
         raise web.HTTPSeeOther("/sign-in" + _leading_back(request))
     step = request.get(STEP)
     if step is not None and not is_open_during(step, request.path):
         log_refusal(request, Refusal.STEP_MISSING)
+        if is_for_programs(request):
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": 'Bearer realm="tidewell"'})
         raise web.HTTPSeeOther(STEP_PAGES[step] + _leading_back(request))
     if not viewer.audiences & audiences:
         raise not_found(request, Refusal.NOT_FOR_THIS_AUDIENCE)
@@ -192,14 +203,25 @@ def _audiences_of(request: web.Request) -> frozenset[Audience] | None:
     resource = request.match_info.route.resource
     if request.match_info.http_exception is not None or resource is None:
         return None
-    return request.app[AUDIENCES][resource.canonical]
+    return request.app[AUDIENCES].get((request.method, resource.canonical), frozenset())
+
+
+def _shows_token(request: web.Request) -> bool:
+    """Return whether a program shows its own token: then no cookie counts, nor where it is from."""
+    return is_for_programs(request) and "Authorization" in request.headers
 
 
 async def _recognise(request: web.Request) -> None:
+    if _shows_token(request):
+        async with transaction(request) as connection:
+            found = await find_token_viewer(connection, request)
+        if found is not None:
+            request[VIEWER] = found
+        return
     hashed = token_of(request)
     if hashed is None:
         return
-    keep_alive = REFRESH_HEADER not in request.headers and request.path != "/live"
+    keep_alive = REFRESH_HEADER not in request.headers and request.path not in _STREAM_PATHS
     async with transaction(request) as connection:
         viewer = await find_viewer(connection, hashed, now_of(request), keep_alive=keep_alive)
     if viewer is not None:

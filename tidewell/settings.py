@@ -260,6 +260,9 @@ class Settings(BaseSettings):
     keep_backups_d: Annotated[int, Field(ge=0, le=3_660)] = Field(
         default=35, description="How many days you keep backups; stands on certificates of erasure."
     )
+    api_requests_a_minute: Annotated[int, Field(ge=10, le=100_000)] = Field(
+        default=300, description="How many requests each token gets answered in a minute."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level logged."
     )

@@ -28,6 +28,7 @@ from tidewell.commands import (
     sign_ins,
     small_site,
     stages,
+    tokens,
     trying,
 )
 from tidewell.errors import TidewellError, UsageError
@@ -59,6 +60,7 @@ for module in (
     rota,
     trying,
     lawful,
+    tokens,
 ):
     module.register(app)
 

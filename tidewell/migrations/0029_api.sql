@@ -22,8 +22,8 @@ CREATE TABLE api_answer (
     username text NOT NULL REFERENCES sign_in ON DELETE CASCADE,
     idempotency_key text NOT NULL CHECK (char_length(idempotency_key) BETWEEN 1 AND 200),
     fingerprint bytea NOT NULL,
-    status smallint,
-    body text,
+    status smallint NOT NULL DEFAULT 0,
+    body text NOT NULL DEFAULT '',
     made_at timestamptz NOT NULL,
     PRIMARY KEY (username, idempotency_key)
 );
