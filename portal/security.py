@@ -161,7 +161,7 @@ async def give_nonce(request: web.Request, handler: Handler) -> web.StreamRespon
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let nothing change because of a page of another site."""
     is_no_form = request.path.startswith(_FROM_PROVIDERS) or request.path == _FROM_DEVICES
-    if is_no_form or _shows_token(request):
+    if is_no_form or _needs_no_origin(request):
         return await handler(request)
     public_url = request.app[SETTINGS].public_url
     reason = cross_site_refusal(request.method, request.headers, request.host, public_url)
@@ -204,6 +204,11 @@ def _audiences_of(request: web.Request) -> frozenset[Audience] | None:
     if request.match_info.http_exception is not None or resource is None:
         return None
     return request.app[AUDIENCES].get((request.method, resource.canonical), frozenset())
+
+
+def _needs_no_origin(request: web.Request) -> bool:
+    """Return whether a program asks without a cookie: then nobody's browser was made to ask."""
+    return is_for_programs(request) and (_shows_token(request) or token_of(request) is None)
 
 
 def _shows_token(request: web.Request) -> bool:

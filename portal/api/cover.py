@@ -5,13 +5,13 @@ Nothing changes hands before its receiver accepts.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from portal.api.alerts import MOST_INTEGER
-from portal.api.operations import Answer, Call, Request, broken_rules
+from portal.api.operations import Answer, Call, Day, Request, broken_rules
 from portal.api.problems import ProblemError, ProblemKind
 from portal.away import ANSWER_WORDS, AwayForm, CoverAnswer, CoverRow, InHandRow
 from portal.away_pages import arrange, change_cover, hand_all_over, read_away
@@ -66,8 +66,8 @@ class Covers(Answer):
 class ArrangeRequest(Request):
     """When somebody is away, and who is asked."""
 
-    first_day: date
-    last_day: date | None = None
+    first_day: Day
+    last_day: Day | None = None
     staff_id: Annotated[int, Field(ge=1, le=MOST_INTEGER, description="One of `colleagues`.")]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from portal.api.operations import Answer, Call, Request, Text, broken_rules
+from portal.api.operations import Answer, Call, Day, Request, Text, broken_rules
 from portal.api.problems import ProblemError, ProblemKind
 from portal.context_notes import (
     OWN_WORDS_CHARACTERS_MOST,
@@ -49,8 +49,8 @@ class NoteRequest(Request):
     """A note about one day or several."""
 
     kind: NoteKind
-    first_day: date
-    last_day: date | None = None
+    first_day: Day
+    last_day: Day | None = None
     own_words: Annotated[Text, Field(max_length=OWN_WORDS_CHARACTERS_MOST)] = ""
 
 

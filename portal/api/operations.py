@@ -9,14 +9,23 @@ transaction, which commits only once the answer is ready.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
 from aiohttp import web
 from multidict import MultiMapping
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from portal.api.limits import RateLimit
 from portal.api.problems import FieldError, ProblemError, ProblemKind, problem_answer
@@ -34,12 +43,26 @@ LIMIT: Final = web.AppKey("api_limit", RateLimit)
 JSON_TYPE: Final = "application/json"
 REPEATED_HEADER: Final = "Idempotency-Replayed"
 QUERY_FIELDS_MAX: Final = 20
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 ERRORS_SAID_MOST: Final = 10
 """Whoever sent more wrong fields than that sent something else altogether."""
 
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """What people write: PostgreSQL keeps no null character, and no person types one."""
+
+
+def _written_as_a_day(value: object) -> date:
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("day", "write a day such as 2026-11-22")
+
+
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
+"""A day as people write it. Left to itself, the check would take seconds since 1970 as well."""
 
 
 class Request(BaseModel):

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, cast
 from pydantic import Field
 
 from portal.alert_forms import NOTE_CHARACTERS_MAX
-from portal.api.operations import Answer, Call, Request, Text, Written, broken_rules
+from portal.api.operations import Answer, Call, Day, Request, Text, Written, broken_rules
 from portal.api.paging import PageQuery, page_of
 from portal.context import SETTINGS
 from portal.daily import all_trends, measured, usual_range
@@ -91,9 +91,9 @@ class PersonAnswer(Answer):
 class UntilQuery(Request):
     """Up to which day."""
 
-    until: Annotated[
-        date | None, Field(description="The last day; today where it is left out.")
-    ] = None
+    until: Annotated[Day | None, Field(description="The last day; today where it is left out.")] = (
+        None
+    )
 
 
 class DaysQuery(UntilQuery):
@@ -102,7 +102,7 @@ class DaysQuery(UntilQuery):
     days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = DAYS_DEFAULT
 
 
-class Day(Answer):
+class OneDay(Answer):
     """One closed day. What was not measured, or is not usual yet, is left out."""
 
     day: date
@@ -117,7 +117,7 @@ class Days(Answer):
 
     first_day: date
     last_day: date
-    items: list[Day]
+    items: list[OneDay]
 
 
 class Measure(Answer):
@@ -237,7 +237,7 @@ async def show_days(call: Call) -> Days:
     episodes = await read_episodes(call.connection, values)
     changed = changed_days(episodes, window, person.timezone, call.now)
     items = [
-        Day(
+        OneDay(
             day=row.day,
             worn_minutes=row.worn_minutes,
             measured=_known({name: measured(row, name) for name in FEATURE_NAMES}),

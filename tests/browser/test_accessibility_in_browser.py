@@ -40,6 +40,7 @@ NO_PAGES: Final = (
     "/offline",
     "/help-worker.mjs",
     "/sign-in",
+    "/api/",
 )
 """What is not linked to, because no signed-in person opens it."""
 NO_PAGE_ENDINGS: Final = (".csv", ".json")

@@ -47,6 +47,9 @@ NOT_REASONS: Final = {
     "portal.clinic.marks.MarkKind": "signs on a picture",
     "portal.context.Audience": "who a page is for",
     "portal.context.SessionLevel": "what was proved in a session: docs/security.md",
+    "portal.api.alerts.SeenLevel": "the words of tidewell.vocabulary.Level that ask for something",
+    "portal.context.Audience": "who a page is for",
+    "portal.context.Scope": "what a token may do: docs/api.md",
     "portal.context_notes.NoteKind": "the words of detect.words.NoteKind, described there",
     "portal.my_week.MyDayKind": "how a day is drawn for a young person",
     "portal.pauses.PauseFor": "choices of a form",
@@ -105,6 +108,8 @@ def test_every_enumeration_is_known_to_be_a_reason_or_not() -> None:
     assert set(NOT_REASONS) <= set(ENUMERATIONS)
     assert len(ENUMERATIONS) == 101
     assert len(REASONS) == 69
+    assert len(ENUMERATIONS) == 89
+    assert len(REASONS) == 65
     headings = re.findall(r"^### `([\w.]+)`$", OPERATIONS, re.MULTILINE)
     assert sorted(headings) == REASONS
 
