@@ -86,19 +86,18 @@ def _number_field(low: int, high: int, *, required: bool = True) -> core_schema.
     return core_schema.typed_dict_field(core_schema.int_schema(ge=low, le=high), required=required)
 
 
-_WIRE: Final = SchemaValidator(
-    core_schema.typed_dict_schema(
-        {
-            "boot": _number_field(0, HIGHEST_BOOT),
-            "seq": _number_field(0, HIGHEST_SEQ),
-            "oldest": _number_field(0, HIGHEST_SEQ, required=False),
-            "start": _number_field(0, 2**53),
-            "period": _number_field(1, 3_600),
-            **{channel.name: _channel_field(channel) for channel in CHANNELS},
-        },
-        extra_behavior="forbid",
-    )
+WIRE_SCHEMA: Final = core_schema.typed_dict_schema(
+    {
+        "boot": _number_field(0, HIGHEST_BOOT),
+        "seq": _number_field(0, HIGHEST_SEQ),
+        "oldest": _number_field(0, HIGHEST_SEQ, required=False),
+        "start": _number_field(0, 2**53),
+        "period": _number_field(1, 3_600),
+        **{channel.name: _channel_field(channel) for channel in CHANNELS},
+    },
+    extra_behavior="forbid",
 )
+_WIRE: Final = SchemaValidator(WIRE_SCHEMA)
 """pydantic's own validator, without a model: the dictionary that it returns is what is needed."""
 _COUNTED: Final = tuple(one for one in CHANNELS if one.per_minute)
 """Channels whose bound grows with the length of an epoch."""

@@ -58,7 +58,7 @@ class Programs:
         method: str = "GET",
         body: object = None,
         may_act: bool = True,
-        **headers: str,
+        headers: dict[str, str] | None = None,
     ) -> ClientResponse:
         token = await self.token(username, may_act=may_act)
         sent = {"Authorization": f"Bearer {token}"}
@@ -66,7 +66,7 @@ class Programs:
             sent["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
         return await self.client.request(
-            method, BASE + path, data=data, headers=sent | headers, allow_redirects=False
+            method, BASE + path, data=data, headers=sent | (headers or {}), allow_redirects=False
         )
 
     async def get(self, username: str, path: str) -> Any:  # noqa: ANN401 -- whatever JSON it is
@@ -76,9 +76,13 @@ class Programs:
         return json.loads(text)
 
     async def post(
-        self, username: str, path: str, body: object = None, **headers: str
+        self,
+        username: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
     ) -> ClientResponse:
-        return await self.ask(username, path, method="POST", body=body, may_act=True, **headers)
+        return await self.ask(username, path, method="POST", body=body, headers=headers)
 
     def write(self, statement: str, *values: object) -> None:
         with closing(SiteWriter(self.url, self.clock[0])) as writer:

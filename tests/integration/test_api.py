@@ -215,21 +215,21 @@ async def test_a_request_that_comes_again_is_done_once_and_answered_the_same(
     programs: Programs,
 ) -> None:
     path, body = f"/people/{programs.site.sam}/notes", {"kind": "ill", "first_day": "2026-11-20"}
-    first = await programs.post("jo", path, body, **{"Idempotency-Key": "one"})
+    first = await programs.post("jo", path, body, {"Idempotency-Key": "one"})
     assert first.status == 201
     programs.write("UPDATE context_note SET removed_at = created_at")
-    again = await programs.post("jo", path, body, **{"Idempotency-Key": "one"})
+    again = await programs.post("jo", path, body, {"Idempotency-Key": "one"})
     assert again.status == 201
     assert again.headers["Idempotency-Replayed"] == "true"
     assert await again.text() == await first.text()
     assert programs.rows("SELECT count(*) FROM context_note") == [(1,)]
     other = {**body, "kind": "exams"}
-    answer = await programs.post("jo", path, other, **{"Idempotency-Key": "one"})
+    answer = await programs.post("jo", path, other, {"Idempotency-Key": "one"})
     assert answer.status == 422
     assert "key_used_differently" in await answer.text()
-    assert (await programs.post("kim", path, body, **{"Idempotency-Key": "one"})).status == 404
+    assert (await programs.post("kim", path, body, {"Idempotency-Key": "one"})).status == 404
     programs.clock[0] += timedelta(hours=25)
-    assert (await programs.post("jo", path, body, **{"Idempotency-Key": "one"})).status == 201
+    assert (await programs.post("jo", path, body, {"Idempotency-Key": "one"})).status == 201
     assert programs.rows("SELECT count(*) FROM context_note") == [(2,)]
 
 
@@ -237,7 +237,7 @@ async def test_a_refusal_is_decided_anew(programs: Programs) -> None:
     path = f"/people/{programs.site.sam}/notes"
     wrong = {"kind": "ill", "first_day": "1999-01-01"}
     for _ in range(2):
-        answer = await programs.post("jo", path, wrong, **{"Idempotency-Key": "two"})
+        answer = await programs.post("jo", path, wrong, {"Idempotency-Key": "two"})
         assert answer.status == 422
         assert "Idempotency-Replayed" not in answer.headers
         assert json.loads(await answer.text())["errors"][0]["field"] == "first_day"
@@ -247,7 +247,7 @@ async def test_a_refusal_is_decided_anew(programs: Programs) -> None:
 async def test_two_of_one_key_at_once_do_it_once(programs: Programs) -> None:
     await programs.token("sam")
     asked = [
-        programs.post("sam", "/me/pause", {"choice": "hour"}, **{"Idempotency-Key": "p"})
+        programs.post("sam", "/me/pause", {"choice": "hour"}, {"Idempotency-Key": "p"})
         for _ in range(5)
     ]
     answers = await asyncio.gather(*asked)
@@ -258,7 +258,7 @@ async def test_two_of_one_key_at_once_do_it_once(programs: Programs) -> None:
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 201, "é"])
 async def test_a_key_that_is_none_is_refused(programs: Programs, key: str) -> None:
-    answer = await programs.post("sam", "/me/resume", **{"Idempotency-Key": key})
+    answer = await programs.post("sam", "/me/resume", None, {"Idempotency-Key": key})
     assert answer.status == 400
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -86,7 +86,7 @@ async def make_tokens(url: str) -> dict[str, str]:
 
 
 load_all_checks()
-NOT_ASKED: Final = [
+NOT_ASKED: Final[list[Any]] = [
     # A note may have its shape and lie outside the days that a note can be about.
     CHECKS.get_one("positive_data_acceptance"),
 ]
@@ -99,7 +99,7 @@ NOT_ASKED: Final = [
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_one_that_the_document_names(case: Case, described: Described) -> None:
+def test_every_answer_is_one_that_the_document_names(case: Case[Any], described: Described) -> None:
     described_by = case.operation.definition.raw["operationId"]
     operation = next((one for one in OPERATIONS if one.name == described_by), OPERATIONS[0])
     audience = min(operation.audiences - {Audience.CLINICIAN})

@@ -48,7 +48,6 @@ NOT_REASONS: Final = {
     "portal.context.Audience": "who a page is for",
     "portal.context.SessionLevel": "what was proved in a session: docs/security.md",
     "portal.api.alerts.SeenLevel": "the words of tidewell.vocabulary.Level that ask for something",
-    "portal.context.Audience": "who a page is for",
     "portal.context.Scope": "what a token may do: docs/api.md",
     "portal.context_notes.NoteKind": "the words of detect.words.NoteKind, described there",
     "portal.my_week.MyDayKind": "how a day is drawn for a young person",
