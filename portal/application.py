@@ -50,6 +50,7 @@ from portal.clinic import (
     rhythm_pages,
     weeks_pages,
 )
+from portal.compressing import compress
 from portal.context import (
     DEMO_SIGN_INS,
     NOW,
@@ -276,7 +277,7 @@ def build_application(
 ) -> web.Application:
     """Return the application; the pool is opened and closed by the caller."""
     application = web.Application(
-        middlewares=[give_nonce, explain_mishaps, refuse_other_sites, admit],
+        middlewares=[compress, give_nonce, explain_mishaps, refuse_other_sites, admit],
         client_max_size=FORM_BYTES_MAX,
     )
     application[SETTINGS] = settings

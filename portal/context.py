@@ -5,6 +5,7 @@ Holds keys and small helpers only. Never holds anything about a person beyond on
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -74,6 +75,11 @@ class Viewer:
         """Return everything that they are to the pages."""
         also = {Audience.SERVICE_MANAGER} if self.is_service_manager else set()
         return frozenset({self.audience} | also)
+
+    @property
+    def browser_key(self) -> str:
+        """Return what the tabs of one session have in common; nothing follows from it."""
+        return hashlib.sha256(b"tidewell tabs " + self.token_hash).hexdigest()[:16]
 
     @property
     def known_staff_id(self) -> int:

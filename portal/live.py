@@ -18,6 +18,7 @@ from portal.context import Viewer, now_of, transaction, viewer_of
 from portal.live_feed import EVENTS_AT_ONCE, FEED, FeedEvent, FeedState, Stream, missed_events
 from portal.security import Refusal, log_refusal
 from portal.sessions import find_viewer
+from tidewell.clock import monotonic_s
 
 PING_S: Final = 15.0
 """Proxies close a silent connection after 30 to 60 seconds."""
@@ -71,8 +72,12 @@ async def _replay(request: web.Request, response: web.StreamResponse, viewer: Vi
     given = request.headers.get("Last-Event-ID") or request.query.get("after", "")
     if not (given.isascii() and given.isdigit()) or int(given) > EVENT_ID_MAX:
         return
+    after = int(given)
+    late = request.app[FEED].late_after(after)
     async with transaction(request) as connection:
-        missed = await missed_events(connection, viewer.known_staff_id, int(given), now_of(request))
+        missed = await missed_events(
+            connection, viewer.known_staff_id, after, late, now_of(request)
+        )
     if len(missed) == EVENTS_AT_ONCE:
         await _write(response, state_text(FeedState.CATCH_UP))
     for event in missed:
@@ -81,31 +86,35 @@ async def _replay(request: web.Request, response: web.StreamResponse, viewer: Vi
 
 async def _follow(request: web.Request, response: web.StreamResponse, stream: Stream) -> None:
     """Send events as they come, and a sign of life in between, for as long as the session holds."""
+    checked_s = monotonic_s()
     while True:
-        try:
-            async with asyncio.timeout(PING_S):
-                item = await _next_item(request, stream)
-        except TimeoutError:
+        item = await _next_item(request, stream, checked_s + PING_S)
+        # However much happens, whoever was let in is asked again who they are.
+        if monotonic_s() - checked_s >= PING_S:
             if not await _session_holds(request, stream):
                 await _write(response, state_text(FeedState.SIGNED_OUT))
                 return
             await _write(response, ": ping\n" + state_text(request.app[FEED].state))
-            continue
+            checked_s = monotonic_s()
         if item is FeedState.CLOSING:
             return
-        await _write(
-            response, state_text(item) if isinstance(item, FeedState) else event_text(item)
-        )
+        if item is not None:
+            await _write(
+                response, state_text(item) if isinstance(item, FeedState) else event_text(item)
+            )
 
 
-async def _next_item(request: web.Request, stream: Stream) -> FeedEvent | FeedState:
-    """Wait for an item; the page being left shows only when somebody asks for it."""
-    while True:
+async def _next_item(
+    request: web.Request, stream: Stream, until_s: float
+) -> FeedEvent | FeedState | None:
+    """Wait for an item until a moment; the page being left shows only when somebody asks for it."""
+    while (left_s := until_s - monotonic_s()) > 0:
         try:
-            return await asyncio.wait_for(stream.queue.get(), timeout=GONE_WITHIN_S)
+            return await asyncio.wait_for(stream.queue.get(), timeout=min(GONE_WITHIN_S, left_s))
         except TimeoutError:
             if request.transport is None or request.transport.is_closing():
                 raise ConnectionError("the page was left") from None
+    return None
 
 
 async def _session_holds(request: web.Request, stream: Stream) -> bool:

@@ -16,7 +16,7 @@ FROM alert_events_after(%(after)s, %(now)s, %(limit)s);
 SELECT alert_event.alert_event_id, alert.public_id, alert_event.kind, ARRAY[%(staff_id)s] AS staff_ids
 FROM alert_event
 JOIN alert USING (alert_id)
-WHERE alert_event.alert_event_id > %(after)s
+WHERE (alert_event.alert_event_id > %(after)s OR alert_event.alert_event_id = ANY(%(late)s::bigint[]))
   AND staff_may_see(%(staff_id)s, alert.person_id, %(now)s)
 ORDER BY alert_event.alert_event_id
 LIMIT %(limit)s;

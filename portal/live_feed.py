@@ -97,6 +97,17 @@ class LiveFeed:
         """Return the newest event that was handed on, or -1 before the first look."""
         return self._newest
 
+    def late_after(self, number: int) -> list[int]:
+        """Return lower numbers that were handed on after this one.
+
+        A number is given out before its event is committed, so whoever heard this one may have
+        missed them.
+        """
+        if number not in self._sent:
+            return []
+        handed_on = list(self._sent)
+        return [one for one in handed_on[handed_on.index(number) + 1 :] if one < number]
+
     def open_stream(self, session: bytes, username: str, staff_id: int) -> Stream | None:
         """Add an open page, or return None when there are too many."""
         if (
@@ -183,10 +194,16 @@ FEED: Final = web.AppKey("feed", LiveFeed)
 
 
 async def missed_events(
-    connection: Connection, staff_id: int, after: int, now: datetime
+    connection: Connection, staff_id: int, after: int, late: list[int], now: datetime
 ) -> list[FeedEvent]:
-    """Return what a page missed while its connection was away."""
-    values = {"staff_id": staff_id, "after": after, "now": now, "limit": EVENTS_AT_ONCE}
+    """Return what a page missed while its connection was away: later numbers, and these."""
+    values = {
+        "staff_id": staff_id,
+        "after": after,
+        "late": late,
+        "now": now,
+        "limit": EVENTS_AT_ONCE,
+    }
     return await rows(connection, FeedEvent, _QUERIES["missed_events"], values)
 
 

@@ -43,7 +43,7 @@ AUDIENCES: Final[web.AppKey[Audiences]] = web.AppKey("audiences")
 
 _WITH_A_CALENDAR: Final = frozenset({200, 304})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
-_STATIC_PATH: Final = "/static/"
+STATIC_PATH: Final = "/static/"
 _FROM_PROVIDERS: Final = "/receipts/"
 """Called by providers with a token of their own; a cookie counts for nothing there."""
 
@@ -143,7 +143,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Put the security headers on an answer, streams and errors included."""
     nonce = request.get(NONCE, "")
     https = served_securely(request.app[SETTINGS])
-    static = request.path.startswith(_STATIC_PATH)
+    static = request.path.startswith(STATIC_PATH)
     response.headers.update(security_headers(nonce, https=https, static=static))
     if request.path.startswith(FEED_PATH) and response.status in _WITH_A_CALENDAR:
         response.headers["Cache-Control"] = f"private, max-age={FEED_KEPT_S}"
@@ -175,7 +175,7 @@ async def refuse_other_sites(request: web.Request, handler: Handler) -> web.Stre
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who is looking and open the page only to its audience."""
     audiences = _audiences_of(request)
-    if audiences is None or request.path.startswith(_STATIC_PATH):
+    if audiences is None or request.path.startswith(STATIC_PATH):
         return await handler(request)
     request[EVENTS_BEFORE] = request.app[FEED].newest
     await _recognise(request)

@@ -5,9 +5,10 @@
 // Left behind: logos and icons that carry the NHS brand. The build fails if an address of another
 // host is still in the style sheet.
 
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const source = join(here, '..', '..', 'node_modules', 'nhsuk-frontend')
@@ -53,4 +54,11 @@ if (chartsVersion !== chartsWanted) {
 cpSync(join(charts, 'dist', 'uPlot.esm.js'), join(vendor, 'uplot.js'))
 cpSync(join(charts, 'dist', 'uPlot.min.css'), join(vendor, 'uplot.css'))
 cpSync(join(charts, 'LICENSE'), join(vendor, 'uplot-LICENSE'))
+
+// Once and as small as can be, instead of for each visitor.
+for (const name of readdirSync(vendor).filter((one) => /\.(css|js)$/.test(one))) {
+  const content = readFileSync(join(vendor, name))
+  writeFileSync(join(vendor, `${name}.gz`), gzipSync(content, { level: 9 }))
+  writeFileSync(join(vendor, `${name}.br`), brotliCompressSync(content))
+}
 console.log(`nhsuk-frontend ${version} and uplot ${chartsVersion} are in portal/static/vendor`)

@@ -3,6 +3,8 @@
 // An event only says that something happened; the page then fetches itself through the same door as
 // always. The focus is never moved and a half-filled form is never replaced: then a link is offered.
 
+import { openStream } from './shared-stream.mjs'
+
 const silentAfterMs = 40_000 // more than two signs of life, which come every 15 seconds
 const tryAgainMs = 15_000 // when the browser has given up by itself
 const gatherMs = 300 // one fetch for events that come together
@@ -16,6 +18,7 @@ class LivePage {
   constructor(place) {
     this.address = place.dataset.live
     this.after = place.dataset.liveAfter
+    this.key = place.dataset.liveKey
     this.state = place.querySelector('[data-live-state]')
     this.news = place.querySelector('[data-live-news]')
     this.refreshLink = place.querySelector('[data-live-refresh]')
@@ -29,7 +32,7 @@ class LivePage {
 
   connect() {
     this.source?.close()
-    this.source = new EventSource(`${this.address}?after=${this.after}`)
+    this.source = openStream(this.address, this.after, this.key)
     this.source.addEventListener('state', (event) => this.onState(JSON.parse(event.data).state))
     this.source.addEventListener('alert', (event) => {
       this.after = event.lastEventId
@@ -43,6 +46,7 @@ class LivePage {
     clearTimeout(this.lifeTimer)
     this.lifeTimer = setTimeout(() => {
       this.showReconnecting()
+      this.key = '' // whoever listened for us is silent
       this.connect()
     }, silentAfterMs)
   }

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import closing
 
+import psycopg
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
@@ -141,6 +142,62 @@ async def test_stopping_ends_open_streams_at_once(served: Served) -> None:
     served.stop.set()
     async with asyncio.timeout(4):
         await answer.content.read()
+
+
+async def test_a_number_that_was_committed_late_is_replayed_as_well(served: Served) -> None:
+    await served.sign_in("jo")
+    leaving, watching = await served.stream(), await served.stream()
+    await until_live(leaving)
+    await until_live(watching)
+    with psycopg.connect(served.database_url) as early:
+        early.execute(
+            "INSERT INTO alert_event (alert_id, at, kind, reason) VALUES (1, %s, 'overdue', 'x')",
+            (now_utc(),),
+        )
+        served.happen("worsened")
+        heard = await next_message(leaving, "alert")
+        assert heard["kind"] == "worsened"
+        leaving.close()
+        early.execute("SELECT pg_notify('tidewell_alert', '1')")
+    while (await next_message(watching, "alert"))["kind"] != "overdue":
+        pass
+    watching.close()
+    again = await served.stream(**{"Last-Event-ID": heard["number"]})
+    assert (await next_message(again, "alert"))["kind"] == "overdue"
+    again.close()
+
+
+async def test_a_session_that_ends_ends_its_stream_however_much_happens(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.live.PING_S", 0.5)
+    await served.sign_in("jo")
+    answer = await served.stream()
+    await until_live(answer)
+    with closing(SiteWriter(served.database_url, now_utc())) as writer:
+        writer.run("UPDATE session SET ended_at = %s", now_utc())
+
+    async def keep_going() -> None:
+        while True:
+            served.happen("worsened")
+            await asyncio.sleep(0.1)
+
+    busy = asyncio.create_task(keep_going())
+    try:
+        while (await next_message(answer, "state"))["state"] != "signed_out":
+            pass
+    finally:
+        busy.cancel()
+    answer.close()
+
+
+def test_late_numbers_are_those_that_were_handed_on_after_a_higher_one() -> None:
+    feed = LiveFeed("postgresql://nowhere", now_utc)
+    feed._sent.extend([7, 8, 11, 9, 12, 10])
+    assert feed.late_after(11) == [9, 10]
+    assert feed.late_after(12) == [10]
+    assert feed.late_after(10) == []
+    assert feed.late_after(5) == []
 
 
 def test_a_page_that_falls_behind_is_told_to_catch_up() -> None:
