@@ -179,7 +179,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/security/app/remove", set_up_pages.take_app_away, _EVERY_STAFF),
     Route("POST", "/security/codes", set_up_pages.make_codes, _EVERY_STAFF),
     Route("GET", "/help", help_pages.show_help, _ANYONE),
-    Route("GET", "/help-worker.mjs", help_pages.show_help_worker, _ANYONE),
     Route("POST", "/leave", help_pages.leave, _ANYONE),
     Route("GET", "/alerts", alerts_pages.show_list, _PRACTITIONER),
     Route("GET", _ALERT, alerts_pages.show_alert, _STAFF),

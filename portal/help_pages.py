@@ -6,27 +6,16 @@ without a network. Leaving ends the session and puts a page of somebody else in 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
-
 from aiohttp import web
 
 from portal.context import SETTINGS, VIEWER, now_of, transaction
 from portal.rendering import HELP_LINES, page
 from portal.sessions import drop_cookie, end_session
 
-_WORKER: Final = Path(__file__).parent / "static" / "help-worker.mjs"
-
 
 async def show_help(request: web.Request) -> web.Response:
     """Show where to get help at once; this page needs no sign-in."""
     return page(request, "help.jinja")
-
-
-async def show_help_worker(request: web.Request) -> web.FileResponse:
-    """Return the script that keeps the page of help; from here it may answer for that page."""
-    del request
-    return web.FileResponse(_WORKER, headers={"Content-Type": "text/javascript"})
 
 
 async def leave(request: web.Request) -> web.Response:

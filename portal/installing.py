@@ -1,4 +1,4 @@
-"""What makes the pages an application of a phone: the worker, and a page for no network.
+"""What makes the pages an application of a phone: the worker, and pages for no network.
 
 The page for no network is the same for everybody: it names nobody, and the help lines on it can be
 called without the network. The worker's text changes whenever that page or its files do, because a
@@ -23,6 +23,7 @@ _VERSION_CHARACTERS: Final = 16
 _BEHIND_THE_PAGE: Final = (
     "static/tidewell.css",
     "static/icon.svg",
+    "templates/help.jinja",
     "templates/offline.jinja",
     "templates/layout.jinja",
 )

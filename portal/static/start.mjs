@@ -1,7 +1,6 @@
 // Starts what a page can do with a script. Every page works without it.
 
 import { copyOnClick } from './copy.mjs'
-import { keepHelp } from './help.mjs'
 import { initAll } from './vendor/nhsuk-frontend.js'
 import { followEvents } from './live.mjs'
 import { offerNotifications } from './notifications.mjs'
@@ -10,7 +9,6 @@ import { offerPasskeys } from './passkeys.mjs'
 initAll()
 copyOnClick(document)
 offerPasskeys(document)
-keepHelp()
 const place = document.querySelector('[data-live]')
 if (place) followEvents(place)
 const offer = document.querySelector('[data-push]')

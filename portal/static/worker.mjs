@@ -1,11 +1,13 @@
-// Stands between the pages and the network: shows notifications, and one page when there is no network.
+// Stands between the pages and the network: shows notifications, and two pages when there is no network: that of
+// help as it is, and one that says so in place of any other.
 //
 // It keeps exactly the files of OFFLINE and nothing else: no page about a person is ever kept, and a page
 // that did come from the network is handed through untouched. Opening a page accepts nothing.
 
 const VERSION = '@VERSION@' // put in by the pages: it changes with the help lines, so phones fetch them again
 const PAGE = '/offline'
-const OFFLINE = [PAGE, '/static/vendor/nhsuk-frontend.css', '/static/tidewell.css', '/static/icon.svg']
+const HELP = '/help'
+const OFFLINE = [PAGE, HELP, '/static/vendor/nhsuk-frontend.css', '/static/tidewell.css', '/static/icon.svg']
 
 self.addEventListener('install', (event) => event.waitUntil(keepOffline()))
 self.addEventListener('activate', (event) => event.waitUntil(takeOver()))
@@ -14,7 +16,7 @@ self.addEventListener('fetch', (event) => {
   const { method, mode, url } = event.request
   if (method !== 'GET') return
   const { origin, pathname } = new URL(url)
-  if (mode === 'navigate') event.respondWith(orOffline(event, PAGE))
+  if (mode === 'navigate') event.respondWith(orOffline(event, pathname === HELP ? HELP : PAGE))
   else if (origin === self.location.origin && OFFLINE.includes(pathname)) event.respondWith(orOffline(event, pathname))
 })
 

@@ -38,7 +38,6 @@ NO_PAGES: Final = (
     "/calendar/feed/",
     "/worker.mjs",
     "/offline",
-    "/help-worker.mjs",
     "/sign-in",
     "/api/",
 )
