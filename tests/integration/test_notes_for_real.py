@@ -58,7 +58,8 @@ async def test_two_with_the_same_illness_and_only_the_one_without_a_note_is_noti
         )
         for label in ("Sam", "Robin")
     ]
-    async with running_ingest(site.url, broker):
+    # Six weeks at once: a lease of a few seconds would run out on a busy machine.
+    async with running_ingest(site.url, broker, TIDEWELL_LEASE_S="60"):
         report = await run_devices(
             plans,
             broker.device_url,
