@@ -152,3 +152,13 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- An administrator opens the page of somebody whom they are not assigned to; that look is written down too.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_proc WHERE proname = 'viewer_is_admin') THEN
+        CREATE POLICY looked_as_administrator ON access_log FOR INSERT TO tidewell_portal
+            WITH CHECK (staff_id = (SELECT viewer_staff_id()) AND (SELECT viewer_is_admin()));
+    END IF;
+END
+$$;
