@@ -51,6 +51,14 @@ class _Past:
     people_asked: int
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """The content of a file, and what it is called."""
+
+    name: str
+    text: str
+
+
 class RefusedPolicyError(UsageError):
     """A file that cannot be a policy here; each problem says where, what, and what to do."""
 
@@ -71,15 +79,15 @@ def register(app: typer.Typer) -> None:
 
 def check(file: File, data_dir: DataDir = None) -> None:
     """Say whether a policy can be saved, and change nothing; works without a running site."""
-    settings = start_command("policy", data_dir)
+    settings, given = start_command("policy", data_dir), open_policy(file)
     try:
         url = find_site(settings).database_url
     except UsageError:
-        document = _checked_alone(file)
+        document = _checked_alone(given)
         say(f"{file.name} is a policy: {document.name}, {len(document.chain)} steps.")
         say("No site runs here, so no name of a person or rota was looked up.")
     else:
-        document = asyncio.run(checked_policy(url, file))
+        document = asyncio.run(checked_policy(url, given))
         say(f"{file.name} can be saved: {document.name}, {len(document.chain)} steps.")
         say("Every name of a person and of a rota was looked up on the site.")
     for line in what_to_know(document):
@@ -102,7 +110,7 @@ def save(file: File, data_dir: DataDir = None) -> None:
     url = find_site(settings).database_url
 
     async def work() -> str:
-        document = await checked_policy(url, file)
+        document = await checked_policy(url, open_policy(file))
         async with await connect(url, Role.ENROL, "tidewell policy") as connection:
             body = Jsonb(document.model_dump(mode="json"))
             await connection.execute(_QUERIES["save"], {"body": body, "now": now_utc()})
@@ -118,11 +126,11 @@ def simulate(
 ) -> None:
     """Try a policy on the alerts of the last days, and say what would have been different."""
     settings = start_command("policy", data_dir)
-    for line in asyncio.run(simulated(find_site(settings).database_url, file, days)):
+    for line in asyncio.run(simulated(find_site(settings).database_url, open_policy(file), days)):
         say(line)
 
 
-async def checked_policy(url: str, file: Path) -> PolicyDocument:
+async def checked_policy(url: str, file: PolicyFile) -> PolicyDocument:
     """Return the policy of a file with every name in it looked up.
 
     Raises:
@@ -157,7 +165,7 @@ async def _staff_at_work(connection: Connection) -> dict[str, int]:
     return {str(name): int(number) for name, number in await cursor.fetchall()}
 
 
-def _checked_alone(file: Path) -> PolicyDocument:
+def _checked_alone(file: PolicyFile) -> PolicyDocument:
     """Return the policy of a file, checked as far as the file goes: every name is taken for good.
 
     Raises:
@@ -180,7 +188,7 @@ def _refuse_what_cannot_hold(name: str, document: PolicyDocument, at_work: froze
         raise RefusedPolicyError(name, problems)
 
 
-def _names(file: Path, body: dict[str, Any], keys: tuple[str, ...]) -> set[str]:
+def _names(file: PolicyFile, body: dict[str, Any], keys: tuple[str, ...]) -> set[str]:
     found: set[str] = set()
     for key in keys:
         names = body.get(key, [])
@@ -190,7 +198,7 @@ def _names(file: Path, body: dict[str, Any], keys: tuple[str, ...]) -> set[str]:
     return found
 
 
-def _rota_names(file: Path, body: dict[str, Any]) -> set[str]:
+def _rota_names(file: PolicyFile, body: dict[str, Any]) -> set[str]:
     found = {key: body[key] for key in _ROTAS if key in body}
     for key, name in found.items():
         if not isinstance(name, str):
@@ -198,7 +206,7 @@ def _rota_names(file: Path, body: dict[str, Any]) -> set[str]:
     return set(found.values())
 
 
-def read_policy(file: Path, staff: dict[str, int], rotas: dict[str, int]) -> PolicyDocument:
+def read_policy(file: PolicyFile, staff: dict[str, int], rotas: dict[str, int]) -> PolicyDocument:
     """Return the policy of a file; `staff` are those at work, by what they sign in with.
 
     Raises:
@@ -227,18 +235,30 @@ def read_policy(file: Path, staff: dict[str, int], rotas: dict[str, int]) -> Pol
         raise RefusedPolicyError(file.name, problems) from None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def open_policy(path: Path) -> PolicyFile:
+    """Read a file.
+
+    Raises:
+        UsageError: it cannot be read, is no text, or is far too large.
+    """
     try:
-        if file.stat().st_size > FILE_BYTES_MOST:
-            raise UsageError(f"{file.name} is larger than {FILE_BYTES_MOST} bytes; is it a policy?")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        if path.stat().st_size > FILE_BYTES_MOST:
+            raise UsageError(f"{path.name} is larger than {FILE_BYTES_MOST} bytes; is it a policy?")
+        return PolicyFile(path.name, path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{file.name} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path.name} is not TOML: {error}") from None
+
+
+def _read_toml(file: PolicyFile) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.text)
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file.name} is not TOML: {error}") from None
 
 
-async def simulated(url: str, file: Path, days: int) -> list[str]:
+async def simulated(url: str, file: PolicyFile, days: int) -> list[str]:
     """Return what a policy would have done with the alerts of the last days, line by line."""
     from alerts.replaying import PastAlert, replay  # noqa: PLC0415 -- as above
     from alerts.store import Desk, Site, recipients_of  # noqa: PLC0415 -- as above

@@ -77,9 +77,12 @@ async def _reach(
 
 
 async def _document(url: str, file: Path | None) -> PolicyDocument | None:
-    from tidewell.commands.policy import checked_policy  # noqa: PLC0415 -- it registers this command
+    from tidewell.commands.policy import (  # noqa: PLC0415 -- it registers this command
+        checked_policy,
+        open_policy,
+    )
 
-    return None if file is None else await checked_policy(url, file)
+    return None if file is None else await checked_policy(url, open_policy(file))
 
 
 async def _labels(url: str) -> dict[int, str]:

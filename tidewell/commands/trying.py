@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import typer
@@ -22,6 +20,7 @@ from tidewell.backtesting.report import as_json, as_lines
 from tidewell.backtesting.store import History
 from tidewell.clock import now_utc
 from tidewell.commands.policy import (
+    PolicyFile,
     RefusedPolicyError,
     checked_again,
     checked_policy,
@@ -112,13 +111,11 @@ async def _answer(settings: Settings, url: str, asked: Asked, on_progress: Any) 
         if asked.source is None:
             document = await checked_again(url, asked.body or {})
             return Answer("passed", what_to_know(document), document.model_dump(mode="json"))
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / FILE_NAME
-            file.write_text(source, encoding="utf-8")
-            if asked.kind == "simulate":
-                return Answer("passed", await simulated(url, file, asked.days or 1))
-            document = await checked_policy(url, file)
-            return Answer("passed", what_to_know(document), document.model_dump(mode="json"))
+        file = PolicyFile(FILE_NAME, source)
+        if asked.kind == "simulate":
+            return Answer("passed", await simulated(url, file, asked.days or 1))
+        document = await checked_policy(url, file)
+        return Answer("passed", what_to_know(document), document.model_dump(mode="json"))
     except ServerUnavailableError:
         # Where each process has an account of its own, that of the pages may not read the past.
         return Answer("failed", [NO_PAST])
