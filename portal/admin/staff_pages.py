@@ -29,7 +29,7 @@ from portal.admin.staff import (
     TeamForm,
     TeamLine,
 )
-from portal.context import first_row, now_of, rows, viewer_of
+from portal.context import first_row, now_of, rows, transaction, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
 from portal.security import Refusal, not_found
@@ -153,7 +153,7 @@ async def allow_sign_in(request: web.Request) -> web.Response:
 
 
 async def invite(request: web.Request) -> web.Response:
-    """Give somebody another way to sign in, and show it once; the one before works no longer."""
+    """Give somebody another way to sign in, shown once; the one before and its sessions end."""
     who = await _member(request)
     if who.username is None or not who.is_here:
         words = "They cannot sign in. Allow it first"
@@ -164,6 +164,9 @@ async def invite(request: web.Request) -> web.Response:
         await connection.execute(_QUERIES["set_password"], values)
         kind = ChangeKind.STAFF_INVITED
         await record_change(connection, request, kind, about_staff_id=who.staff_id)
+    async with transaction(request) as connection:
+        ended = {"username": who.username, "now": now_of(request)}
+        await connection.execute(_QUERIES["end_sessions"], ended)
     return _way_in_page(request, who.staff_id, who.name, who.username, way_in.password)
 
 

@@ -5,10 +5,29 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from aiohttp import ClientSession
+
 from tests.integration.test_admin_pages import changes, text_of
 from tests.integration.test_portal_pages import Pages, pages
 
 __all__ = ["pages"]
+
+
+async def signed_in_elsewhere(pages: Pages, password: str) -> str:
+    """Sign in as the new colleague in another browser and return its token."""
+    answer = await pages.sign_in("ray.new", password)
+    assert answer.status == 303
+    pages.client.session.cookie_jar.clear()
+    return answer.cookies["tidewell"].value
+
+
+async def opens(pages: Pages, token: str) -> bool:
+    """Return whether a token opens a page of practitioners."""
+    async with ClientSession() as browser:
+        cookie = {"Cookie": f"tidewell={token}"}
+        address = pages.client.make_url("/alerts")
+        answer = await browser.get(address, headers=cookie, allow_redirects=False)
+        return answer.status == 200
 
 
 async def test_somebody_is_added_gets_in_once_and_is_stopped(pages: Pages) -> None:
@@ -27,26 +46,19 @@ async def test_somebody_is_added_gets_in_once_and_is_stopped(pages: Pages) -> No
     assert found is not None
     password = unescape(found[1])
     assert (await pages.post("/service/staff/new", form)).status == 409
-    assert (await pages.sign_in("ray.new", password)).status == 303
-    assert "My people" in await pages.text("/alerts")
-    kept = pages.client.session.cookie_jar.filter_cookies(pages.client.make_url("/"))
-    token = kept["tidewell"].value
     [(ray,)] = pages.ask("SELECT staff_id FROM sign_in WHERE username = 'ray.new'")
-    await pages.post("/sign-out")
-    await pages.sign_in("ray.new", password)
-    kept = pages.client.session.cookie_jar.filter_cookies(pages.client.make_url("/"))
-    token = kept["tidewell"].value
-    pages.client.session.cookie_jar.clear()
+    here = f"/service/staff/{ray}"
+    token = await signed_in_elsewhere(pages, password)
+    assert await opens(pages, token)
     await pages.sign_in("ade")
-    assert (await pages.post(f"/service/staff/{ray}/stop")).status == 303
-    cookie = {"Cookie": f"tidewell={token}"}
-    pages.client.session.cookie_jar.clear()
-    gone = await pages.client.get("/alerts", headers=cookie, allow_redirects=False)
-    assert gone.status == 303
+    assert (await pages.post(here + "/stop")).status == 303
+    assert not await opens(pages, token)
+    assert (await pages.post(here + "/allow")).status == 303
+    token = await signed_in_elsewhere(pages, password)
+    assert await opens(pages, token)
     await pages.sign_in("ade")
-    assert (await pages.post(f"/service/staff/{ray}/allow")).status == 303
-    invited = await pages.post(f"/service/staff/{ray}/invite")
-    assert invited.status == 200
+    assert (await pages.post(here + "/invite")).status == 200
+    assert not await opens(pages, token)
     assert (await pages.sign_in("ray.new", password)).status == 401
     assert changes(pages) == sorted(
         ["team_added", "staff_added", "staff_disabled", "staff_enabled", "staff_invited"]
