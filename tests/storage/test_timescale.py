@@ -1,12 +1,13 @@
 """The timescale mode works, and answers as the plain mode does: tried on a real TimescaleDB.
 
-What this cannot show: background workers that run the policies by themselves (here they are
+What this cannot show: background workers that run the policy by themselves (here it is
 called), several connections at once, and COPY as the ingest role (see `engines`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 from tests.storage import scenario
 from tests.storage.engines import Answer, Answers, Step, run_on_plain, run_on_timescale
 from tidewell.clock import now_ms
+from tidewell.lawful import erasing, retention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +69,12 @@ def told(days: scenario.Days, *, in_columns: bool) -> Iterator[Step]:
     yield from scenario.reads(days)
     yield from scenario.every_query()
     if in_columns:
-        yield Step("retention", RUN.format(policy="policy_retention"))
+        before = {"before": (datetime.fromisoformat(days.now) - timedelta(days=90)).isoformat()}
+        for name in ("old_readings", "drop_old_chunks"):
+            yield Step(name, scenario.query(retention.QUERIES, name), before)
         yield Step("chunks kept", CHUNKS)
-        yield Step("erase", "DELETE FROM reading WHERE person_id = 2")
+        for name in ("allow_old_chunks", "reading"):
+            yield Step(f"erase: {name}", scenario.query(erasing.QUERIES, name), {"person_id": 2})
         yield Step("rest", "SELECT person_id, count(*) FROM reading GROUP BY 1 ORDER BY 1")
 
 
@@ -87,10 +92,7 @@ def story(postgres: PostgresServer) -> Story:
 
 
 def test_the_policies_stand_as_the_migration_says(story: Story) -> None:
-    assert story.timescale["policies"].rows == (
-        ("policy_compression", "7 days", None, "t"),
-        ("policy_retention", None, "400 days", "t"),
-    )
+    assert story.timescale["policies"].rows == (("policy_compression", "7 days", None, "t"),)
 
 
 def test_a_chunk_is_a_day_and_turns_to_columns_with_its_readings_in_it(story: Story) -> None:
@@ -105,6 +107,8 @@ def test_a_chunk_is_a_day_and_turns_to_columns_with_its_readings_in_it(story: St
 
 
 def test_what_is_older_than_the_retention_goes_and_nothing_else(story: Story) -> None:
+    assert story.timescale["old_readings"].rows == ((str(3 * (1_440 - 206)),),)
+    assert story.timescale["drop_old_chunks"].rows == (("1",),)
     kept = story.timescale["chunks kept"].rows
     assert kept == tuple(
         (day, columns, str(3 * 1_440))
@@ -149,7 +153,7 @@ def test_every_query_of_every_stage_is_planned_and_permitted_in_both_modes(story
 
 
 def test_a_person_can_be_taken_out_of_columns_and_rows_alike(story: Story) -> None:
-    assert story.timescale["erase"] == Answer(affected=2 * 1_440)
+    assert story.timescale["erase: reading"] == Answer(affected=2 * 1_440)
     assert [row[0] for row in story.timescale["rest"].rows] == ["1", "3"]
 
 

@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from detect.state import State, block_without
 from tidewell.lawful.certificate import Certificate, certificate_text
 from tidewell.lawful.erasing import hash_of
 from tidewell.lawful.examining import erasure_trouble, retention_trouble
 from tidewell.lawful.exporting import EVERYTHING, FOR_THEMSELVES, readme
 from tidewell.lawful.tables import Erase, Table, tables, tables_in, tables_that
+from tidewell.local_time import zone_table
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -93,3 +95,19 @@ def test_the_page_of_words_has_no_line_that_is_too_long_and_says_whom_to_ask() -
         text = readme(dict.fromkeys(tables_in(copies), 3), copies, NOW)
         assert max(map(len, text.splitlines())) <= 96
         assert ("Ask your worker for it" in " ".join(text.split())) is (copies == FOR_THEMSELVES)
+
+
+def test_a_person_is_taken_out_of_what_the_detector_remembers_and_others_stay_as_they_were() -> (
+    None
+):
+    state = State()
+    for person_id in (7, 8, 9):
+        row = state.add(person_id, zone_table("UTC"))
+        state.open_day[row] = 20_000 + person_id
+    block = state.to_bytes([7, 8, 9])
+    rest = block_without(block, 8)
+    loaded = State()
+    loaded.load(rest, dict.fromkeys((7, 8, 9), zone_table("UTC")))
+    assert sorted(loaded.row_of) == [7, 9]
+    assert loaded.to_bytes([7, 9]) == state.to_bytes([7, 9])
+    assert block_without(rest, 8) == rest
