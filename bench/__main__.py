@@ -1,4 +1,4 @@
-"""`python -m bench detect|write|ingest|alerts|recovery|portal|nab|faults [--json]`: figures.
+"""`python -m bench detect|write|ingest|alerts|api|recovery|portal|nab|faults [--json]`: figures.
 
 A figure of one machine says little, so each is also given as a ratio to a plain piece of work that
 was timed in the same run, on one core. A slow machine is no defect; only `nab`, whose figures are
@@ -25,6 +25,7 @@ BENCHES: Final = {
     "write": "bench.writing",
     "ingest": "bench.ingesting",
     "alerts": "bench.alerting",
+    "api": "bench.asking",
     "recovery": "bench.recovering",
     "portal": "bench.paging",
     "nab": "bench.nab",
@@ -36,7 +37,9 @@ OPTIONS: Final = {
 }
 """What they are told; of the others `quick`. What is not given has its default there."""
 PARTS_OF_INGEST: Final = ("runs", "growth", "overload", "backfill")
-HAVE_PROCESSES: Final = frozenset({"write", "ingest", "alerts", "recovery", "portal", "faults"})
+HAVE_PROCESSES: Final = frozenset(
+    {"write", "ingest", "alerts", "api", "recovery", "portal", "faults"}
+)
 """Benchmarks of several processes, which need all cores."""
 THREAD_LIMITS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

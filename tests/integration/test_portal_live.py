@@ -6,15 +6,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 
 import psycopg
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
+from portal.api.tokens import make_token
 from portal.live_feed import QUEUE_MAX, STREAMS_A_SESSION_MAX, FeedEvent, FeedState, LiveFeed
 from portal.service import run_portal
 from tests.browser.virtual_site import PASSWORD, Site, SiteWriter, write_site
 from tidewell.clock import now_utc
+from tidewell.database import Role, connect
 from tidewell.settings import load_settings
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -188,6 +191,25 @@ async def test_a_session_that_ends_ends_its_stream_however_much_happens(
             pass
     finally:
         busy.cancel()
+    answer.close()
+
+
+async def test_a_program_hears_events_until_its_token_ends(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.live.PING_S", 0.5)
+    async with await connect(served.database_url, Role.PORTAL, "test") as connection:
+        token = await make_token(
+            connection, "jo", "p", may_act=False, lasts=timedelta(days=1), now=now_utc()
+        )
+    shown = {"Authorization": f"Bearer {token}", "Last-Event-ID": "0"}
+    answer = await served.client.get(f"{served.url}/api/v1/events", headers=shown)
+    assert (await next_message(answer, "alert"))["kind"] == "created"
+    await until_live(answer)
+    with closing(SiteWriter(served.database_url, now_utc())) as writer:
+        writer.run("UPDATE api_token SET revoked_at = %s", now_utc())
+    while (await next_message(answer, "state"))["state"] != "signed_out":
+        pass
     answer.close()
 
 
