@@ -46,12 +46,7 @@ ORDER BY data_request.answered_at IS NOT NULL, data_request.asked_at
 LIMIT %(limit)s;
 
 -- name: requests_for_admin
-SELECT person.label, data_request.kind, data_request.asked_at
-FROM data_request
-JOIN person USING (person_id)
-WHERE data_request.taken_back_at IS NULL AND data_request.answered_at IS NULL
-ORDER BY data_request.asked_at
-LIMIT %(limit)s;
+SELECT label, kind, asked_at FROM data_requests_due(%(limit)s);
 
 -- name: answer
 UPDATE data_request

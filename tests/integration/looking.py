@@ -44,6 +44,17 @@ ROWS_ABOUT_SAM: Final = (
     "INSERT INTO pause (person_id, paused_from) VALUES (%(sam)s, %(now)s)",
     """INSERT INTO access_log (at, person_id, staff_id, looked_at)
     VALUES (%(now)s, %(sam)s, %(worker)s, 'alert')""",
+    "INSERT INTO own_choice VALUES (%(sam)s, '12-15', %(now)s)",
+    """INSERT INTO channel_off (person_id, channel, off_from)
+    VALUES (%(sam)s, 'heart_rate', %(now)s)""",
+    """INSERT INTO check_in (person_id, day, at, face)
+    VALUES (%(sam)s, %(now)s, %(now)s, 'good')""",
+    """INSERT INTO data_request (person_id, kind, asked_at)
+    VALUES (%(sam)s, 'question', %(now)s)""",
+    """INSERT INTO contact_log (person_id, staff_id, kind, at, written_at)
+    VALUES (%(sam)s, %(worker)s, 'spoke', %(now)s, %(now)s)""",
+    """INSERT INTO support_note (person_id, staff_id, scale, written_at)
+    VALUES (%(sam)s, %(worker)s, 5, %(now)s)""",
 )
 """A row about Sam in each table that `write_site` leaves empty, new tables too."""
 

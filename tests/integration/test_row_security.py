@@ -50,6 +50,12 @@ HOW_SOMEBODY_IS: Final = (
     "plan_limit",
     "repair",
     "detector_signal",
+    "own_choice",
+    "channel_off",
+    "check_in",
+    "data_request",
+    "contact_log",
+    "support_note",
 )
 """What no administrator sees a row of."""
 
@@ -236,6 +242,29 @@ WRITES: Final = {
     "a pause of somebody else": (
         "INSERT INTO pause (person_id, paused_from) VALUES (%(sam)s, %(now)s)"
     ),
+    "a check-in as the young person": (
+        "INSERT INTO check_in (person_id, day, at, face) VALUES (%(sam)s, %(now)s, %(now)s, 'good')"
+    ),
+    "a request as the young person": (
+        "INSERT INTO data_request (person_id, kind, asked_at) VALUES (%(sam)s, 'delete', %(now)s)"
+    ),
+    "a measure switched off as the young person": (
+        "INSERT INTO channel_off (person_id, channel, off_from) VALUES (%(sam)s, 'eda', %(now)s)"
+    ),
+    "a choice of words as the young person": (
+        "INSERT INTO own_choice VALUES (%(sam)s, '8-11', %(now)s)"
+    ),
+    "a contact in another's name": (
+        "INSERT INTO contact_log (person_id, staff_id, kind, at, written_at)"
+        " VALUES (%(sam)s, %(other)s, 'spoke', %(now)s, %(now)s)"
+    ),
+    "a support note in another's name": (
+        "INSERT INTO support_note (person_id, staff_id, scale, written_at)"
+        " VALUES (%(sam)s, %(other)s, 5, %(now)s)"
+    ),
+    "a download as the young person": (
+        "INSERT INTO access_log (at, person_id, looked_at) VALUES (%(now)s, %(sam)s, 'download')"
+    ),
     "a look in another's name": (
         "INSERT INTO access_log (at, person_id, staff_id, looked_at)"
         " VALUES (%(now)s, %(sam)s, %(other)s, 'list')"
@@ -268,6 +297,8 @@ def test_nobody_changes_what_is_not_theirs(place: Place) -> None:
     changes: tuple[LiteralString, ...] = (
         "UPDATE context_note SET removed_at = now()",
         "UPDATE pause SET paused_until = now()",
+        "UPDATE own_choice SET reading_level = '8-11'",
+        "UPDATE channel_off SET off_until = now()",
     )
     for change in changes:
         with place.eyes.of(staff=place.site.practitioner) as connection:
