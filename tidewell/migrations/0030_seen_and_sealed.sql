@@ -79,9 +79,12 @@ CREATE POLICY written_by_themselves ON support_note FOR INSERT TO tidewell_porta
         staff_id = (SELECT viewer_staff_id()) AND person_id = ANY ((SELECT viewer_people())::integer[])
     );
 
--- A young person who downloads everything writes that down themselves.
+-- A young person who downloads everything writes that down themselves; an administrator who opens the page of
+-- somebody who is enrolled does so in their own name.
 CREATE POLICY looked_at_own ON access_log FOR INSERT TO tidewell_portal
     WITH CHECK (staff_id IS NULL AND person_id = (SELECT viewer_person_id()));
+CREATE POLICY looked_as_admin ON access_log FOR INSERT TO tidewell_portal
+    WITH CHECK (staff_id = (SELECT viewer_staff_id()) AND (SELECT viewer_is_admin()));
 
 -- No page of the portal's role reads them.
 REVOKE SELECT ON erasure, legal_hold FROM tidewell_portal;
