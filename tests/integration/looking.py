@@ -58,6 +58,13 @@ ROWS_ABOUT_SAM: Final = (
 )
 """A row about Sam in each table that `write_site` leaves empty, new tables too."""
 
+CHANGED_BY_PAGES: Final = (
+    *("person", "identity", "assignment", "device_assignment", "pause", "alert_action", "concern"),
+    *("context_note", "own_choice", "channel_off", "check_in", "data_request", "contact_log"),
+    *("support_note", "agreement", "competence", "sharing_preference", "cover"),
+)
+"""What the pages write about people."""
+
 
 class Eyes:
     """A connection of the portal's role, each look a transaction of its own."""
