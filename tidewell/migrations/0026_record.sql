@@ -36,32 +36,3 @@ COMMENT ON COLUMN support_note.alert_id IS 'The alert that was being closed when
 CREATE INDEX support_note_by_person ON support_note (person_id, support_note_id);
 
 GRANT SELECT, INSERT ON contact_log, support_note TO tidewell_portal;
-
--- The same rules as for every table about a person. It is written for colleagues: a young person asks to read
--- it, and no administrator sees a row. Everybody writes in their own name.
-DO $$
-DECLARE
-    guarded text;
-BEGIN
-    FOREACH guarded IN ARRAY ARRAY['contact_log', 'support_note']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', guarded);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', guarded);
-        EXECUTE format(
-            'CREATE POLICY works_on_everybody ON %I'
-            ' TO tidewell_ingest, tidewell_alerts, tidewell_enrol, CURRENT_USER USING (true) WITH CHECK (true)',
-            guarded
-        );
-        EXECUTE format(
-            'CREATE POLICY seen ON %I FOR SELECT TO tidewell_portal USING ('
-            '(SELECT viewer_staff_id()) IS NOT NULL AND person_id = ANY ((SELECT viewer_people())::integer[]))',
-            guarded
-        );
-        EXECUTE format(
-            'CREATE POLICY said_by_themselves ON %I FOR INSERT TO tidewell_portal WITH CHECK ('
-            'staff_id = (SELECT viewer_staff_id()) AND person_id = ANY ((SELECT viewer_people())::integer[]))',
-            guarded
-        );
-    END LOOP;
-END
-$$;
