@@ -94,6 +94,20 @@ async def test_the_functions_show_nothing_to_whoever_did_not_say_who_looks(pages
             assert number > 0
 
 
+@pytest.mark.parametrize("role", ["tidewell_ingest", "tidewell_alerts", "tidewell_enrol"])
+def test_no_other_process_may_ask_them(database_url: str, role: str) -> None:
+    asked = (
+        "SELECT * FROM channel_steps_for_staff(1, 1, %(now)s, %(now)s, %(now)s, '1 hour')",
+        "SELECT * FROM channel_for_staff(1, 1, %(now)s, %(now)s, %(now)s, 'steps')",
+        "SELECT * FROM people_counted_by_team(%(now)s, %(now)s, 240, 15)",
+    )
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"SET ROLE {role}".encode())
+        for one in asked:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(one.encode(), {"now": NOW})
+
+
 async def test_every_look_is_written_down_and_said_to_the_young_person(pages: Pages) -> None:
     await pages.sign_in("kim")
     for path in ABOUT_A_PERSON:
