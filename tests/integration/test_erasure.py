@@ -199,7 +199,9 @@ def test_nothing_of_an_erased_person_is_in_any_table_or_file(
     said = run(home, "erase", LABEL, "--dry-run")
     would_go = {line.split()[1] for line in said.splitlines()[:-1]}
     assert set(tables_that(Erase.DELETED)) - would_go == set(), "the test filled every table"
-    assert found_in_tables(url) == before, "a dry run changes nothing"
+    after = found_in_tables(url)
+    # The planner may look at the tables at any moment.
+    assert after | {"pg_stats": set()} == before | {"pg_stats": set()}, "a dry run changes nothing"
 
     said = run(home, "erase", LABEL, "--reason", "asked for it", "--by", "the office", "--yes")
     copy.unlink()
