@@ -27,6 +27,7 @@ from tidewell.lawful.exporting import EVERYTHING, export_of
 from tidewell.lawful.exporting import QUERIES as EXPORTING
 from tidewell.settings import Settings
 from tidewell.small_site import Addresses, find_site
+from tidewell.viewing import look_as
 
 CERTIFICATES_FOLDER: Final = "certificates"
 """In the data folder of a small site."""
@@ -152,6 +153,7 @@ async def _export(url: str, label: str, path: Path) -> None:
         await connection.execute(EXPORTING["log_export"], which)
         await connection.commit()
         await connection.execute(EXPORTING["see_one_moment"])
+        await look_as(connection, None, person.person_id, now)
         write_private(path, "")
         with path.open("wb") as file:
             async for part in export_of(connection, person.person_id, EVERYTHING, now):

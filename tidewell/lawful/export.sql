@@ -45,16 +45,8 @@ SELECT context_note.* FROM context_note WHERE person_id = %(person_id)s ORDER BY
 SELECT daily_feature.* FROM daily_feature WHERE person_id = %(person_id)s ORDER BY day;
 
 -- name: dead_letter
-SELECT dead_letter.received_at, dead_letter.device_id, dead_letter.boot, dead_letter.seq, dead_letter.reason,
-    dead_letter.detail, encode(dead_letter.payload, 'escape') AS payload
-FROM dead_letter
-WHERE EXISTS (
-    SELECT FROM device_assignment AS mine
-    WHERE mine.person_id = %(person_id)s AND mine.device_id = dead_letter.device_id
-      AND dead_letter.received_at >= mine.valid_from
-      AND dead_letter.received_at < coalesce(mine.valid_until, 'infinity')
-)
-ORDER BY dead_letter_id;
+SELECT received_at, device_id, boot, seq, reason, detail, payload
+FROM dead_letters_for_themselves(%(person_id)s);
 
 -- name: delivery
 SELECT delivery.alert_id, delivery.channel, delivery.state, delivery.attempts, delivery.attempt_at, delivery.handed_over_at

@@ -86,8 +86,27 @@ CREATE POLICY looked_at_own ON access_log FOR INSERT TO tidewell_portal
 CREATE POLICY looked_as_admin ON access_log FOR INSERT TO tidewell_portal
     WITH CHECK (staff_id = (SELECT viewer_staff_id()) AND (SELECT viewer_is_admin()));
 
+-- What was refused of one's own devices while they were one's own, for one's own copy.
+CREATE FUNCTION dead_letters_for_themselves(viewer_person_id integer)
+RETURNS TABLE (
+    received_at timestamptz, device_id integer, boot bigint, seq bigint, reason text, detail text, payload text
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+BEGIN ATOMIC
+    SELECT dead_letter.received_at, dead_letter.device_id, dead_letter.boot, dead_letter.seq, dead_letter.reason,
+        dead_letter.detail, encode(dead_letter.payload, 'escape')
+    FROM public.dead_letter
+    WHERE viewer_person_id = public.viewer_person_id() AND EXISTS (
+        SELECT FROM public.device_assignment AS mine
+        WHERE mine.person_id = viewer_person_id AND mine.device_id = dead_letter.device_id
+          AND dead_letter.received_at >= mine.valid_from
+          AND dead_letter.received_at < coalesce(mine.valid_until, 'infinity')
+    )
+    ORDER BY dead_letter.dead_letter_id;
+END;
+
 -- No page of the portal's role reads them.
 REVOKE SELECT ON erasure, legal_hold FROM tidewell_portal;
 
-REVOKE EXECUTE ON FUNCTION data_requests_due FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION data_requests_due TO tidewell_portal;
+REVOKE EXECUTE ON FUNCTION data_requests_due, dead_letters_for_themselves FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION data_requests_due, dead_letters_for_themselves TO tidewell_portal;
