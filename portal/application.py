@@ -67,6 +67,7 @@ from portal.mishaps import explain_mishaps
 from portal.passwords import PasswordChecker
 from portal.record import pages as record
 from portal.rendering import prepare_rendering
+from portal.sealing import keep_sealing
 from portal.security import (
     AUDIENCES,
     FEED_PATH,
@@ -298,6 +299,7 @@ def build_application(
     application.cleanup_ctx.append(_run_feed)
     application.cleanup_ctx.append(keep_enrol_pool)
     application.cleanup_ctx.append(keep_trials)
+    application.cleanup_ctx.append(keep_sealing)
     application.on_shutdown.append(_close_streams)
     return application
 

@@ -15,6 +15,7 @@ from tests.integration.test_portal_pages import Pages, pages
 from tidewell.database import connect
 from tidewell.lawful.exporting import FOR_THEMSELVES, export_of
 from tidewell.lawful.tables import Copy, tables, tables_in
+from tidewell.viewing import look_as
 
 __all__ = ["pages"]
 
@@ -36,6 +37,7 @@ async def test_the_copy_holds_what_the_owner_of_the_database_sees_about_them(pag
     await pages.sign_in("sam")
     mine = parsed(await downloaded(pages))
     async with await connect(pages.url, None, "tests") as connection:
+        await look_as(connection, None, pages.site.sam, pages.clock[0])
         parts = export_of(connection, pages.site.sam, FOR_THEMSELVES, pages.clock[0])
         whole = parsed(zipfile.ZipFile(io.BytesIO(b"".join([part async for part in parts]))))
     assert mine == whole
@@ -126,6 +128,7 @@ async def test_a_long_history_is_sent_in_small_parts(pages: Pages) -> None:
         pages.site.sam,
     )
     async with await connect(pages.url, None, "tests") as connection:
+        await look_as(connection, None, pages.site.sam, pages.clock[0])
         parts = export_of(connection, pages.site.sam, FOR_THEMSELVES, pages.clock[0])
         sizes = [len(part) async for part in parts]
     assert max(sizes) < 200_000 < sum(sizes)

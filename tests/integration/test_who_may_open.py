@@ -1,4 +1,6 @@
-"""Every address of the portal, asked in every role and relation to one young person, with guessed numbers.
+"""Every address of the portal, asked in every role and relation to one young person.
+
+The numbers in it are the real ones and guessed ones.
 
 What is expected stands in `who_may_open.txt` and not in the code that is tested.
 """
@@ -180,7 +182,8 @@ def write_lookers(place: Place) -> None:
             "UPDATE assignment SET valid_until = %s WHERE staff_id = %s", NOW - DAY, formerly
         )
         writer.run(
-            "INSERT INTO cover (away_staff_id, cover_staff_id, valid_from, valid_until, accepted_at)"
+            "INSERT INTO cover"
+            " (away_staff_id, cover_staff_id, valid_from, valid_until, accepted_at)"
             " VALUES (%s, %s, %s, %s, %s)",
             *(place.site.practitioner, place.coverer, NOW - DAY, NOW + DAY, NOW - DAY),
         )

@@ -13,6 +13,7 @@ import typer
 from tidewell.commands import (
     alert,
     assigning,
+    audit,
     backtest,
     contact,
     demo,
@@ -56,6 +57,7 @@ for module in (
     alert,
     contact,
     assigning,
+    audit,
     policy,
     rota,
     trying,

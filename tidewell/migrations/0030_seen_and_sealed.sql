@@ -110,3 +110,80 @@ REVOKE SELECT ON erasure, legal_hold FROM tidewell_portal;
 
 REVOKE EXECUTE ON FUNCTION data_requests_due, dead_letters_for_themselves FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION data_requests_due, dead_letters_for_themselves TO tidewell_portal;
+
+-- Who looked is written once and never changed, and each entry vouches for the one before it: its seal is the
+-- SHA-256 of the seal before and of the entry in plain characters. Looks do not wait for one another: what is
+-- written waits here until it is sealed, within seconds, by whoever does that at the time.
+CREATE TABLE access_seal (
+    seal_number bigint PRIMARY KEY,
+    access_id bigint NOT NULL UNIQUE,
+    hash bytea NOT NULL CHECK (length(hash) = 32)
+);
+COMMENT ON TABLE access_seal IS 'Seals have the numbers 1, 2, 3 and so on without a gap';
+
+CREATE TABLE access_waiting (access_id bigint PRIMARY KEY);
+
+-- The entry in plain characters, without two ways to read them.
+CREATE FUNCTION access_entry(entry access_log) RETURNS text LANGUAGE sql STABLE
+RETURN concat_ws(
+    '|', (entry).access_id, trunc(extract(epoch FROM (entry).at) * 1000000)::bigint, (entry).person_id,
+    coalesce((entry).staff_id::text, '-'), (entry).looked_at
+);
+
+CREATE FUNCTION note_looks() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+BEGIN
+    INSERT INTO access_waiting SELECT added.access_id FROM added;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER note_looks AFTER INSERT ON access_log REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION note_looks();
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is written once: nothing in it is changed or taken away', TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE TRIGGER written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON access_log
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER written_once BEFORE UPDATE OR DELETE OR TRUNCATE ON access_seal
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Seals what waits, the oldest first, and returns how many there were. Where another process is at it, none.
+CREATE FUNCTION seal_looks(most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+DECLARE
+    entry access_log;
+    last_number bigint;
+    last_hash bytea;
+    sealed integer := 0;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('tidewell.access_seal', 0)) THEN
+        RETURN 0;
+    END IF;
+    SELECT access_seal.seal_number, access_seal.hash INTO last_number, last_hash
+    FROM access_seal ORDER BY access_seal.seal_number DESC LIMIT 1;
+    last_number := coalesce(last_number, 0);
+    last_hash := coalesce(last_hash, '');
+    FOR entry IN
+        SELECT access_log.* FROM access_waiting JOIN access_log USING (access_id)
+        ORDER BY access_log.access_id LIMIT most
+    LOOP
+        last_number := last_number + 1;
+        last_hash := sha256(last_hash || convert_to(access_entry(entry), 'UTF8'));
+        INSERT INTO access_seal VALUES (last_number, entry.access_id, last_hash);
+        DELETE FROM access_waiting WHERE access_waiting.access_id = entry.access_id;
+        sealed := sealed + 1;
+    END LOOP;
+    RETURN sealed;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION seal_looks FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION seal_looks TO tidewell_portal;
+
+-- What was written before there were seals.
+INSERT INTO access_waiting SELECT access_id FROM access_log;
+SELECT seal_looks(2147483647);

@@ -1,0 +1,114 @@
+"""The chain of the access log: each entry vouches for the one before it.
+
+Promises: `broken_at` names the first seal that does not hold, whatever was changed, taken out, put
+in or put elsewhere. The seals are worked out here once more, and not by the database that holds
+them. It cannot know what was cut off at the end: for that, the head is kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tidewell.errors import UsageError
+
+_HEAD: Final = re.compile(r"^(?P<number>[0-9]{1,18}):(?P<hash>[0-9a-f]{64})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A look, as the log holds it."""
+
+    at_us: int
+    person_id: int
+    staff_id: int | None
+    looked_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A seal, and the entry that it is about; None where there is no such entry any more."""
+
+    number: int
+    access_id: int
+    hash: bytes
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last seal at some moment: whoever keeps it elsewhere can tell whether it still stands.
+
+    Example:
+        >>> str(Head(2, bytes(32)))[:6]
+        '2:0000'
+    """
+
+    number: int
+    hash: bytes
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash.hex()}"
+
+
+NO_HEAD: Final = Head(0, b"")
+"""Where nothing was sealed yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far a chain holds, and what is wrong with the first seal that does not."""
+
+    head: Head
+    problem: str = ""
+
+
+def head_from(text: str) -> Head:
+    """Return the head that somebody kept.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    found = _HEAD.match(text.strip())
+    if found is None:
+        raise UsageError(
+            f"{text[:80]!r} is not a head; give what `tidewell audit head` printed, NUMBER:HASH"
+        )
+    return Head(int(found["number"]), bytes.fromhex(found["hash"]))
+
+
+def seal_of(before: bytes, access_id: int, entry: Entry) -> bytes:
+    """Return the seal of an entry that comes after another one."""
+    staff = "-" if entry.staff_id is None else entry.staff_id
+    text = f"{access_id}|{entry.at_us}|{entry.person_id}|{staff}|{entry.looked_at}"
+    return hashlib.sha256(before + text.encode()).digest()
+
+
+def follow(seals: Iterable[Seal], kept: Head | None = None) -> Followed:
+    """Follow the chain from its beginning; with a head that was kept, it has to lead there."""
+    head, is_kept_found = NO_HEAD, kept is None
+    for seal in seals:
+        problem = _problem_of(seal, head)
+        if problem:
+            return Followed(head, problem)
+        head = Head(seal.number, seal.hash)
+        if kept is not None and kept.number == head.number:
+            if kept.hash != head.hash:
+                return Followed(head, f"seal {head.number} is not the one that was kept")
+            is_kept_found = True
+    if not is_kept_found and kept is not None:
+        return Followed(head, f"it ends at seal {head.number}, before {kept.number} that was kept")
+    return Followed(head)
+
+
+def _problem_of(seal: Seal, before: Head) -> str:
+    if seal.number != before.number + 1:
+        return f"seal {before.number + 1} is gone"
+    if seal.entry is None:
+        return f"entry {seal.access_id} of seal {seal.number} is gone"
+    if seal_of(before.hash, seal.access_id, seal.entry) != seal.hash:
+        return f"entry {seal.access_id} is not what seal {seal.number} was set on"
+    return ""
