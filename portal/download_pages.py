@@ -15,6 +15,7 @@ from aiohttp import web
 from portal.context import now_of, transaction, viewer_of
 from portal.people import LookedAt, log_look
 from portal.security import Refusal, log_refusal
+from portal.signing_in.proof import require_recent_proof
 from portal.words import local_day
 from portal.young_person_pages import my_page, read_mine
 from tidewell.lawful.exporting import FOR_THEMSELVES, export_of
@@ -30,6 +31,7 @@ DOWNLOADS: Final = web.AppKey("downloads", asyncio.Semaphore)
 
 async def show_download(request: web.Request) -> web.Response:
     """Show what the copy holds, and the button."""
+    require_recent_proof(request)
     return await _page(request)
 
 
@@ -42,6 +44,7 @@ async def _page(request: web.Request, *, is_busy: bool = False) -> web.Response:
 
 async def download(request: web.Request) -> web.StreamResponse:
     """Send the copy."""
+    require_recent_proof(request)
     places = request.app[DOWNLOADS]
     if places.locked():
         log_refusal(request, Refusal.TOO_BUSY)
