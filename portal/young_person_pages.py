@@ -106,8 +106,10 @@ class LookRow:
         """Return who looked at what."""
         known = self.looked_at in list(LookedAt)
         what = say(f"looked.{self.looked_at if known else 'something'}", level)
-        role = say(f"looked.{_ROLES.get(self.role, 'worker')}", level)
         key = "looked.times" if self.times > 1 else "looked.one"
+        if not self.role:
+            return say(f"{key}_without_role", level, name=self.name, what=what, times=self.times)
+        role = say(f"looked.{_ROLES.get(self.role, 'worker')}", level)
         return say(key, level, name=self.name, role=role, what=what, times=self.times)
 
 

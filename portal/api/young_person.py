@@ -203,7 +203,7 @@ async def list_looks(call: Call) -> Looks:
             looked_at=one.looked_at,
             times=one.times,
             last_at=one.last_at,
-            words=one.words,
+            words=one.words(mine.myself.reading_level),
         )
         for one in await read_looks(call.connection, mine, call.now)
     ]

@@ -238,11 +238,11 @@ class Asking:
             body = b"" if stream else await answer.read()
             text = ALWAYS_NEW.sub("", body.decode(errors="replace"))
             leads_to = answer.headers.get("Location", "")
-            for name in PLACEHOLDER.findall(line.path):
-                number = values.get(name, GUESSED_NUMBER)
-                text = text.replace(number, f"({name})")
-                leads_to = leads_to.replace(number, f"({name})")
-            return Answered(answer.status, leads_to, text)
+            return Answered(
+                answer.status,
+                leads_to.replace(address, line.path),
+                text.replace(address, line.path),
+            )
 
     def about_sam(self) -> list[Any]:
         """Return everything in the guarded tables, to see that nothing of it changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,7 +37,7 @@ def test_the_first_entry_that_was_changed_is_named(length: int, data: st.DataObj
     which = data.draw(st.integers(0, length - 1))
     entry = seals[which].entry
     assert entry is not None
-    change = data.draw(
+    change: dict[str, Any] = data.draw(
         st.sampled_from([{"at_us": 1}, {"person_id": 99}, {"staff_id": 99}, {"looked_at": "alert"}])
     )
     seals[which] = replace(seals[which], entry=replace(entry, **change))
