@@ -10,6 +10,7 @@ from portal import alert_health_pages
 from portal.admin import (
     agreement_pages,
     assignment_pages,
+    audit_pages,
     changes,
     cover_pages,
     device_pages,
@@ -76,6 +77,8 @@ ADMIN_ROUTES: Final[tuple[Entry, ...]] = (
     ("GET", "/service/rotas/{rota_id:[0-9]{1,9}}", rota_pages.show_rota),
     ("GET", "/service/retention", retention_pages.show_retention),
     ("GET", "/service/changes", changes.show_changes),
+    ("GET", "/service/audit", audit_pages.show_audit),
+    ("GET", "/service/audit.csv", audit_pages.give_audit),
 )
 
 MANAGER_ROUTES: Final[tuple[Entry, ...]] = (

@@ -187,3 +187,41 @@ GRANT EXECUTE ON FUNCTION seal_looks TO tidewell_portal;
 -- What was written before there were seals.
 INSERT INTO access_waiting SELECT access_id FROM access_log;
 SELECT seal_looks(2147483647);
+
+-- Who looked at whom, for administrators: numbers, and people by their label. A look is without a reason where
+-- the person was not theirs to see at that moment; administrators look at who is enrolled and need none.
+CREATE FUNCTION looks_between(first_time timestamptz, end_time timestamptz, most integer)
+RETURNS TABLE (
+    staff_name text, staff_role text, person_label text, looks bigint, without_reason bigint, out_of_hours bigint,
+    last_at timestamptz
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+BEGIN ATOMIC
+    SELECT staff.display_name, staff.role, coalesce(person.label, 'erased ' || looked.person_id),
+        sum(looked.looks)::bigint,
+        coalesce(sum(looked.looks) FILTER (
+            WHERE staff.role <> 'admin' AND NOT public.staff_may_see(looked.staff_id, looked.person_id, looked.last_at)
+        ), 0)::bigint,
+        coalesce(sum(looked.looks) FILTER (
+            WHERE extract(isodow FROM looked.hour AT TIME ZONE 'Europe/London') > 5
+               OR extract(hour FROM looked.hour AT TIME ZONE 'Europe/London') NOT BETWEEN 8 AND 17
+        ), 0)::bigint,
+        max(looked.last_at)
+    FROM (
+        SELECT access_log.staff_id, access_log.person_id, date_trunc('hour', access_log.at) AS hour,
+            count(*) AS looks, max(access_log.at) AS last_at
+        FROM public.access_log
+        WHERE access_log.at >= first_time AND access_log.at < end_time AND access_log.staff_id IS NOT NULL
+          AND public.viewer_is_admin()
+        GROUP BY 1, 2, 3
+    ) AS looked
+    JOIN public.staff ON staff.staff_id = looked.staff_id
+    LEFT JOIN public.person ON person.person_id = looked.person_id
+    GROUP BY staff.staff_id, staff.display_name, staff.role, looked.person_id, person.label
+    ORDER BY 5 DESC, 6 DESC, 4 DESC, 1, 3
+    LIMIT most;
+END;
+CREATE INDEX access_log_by_time ON access_log (at);
+
+REVOKE EXECUTE ON FUNCTION looks_between FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION looks_between TO tidewell_portal;
