@@ -1,8 +1,8 @@
 """The chain of the access log: each entry vouches for the one before it.
 
-Promises: `broken_at` names the first seal that does not hold, whatever was changed, taken out, put
-in or put elsewhere. The seals are worked out here once more, and not by the database that holds
-them. It cannot know what was cut off at the end: for that, the head is kept elsewhere.
+Promises: whoever follows it gets the first seal that does not hold, whatever was changed, taken
+out, put in or put elsewhere. The seals are worked out here once more, and not by the database that
+holds them. It cannot know what was cut off at the end: for that, the head is kept elsewhere.
 """
 
 from __future__ import annotations
@@ -87,21 +87,44 @@ def seal_of(before: bytes, access_id: int, entry: Entry) -> bytes:
     return hashlib.sha256(before + text.encode()).digest()
 
 
-def follow(seals: Iterable[Seal], kept: Head | None = None) -> Followed:
-    """Follow the chain from its beginning; with a head that was kept, it has to lead there."""
-    head, is_kept_found = NO_HEAD, kept is None
-    for seal in seals:
-        problem = _problem_of(seal, head)
-        if problem:
+class Follower:
+    """Follows a chain from its beginning, seal by seal, however long it is.
+
+    With a head that was kept, the chain has to lead there.
+    """
+
+    def __init__(self, kept: Head | None = None) -> None:
+        self._kept = kept
+        self._head = NO_HEAD
+        self._problem = ""
+
+    def take(self, seal: Seal) -> bool:
+        """Take the next seal, and return whether the chain holds so far."""
+        self._problem = self._problem or _problem_of(seal, self._head)
+        if self._problem:
+            return False
+        self._head = Head(seal.number, seal.hash)
+        kept = self._kept
+        if kept is not None and kept.number == seal.number and kept.hash != seal.hash:
+            self._problem = f"seal {seal.number} is not the one that was kept"
+        return not self._problem
+
+    def end(self) -> Followed:
+        """Return how far the chain holds, once there are no more seals."""
+        kept, head = self._kept, self._head
+        if not self._problem and kept is not None and kept.number > head.number:
+            problem = f"it ends at seal {head.number}, before {kept.number} that was kept"
             return Followed(head, problem)
-        head = Head(seal.number, seal.hash)
-        if kept is not None and kept.number == head.number:
-            if kept.hash != head.hash:
-                return Followed(head, f"seal {head.number} is not the one that was kept")
-            is_kept_found = True
-    if not is_kept_found and kept is not None:
-        return Followed(head, f"it ends at seal {head.number}, before {kept.number} that was kept")
-    return Followed(head)
+        return Followed(head, self._problem)
+
+
+def follow(seals: Iterable[Seal], kept: Head | None = None) -> Followed:
+    """Follow a chain that is all there."""
+    follower = Follower(kept)
+    for seal in seals:
+        if not follower.take(seal):
+            break
+    return follower.end()
 
 
 def _problem_of(seal: Seal, before: Head) -> str:

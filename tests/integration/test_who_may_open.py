@@ -200,6 +200,8 @@ class Answered:
     text: str
 
 
+FORM: Final = {"words": "x", "kind": "spoke", "outcome": "done", "answer": "x", "note": "x"}
+"""What some forms take, so that not all of them are refused for being empty."""
 ALWAYS_NEW: Final = re.compile(r'nonce="[^"]+"')
 REFUSED_UNSEEN: Final = frozenset({303, 400, 403, 409, 415, 422})
 """A request that is refused for its own sake, before anybody looked for the one whom it names."""
@@ -232,7 +234,7 @@ class Asking:
         sent: dict[str, Any] = {"headers": headers, "allow_redirects": False}
         if line.method != "GET":
             is_api = address.startswith("/api/")
-            sent |= {"json": {}} if is_api else {"data": {"words": "x", "kind": "spoke"}}
+            sent |= {"json": {}} if is_api else {"data": FORM}
         async with self.client.request(line.method, address, **sent) as answer:
             stream = answer.content_type == "text/event-stream"
             body = b"" if stream else await answer.read()

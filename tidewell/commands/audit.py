@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from tidewell.access_chain import Entry, Followed, Head, Seal, follow, head_from
+from tidewell.access_chain import Entry, Followed, Follower, Head, Seal, head_from
 from tidewell.commands.shared import DataDir, say, start_command
 from tidewell.database import Connection, Queries, connect
 from tidewell.errors import ServerError
@@ -55,7 +55,11 @@ async def verified(url: str, kept: Head | None) -> tuple[Followed, int]:
     """Follow the seals of a database, and return how many looks wait for theirs as well."""
     async with await connect(url, None, "tidewell audit") as connection:
         await connection.execute(QUERIES["see_one_moment"])
-        followed = follow([seal async for seal in _seals(connection)], kept)
+        follower = Follower(kept)
+        async for seal in _seals(connection):
+            if not follower.take(seal):
+                break
+        followed = follower.end()
         lost = await (await connection.execute(QUERIES["unaccounted"])).fetchone()
         if lost is not None and not followed.problem:
             followed = Followed(followed.head, f"entry {lost[0]} came or went without a seal")
