@@ -9,9 +9,11 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from tests.conftest import with_name
 from tidewell.access_chain import Head, head_from
+from tidewell.commands import app
 from tidewell.commands.audit import newest_head, verified
 from tidewell.database import Role, conninfo
 from tidewell.schema import migrate
@@ -137,6 +139,30 @@ async def test_an_end_that_was_cut_off_is_found_with_a_head_that_was_kept(log: L
     )
     assert await log.problem() == ""
     assert await log.problem(kept) == "it ends at seal 4, before 6 that was kept"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command and return its status and what it said."""
+    result = CliRunner().invoke(app, ["audit", *arguments])
+    error = "" if result.exception is None else str(result.exception)
+    return result.exit_code, result.output + error
+
+
+def test_the_command_says_that_it_holds_or_what_was_done_first_and_fails(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEWELL_DATABASE_URL", log.url)
+    monkeypatch.setenv("TIDEWELL_BROKER_URL", "mqtt://127.0.0.1:1")
+    status, head = run("head")
+    assert status == 0
+    status, said = run("verify", "--head", head.strip())
+    assert (status, said.strip()) == (0, "The access log holds: 6 seals, 0 looks wait for theirs.")
+    log.tamper("DELETE FROM access_log WHERE access_id = 3")
+    status, said = run("verify")
+    assert status == 1
+    assert "entry 3 of seal 3 is gone" in said
+    assert "everything up to seal 2 holds" in said
+    assert run("verify", "--head", "7")[0] != 0
 
 
 def test_looks_do_not_wait_for_one_another_nor_for_a_seal(log: Log) -> None:
