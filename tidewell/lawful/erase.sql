@@ -98,11 +98,23 @@ DELETE FROM concern_intake
 WHERE alert_id IN (SELECT alert_id FROM alert WHERE person_id = %(person_id)s)
    OR concern_id IN (SELECT concern_id FROM concern WHERE person_id = %(person_id)s);
 
+-- name: contact_log
+DELETE FROM contact_log WHERE person_id = %(person_id)s;
+
+-- name: support_note
+DELETE FROM support_note WHERE person_id = %(person_id)s;
+
 -- name: alert
 DELETE FROM alert WHERE person_id = %(person_id)s;
 
 -- name: concern
 DELETE FROM concern WHERE person_id = %(person_id)s;
+
+-- name: check_in
+DELETE FROM check_in WHERE person_id = %(person_id)s;
+
+-- name: data_request
+DELETE FROM data_request WHERE person_id = %(person_id)s;
 
 -- name: episode_event
 DELETE FROM episode_event USING episode
@@ -162,6 +174,11 @@ DELETE FROM device_credential WHERE device_id = ANY (%(devices)s);
 -- name: device_assignment
 DELETE FROM device_assignment WHERE person_id = %(person_id)s;
 
+-- name: pairing_code
+DELETE FROM pairing_code
+WHERE device_id = ANY (%(devices)s)
+  AND NOT EXISTS (SELECT FROM device_assignment WHERE device_assignment.device_id = pairing_code.device_id);
+
 -- name: device
 DELETE FROM device
 WHERE device_id = ANY (%(devices)s)
@@ -178,6 +195,56 @@ DELETE FROM plan_limit WHERE person_id = %(person_id)s;
 
 -- name: assignment
 DELETE FROM assignment WHERE person_id = %(person_id)s;
+
+-- name: own_choice
+DELETE FROM own_choice WHERE person_id = %(person_id)s;
+
+-- name: channel_off
+DELETE FROM channel_off WHERE person_id = %(person_id)s;
+
+-- name: agreement
+DELETE FROM agreement WHERE person_id = %(person_id)s;
+
+-- name: competence
+DELETE FROM competence WHERE person_id = %(person_id)s;
+
+-- name: sharing_preference
+DELETE FROM sharing_preference WHERE person_id = %(person_id)s;
+
+-- name: admin_change
+DELETE FROM admin_change WHERE person_id = %(person_id)s;
+
+-- name: api_answer
+DELETE FROM api_answer
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: api_token
+DELETE FROM api_token
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: passkey
+DELETE FROM passkey
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: authenticator_app
+DELETE FROM authenticator_app
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: recovery_code
+DELETE FROM recovery_code
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: sign_in_challenge
+DELETE FROM sign_in_challenge
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: known_device
+DELETE FROM known_device
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+
+-- name: sign_in_link
+DELETE FROM sign_in_link
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
 
 -- name: session
 DELETE FROM session
@@ -217,7 +284,8 @@ FROM pg_stats WHERE schemaname = 'public' AND tablename = ANY (%(tables)s);
 -- name: vacuum
 VACUUM (ANALYZE) receipt_intake, delivery_receipt, delivery, alert_event, alert_action, alert_intake, concern_intake,
     alert, concern, episode_event, silence, episode, detector_signal, dead_letter, device_status, device_credential,
-    device_assignment, device, context_note, pause, plan_limit, assignment, session, sign_in, identity, person;
+    device_assignment, device, context_note, contact_log, support_note, check_in, data_request, agreement, competence, admin_change,
+    pause, plan_limit, assignment, session, sign_in, identity, person;
 
 -- name: certify
 UPDATE erasure SET checked_at = %(now)s, certificate = %(certificate)s WHERE person_id = %(person_id)s;

@@ -6,6 +6,12 @@ SELECT access_log.at, coalesce(staff.display_name, 'You or your worker''s office
 FROM access_log LEFT JOIN staff USING (staff_id)
 WHERE access_log.person_id = %(person_id)s ORDER BY access_log.at, access_log.access_id;
 
+-- name: admin_change
+SELECT admin_change.* FROM admin_change WHERE person_id = %(person_id)s ORDER BY admin_change_id;
+
+-- name: agreement
+SELECT agreement.* FROM agreement WHERE person_id = %(person_id)s ORDER BY agreement_id;
+
 -- name: alert
 SELECT alert.* FROM alert WHERE person_id = %(person_id)s ORDER BY alert_id;
 
@@ -31,6 +37,15 @@ SELECT staff.display_name AS who, staff.role, assignment.kind, assignment.valid_
 FROM assignment JOIN staff USING (staff_id)
 WHERE assignment.person_id = %(person_id)s ORDER BY assignment.valid_from;
 
+-- name: channel_off
+SELECT channel_off.* FROM channel_off WHERE person_id = %(person_id)s ORDER BY channel_off_id;
+
+-- name: check_in
+SELECT check_in.* FROM check_in WHERE person_id = %(person_id)s ORDER BY check_in_id;
+
+-- name: competence
+SELECT competence.* FROM competence WHERE person_id = %(person_id)s ORDER BY competence_id;
+
 -- name: concern
 SELECT concern.* FROM concern WHERE person_id = %(person_id)s ORDER BY concern_id;
 
@@ -38,11 +53,17 @@ SELECT concern.* FROM concern WHERE person_id = %(person_id)s ORDER BY concern_i
 SELECT concern_intake.* FROM concern_intake JOIN concern USING (concern_id)
 WHERE concern.person_id = %(person_id)s ORDER BY concern_id;
 
+-- name: contact_log
+SELECT contact_log.* FROM contact_log WHERE person_id = %(person_id)s ORDER BY contact_id;
+
 -- name: context_note
 SELECT context_note.* FROM context_note WHERE person_id = %(person_id)s ORDER BY context_note_id;
 
 -- name: daily_feature
 SELECT daily_feature.* FROM daily_feature WHERE person_id = %(person_id)s ORDER BY day;
+
+-- name: data_request
+SELECT data_request.* FROM data_request WHERE person_id = %(person_id)s ORDER BY data_request_id;
 
 -- name: dead_letter
 SELECT received_at, device_id, boot, seq, reason, detail, payload
@@ -102,6 +123,9 @@ SELECT identity.* FROM identity WHERE person_id = %(person_id)s;
 -- name: legal_hold
 SELECT legal_hold.* FROM legal_hold WHERE person_id = %(person_id)s ORDER BY legal_hold_id;
 
+-- name: own_choice
+SELECT own_choice.* FROM own_choice WHERE person_id = %(person_id)s ORDER BY person_id;
+
 -- name: pause
 SELECT pause.* FROM pause WHERE person_id = %(person_id)s ORDER BY pause_id;
 
@@ -134,11 +158,17 @@ SELECT session.created_at, session.seen_at, session.ended_at
 FROM session JOIN sign_in USING (username)
 WHERE sign_in.person_id = %(person_id)s ORDER BY session.created_at;
 
+-- name: sharing_preference
+SELECT sharing_preference.* FROM sharing_preference WHERE person_id = %(person_id)s ORDER BY sharing_preference_id;
+
 -- name: sign_in
 SELECT username, created_at, disabled_at FROM sign_in WHERE person_id = %(person_id)s;
 
 -- name: silence
 SELECT silence.* FROM silence WHERE person_id = %(person_id)s ORDER BY silent_from;
+
+-- name: support_note
+SELECT support_note.* FROM support_note WHERE person_id = %(person_id)s ORDER BY support_note_id;
 
 -- name: log_export
 INSERT INTO access_log (at, person_id, staff_id, looked_at)

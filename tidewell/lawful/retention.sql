@@ -93,6 +93,28 @@ WHERE alert_id IN (
         SELECT concern_id FROM concern WHERE person_id <> ALL (%(held)s)
     );
 
+-- What was written about an alert goes with it; what was put right stays as long as its correction.
+-- name: contact_log
+DELETE FROM contact_log
+WHERE person_id <> ALL (%(held)s) AND (
+    at < %(before)s AND NOT EXISTS (
+        SELECT FROM contact_log AS later
+        WHERE later.corrects = contact_log.contact_id AND later.at >= %(before)s
+    )
+    OR corrects_alert_id IN (
+        SELECT alert_id FROM alert WHERE closed_at < %(before)s AND person_id <> ALL (%(held)s)
+    )
+);
+
+-- name: support_note
+DELETE FROM support_note
+WHERE person_id <> ALL (%(held)s) AND (
+    written_at < %(before)s
+    OR alert_id IN (
+        SELECT alert_id FROM alert WHERE closed_at < %(before)s AND person_id <> ALL (%(held)s)
+    )
+);
+
 -- name: alert
 DELETE FROM alert WHERE closed_at < %(before)s AND person_id <> ALL (%(held)s);
 
@@ -108,6 +130,13 @@ WHERE person_id <> ALL (%(held)s) AND coalesce(withdraws, concern_id) IN (
           WHERE taken_back.withdraws = asked.concern_id AND taken_back.at >= %(before)s
       )
 );
+
+-- name: check_in
+DELETE FROM check_in WHERE at < %(before)s AND person_id <> ALL (%(held)s);
+
+-- name: data_request
+DELETE FROM data_request
+WHERE coalesce(answered_at, taken_back_at) < %(before)s AND person_id <> ALL (%(held)s);
 
 -- name: episode_event
 DELETE FROM episode_event USING episode
