@@ -30,7 +30,7 @@ WHERE lease_until < clock_timestamp() AND shard <> ALL (%(held)s::smallint[]);
 
 -- PostgreSQL shows and ends the sessions of one login to that login, not to the role it works as.
 -- name: as_our_login
-SET LOCAL ROLE NONE;
+SELECT set_config('role', 'none', true);
 
 -- Sessions whose client was to send or to take something for a whole lease, as in the midst of a COPY. No time-out
 -- of PostgreSQL ends them there. What one of them began is undone, and its frames were not acknowledged.
