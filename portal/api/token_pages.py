@@ -22,6 +22,7 @@ from portal.api.tokens import (
 from portal.context import Scope, now_of, transaction, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
+from portal.signing_in.proof import require_recent_proof
 
 LASTS_DAYS: Final = {"30": "30 days", "90": "90 days", "365": "One year"}
 
@@ -62,6 +63,7 @@ async def show_tokens(request: web.Request) -> web.Response:
 
 async def make(request: web.Request) -> web.Response:
     """Make a token and show it this once."""
+    require_recent_proof(request)
     form = await read_form(request, TokenForm)
     if form is None:
         raise web.HTTPBadRequest
