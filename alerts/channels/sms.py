@@ -96,14 +96,14 @@ class Sms:
         self._threads.close()
 
     def _hand_over(self, message: Message) -> None:
-        client = NotificationsAPIClient(  # type: ignore[no-untyped-call]
+        client = NotificationsAPIClient(  # type: ignore[no-untyped-call]  # it has no types
             self._account.key, base_url=self._account.url, timeout=self._timeout_s
         )
         # A proxy or a .netrc of the account that we run under has no say in where a secret goes.
         client.request_session.trust_env = False
         client.request_session.max_redirects = 0
         try:
-            client.send_sms_notification(  # type: ignore[no-untyped-call]
+            client.send_sms_notification(  # type: ignore[no-untyped-call]  # it has no types
                 message.address,
                 self._account.template,
                 personalisation={"message": message.text},

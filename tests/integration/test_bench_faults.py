@@ -71,6 +71,7 @@ def seeds_with(wanted: Fault, seconds: float) -> Iterator[str]:
 def test_a_planted_fault_is_found(plant: str, wanted: Fault, figures: tuple[str, ...]) -> None:
     how = ("--seconds", f"{SECONDS}", "--calm-s", f"{PLANTED_CALM_S}", "--plant", plant)
     seeds = list(islice(seeds_with(wanted, SECONDS), TRIES))
+    assert seeds, f"no seed has {wanted} in the middle of a run"
     for seed in seeds:
         status, told = bench("--seed", seed, *how)
         if status == 1 and any(told[name] for name in figures):

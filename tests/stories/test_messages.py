@@ -113,20 +113,24 @@ async def test_what_somebody_accepts_before_the_bundle_leaves_is_not_in_it(story
     await story.until("Tue 10:00")
 
 
+def a_bundle_waits(story: Story, waiting: str) -> None:
+    """Let a worker who has one channel only be told of A to C, and of `waiting` in one message."""
+    story.with_channel("second")
+    story.has("night worker", channels=("second",))
+    story.key_workers = dict.fromkeys("ABCDEF", "night worker")
+    for about in "ABC":
+        story.at("Mon 10:00").opens(about=about).expects("night worker", channel="second")
+    for about in waiting:
+        story.at("Mon 10:01").opens(about=about)
+    for about in "ABC":
+        story.at("Mon 10:10").closes("night worker", about=about)
+
+
 async def test_a_bundle_that_is_refused_is_given_up_for_all_and_others_are_asked_at_once(
     story: Story,
 ) -> None:
     """Complaint 8: the four of a bundle do not wait for four refusals one after the other."""
-    story.with_channel("second")
-    story.has("night worker", channels=("second",))
-    story.key_workers = dict.fromkeys("ABCDEF", "night worker")
-    story.at("Mon 10:00")
-    for about in "ABC":
-        story.at("Mon 10:00").opens(about=about).expects("night worker", channel="second")
-    for about in "DE":
-        story.at("Mon 10:01").opens(about=about)
-    for about in "ABC":
-        story.at("Mon 10:10").closes("night worker", about=about)
+    a_bundle_waits(story, "DE")
     story.at("Mon 10:14").channel("answers 404", name="second")
     for _ in "DE":
         story.at("Mon 10:15").expects("duty", channel="webhook")
@@ -140,15 +144,7 @@ async def test_a_bundle_that_is_refused_is_given_up_for_all_and_others_are_asked
 async def test_a_bundle_is_tried_as_often_as_one_message_and_then_others_are_asked_for_all(
     story: Story,
 ) -> None:
-    story.with_channel("second")
-    story.has("night worker", channels=("second",))
-    story.key_workers = dict.fromkeys("ABCDEF", "night worker")
-    for about in "ABC":
-        story.at("Mon 10:00").opens(about=about).expects("night worker", channel="second")
-    for about in "DEF":
-        story.at("Mon 10:01").opens(about=about)
-    for about in "ABC":
-        story.at("Mon 10:10").closes("night worker", about=about)
+    a_bundle_waits(story, "DEF")
     story.at("Mon 10:14").channel("answers 500", name="second")
     for _ in "DEF":
         story.at("Mon 10:15").expects("duty", channel="webhook", within="5 min")

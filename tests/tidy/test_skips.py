@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tidy.repository import TOP
+from tests.tidy.own_run import run_with_rule
 
-RUN = [sys.executable, "-m", "pytest", "-q", "-p", "tests.tidy.skips", "-p", "no:randomly"]
 PASSES = "def test_passes():\n    pass\n"
 SKIPS = "import pytest\n\ndef test_skips():\n    pytest.skip('no server')\n"
 SKIPS_WHOLE = "import pytest\n\npytest.skip('no server', allow_module_level=True)\n"
@@ -39,16 +35,7 @@ def test_a_skip_fails_in_ci_and_only_there(
     tmp_path: Path, source: str, in_ci: bool, status: int
 ) -> None:
     (tmp_path / "test_one.py").write_text(source, encoding="utf-8")
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TOP)} | (
-        {"CI": "1"} if in_ci else {}
-    )
-    ended = subprocess.run(
-        [*RUN, "-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    ended = run_with_rule("tests.tidy.skips", tmp_path, in_ci=in_ci)
     assert ended.returncode == status, ended.stdout
     assert ("nothing may be skipped: " in ended.stdout) is (status != 0)
 

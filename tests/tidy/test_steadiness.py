@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tidy.repository import TOP
+from tests.tidy.own_run import run_with_rule
 from tests.tidy.steadiness import UNSTEADY_MAX
 
-RUN = [sys.executable, "-m", "pytest", "-q", "-p", "tests.tidy.steadiness", "-p", "no:randomly"]
 FAILS_ONCE = """
 import pathlib, pytest
 
@@ -50,16 +46,7 @@ def test_a_test_with_real_servers_may_fail_once_in_ci_and_is_named(
 ) -> None:
     (tmp_path / ring).mkdir()
     (tmp_path / ring / "test_one.py").write_text(source, encoding="utf-8")
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TOP)} | (
-        {"CI": "1"} if in_ci else {}
-    )
-    ended = subprocess.run(
-        [*RUN, "-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    ended = run_with_rule("tests.tidy.steadiness", tmp_path, in_ci=in_ci)
     assert ended.returncode == status, ended.stdout
     assert (f"needed two tries: {named}," in ended.stdout) is bool(named)
 
