@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from bench.measuring import Figures, pin_to_one_core, table
 from tidewell.errors import TidewellError
+from tidewell.logs import configure_logs
 
 BENCHES: Final = {
     "detect": "bench.detecting",
@@ -62,6 +63,7 @@ def main() -> int:
     options = {name: getattr(chosen, name) for name in OPTIONS.get(chosen.bench, ("quick",))}
     if chosen.seconds is None:
         options.pop("seconds", None)
+    configure_logs("info", "console", "bench")  # to standard error: the answer stands alone
     try:
         figures = _run(chosen.bench, options)
     except TidewellError as error:

@@ -60,3 +60,10 @@ def test_a_benchmark_that_is_not_there_is_refused_in_one_line() -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "sleeping" in done.stderr
+
+
+def test_figures_that_need_servers_are_one_json_object_too() -> None:
+    command = [sys.executable, "-m", "bench", "write", "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert json.loads(done.stdout), done.stderr
+    assert "server_started" in done.stderr
