@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from portal.context import API_PATH
 from portal.security import STATIC_PATH, Handler
@@ -25,6 +25,17 @@ _TEXT_TYPES: Final = frozenset(
     {"text/html", "text/csv", "text/calendar", "application/json", "image/svg+xml"}
 )
 _TEXT_FILES: Final = (".css", ".js", ".json", ".mjs", ".svg")
+_CONDITIONAL: Final = (
+    hdrs.IF_MATCH,
+    hdrs.IF_MODIFIED_SINCE,
+    hdrs.IF_NONE_MATCH,
+    hdrs.IF_UNMODIFIED_SINCE,
+    hdrs.RANGE,
+)
+"""They may be answered without a body, and aiohttp would send an empty gzip stream after that.
+
+A browser would take those bytes for the beginning of the next answer on the same connection.
+"""
 _OWN_READERS: Final = frozenset({"same-origin", "none"})
 
 
@@ -46,7 +57,8 @@ def _takes_gzip(request: web.Request) -> bool:
 
 def _is_safe(request: web.Request, answer: web.StreamResponse) -> bool:
     if isinstance(answer, web.FileResponse):
-        return request.path.startswith(STATIC_PATH) and request.path.endswith(_TEXT_FILES)
+        is_text = request.path.startswith(STATIC_PATH) and request.path.endswith(_TEXT_FILES)
+        return is_text and not any(name in request.headers for name in _CONDITIONAL)
     if not isinstance(answer, web.Response) or answer.status != 200:
         return False
     is_long_text = answer.content_type in _TEXT_TYPES and len(answer.body or b"") >= LEAST_BYTES  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 
@@ -73,3 +74,20 @@ async def test_files_are_compressed_for_everybody_and_short_answers_for_nobody(
         "/static/tidewell.css", headers={"Accept-Encoding": "gzip;q=0"}
     )
     assert "Content-Encoding" not in refused.headers
+
+
+async def test_a_file_that_did_not_change_is_answered_without_a_single_byte(
+    programs: Programs,
+) -> None:
+    path = "/static/tidewell.css"
+    etag = (await ask(programs, path)).headers["ETag"]
+    server = programs.client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    asked = f"GET {path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nAccept-Encoding: gzip\r\n"
+    writer.write(f"{asked}If-None-Match: {etag}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.write(f"{asked}Connection: close\r\n\r\n".encode())
+    following = await reader.read()
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 304 ")
+    assert following.startswith(b"HTTP/1.1 200 ")
