@@ -112,16 +112,16 @@ def test_a_passkey_is_made_and_then_signs_in_alone_and_as_second_step(
         expect(page.locator(".tw-codes li")).to_have_count(8)
         assert complaints_about(page) == []
         page.click("text=I have kept them, go on")
-        expect(page.locator("h1")).to_have_text("My people's alerts")
+        expect(page.locator("h1")).to_have_text("My people")
         page.click("button:has-text('Sign out')")
         page.click("button:has-text('Sign in with a passkey')")
-        expect(page.locator("h1")).to_have_text("My people's alerts")
+        expect(page.locator("h1")).to_have_text("My people")
         page.click("button:has-text('Sign out')")
         type_password(page, real_site)
         expect(page.locator("h1")).to_have_text("Second step")
         assert complaints_about(page) == []
         page.click("button:has-text('Use your passkey')")
-        expect(page.locator("h1")).to_have_text("My people's alerts")
+        expect(page.locator("h1")).to_have_text("My people")
 
 
 def test_a_young_person_makes_a_passkey_if_they_like(
@@ -151,7 +151,7 @@ def test_an_app_and_recovery_codes_work_without_scripts(
         expect(page.locator("button:has-text('Make a passkey')")).to_be_hidden()
         app, codes = set_up_app(page)
         page.click("text=I have kept them, go on")
-        expect(page.locator("h1")).to_have_text("My people's alerts")
+        expect(page.locator("h1")).to_have_text("My people")
         page.click("button:has-text('Sign out')")
         expect(page.locator("button:has-text('Sign in with a passkey')")).to_be_hidden()
         type_password(page, real_site)
@@ -160,12 +160,12 @@ def test_an_app_and_recovery_codes_work_without_scripts(
         expect(page.locator(".nhsuk-error-summary")).to_contain_text("wrong or was used before")
         page.fill("#code", app.at(datetime.now(UTC) + timedelta(seconds=30)))
         page.click("main button:has-text('Go on')")
-        expect(page.locator("h1")).to_have_text("My people's alerts")
+        expect(page.locator("h1")).to_have_text("My people")
         page.click("button:has-text('Sign out')")
         type_password(page, real_site)
         page.fill("#recovery", codes[3])
         page.click("main button:has-text('Use this code')")
-        expect(page.locator("h1")).to_have_text("My people's alerts")
+        expect(page.locator("h1")).to_have_text("My people")
         page.click(".tw-header__viewer")
         expect(page.locator("main")).to_contain_text("You have 7 recovery codes left.")
 
