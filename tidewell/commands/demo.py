@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tidewell.clock import monotonic_s, now_ms, now_utc
+from tidewell.commands import demo_agreements
 from tidewell.commands.demo_past import DemoNumbers, play_past
 from tidewell.commands.devices import run_with_progress
 from tidewell.commands.shared import console, run_until_stopped, say, start_command
@@ -199,6 +200,7 @@ async def _enrol_everybody(database_url: str) -> tuple[list[int], dict[str, str]
             one.username: await _enrol_sign_in(connection, one, team_id, known, since)
             for one in DEMO_SIGN_INS
         }
+        await demo_agreements.agree(connection, staff["admin"], known, since, now)
         names = [device_name_of(_label(place)) for place in range(len(STORIES))]
         secrets = await give_secrets(connection, names, now)
     numbers = DemoNumbers(
@@ -300,7 +302,7 @@ def _introduce(site: RunningSite) -> None:
     say(f"               {worried}, then Alerts: nobody answered, so it went on to a colleague")
     say(f"               {asked}, then Alerts: asked in the evening, held until the morning")
     say("  as sam       My week, and “Ask my worker to check in”; then look as worker again")
-    say("  as admin     who would not be reached this week; How alerts are doing")
+    say("  as admin     who would not be reached this week; How alerts are doing; Agreements")
     say("The past has working hours, from now on there are none: people are told by day and night.")
     say("Messages to staff appear in this window.")
     say("These are virtual people. Tidewell is not an emergency service and not a medical device.")
