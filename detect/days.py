@@ -27,7 +27,7 @@ from detect.rhythm import TRAVEL_FROM_H, phase_jump_h
 from tidewell.local_time import NEVER
 from tidewell.vocabulary import FEATURE_NAMES
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 """Raised whenever the same readings may give other findings.
 
 A snapshot of another version is not used.
