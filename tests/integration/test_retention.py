@@ -31,8 +31,8 @@ OLD = {
     " SELECT %(at)s, 'tidewell/v1/1/x/frame', device_id, 'bad_json', '', true, 1,"
     " convert_to(%(at)s::text || device_id, 'UTF8') FROM device_assignment"
     " WHERE person_id = %(person)s",
-    "session": "INSERT INTO session (token_hash, username, created_at, seen_at)"
-    " VALUES (convert_to(%(at)s::text, 'UTF8'), 'jo', %(at)s, %(at)s)",
+    "session": "INSERT INTO session (token_hash, username, created_at, seen_at, proved_at)"
+    " VALUES (convert_to(%(at)s::text, 'UTF8'), 'jo', %(at)s, %(at)s, %(at)s)",
     "repair": "INSERT INTO repair (person_id, first_day, last_day, reason, readings, noted_at,"
     " widened_at, done_at, outcome) VALUES (%(person)s, '2020-01-01', '2020-01-01', 'asked_for', 1,"
     " %(at)s, %(at)s, %(at)s, 'history_gone')",
