@@ -53,6 +53,15 @@ class Browser:
             path, headers={"X-Forwarded-For": self.address}, allow_redirects=False
         )
 
+    async def ask(self, method: str, path: str) -> ClientResponse:
+        """Ask as a page of ours would: with a form where a form goes out."""
+        if method == "GET":
+            return await self.get(path)
+        headers = {**OURS, "X-Forwarded-For": self.address}
+        return await self.client.request(
+            method, path, data={}, headers=headers, allow_redirects=False
+        )
+
     async def text(self, path: str) -> str:
         answer = await self.get(path)
         assert answer.status == 200, (path, answer.status, answer.headers.get("Location"))

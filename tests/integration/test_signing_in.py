@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from portal.application import ROUTES, Route
-from portal.context import Audience
+from portal.context import API_PATH, Audience
 from portal.signing_in.passkeys import CHALLENGE_HOLDS
 from portal.signing_in.proof import PROOF_HOLDS
 from tests.authenticator import USER_PRESENT, Authenticator
@@ -38,14 +38,19 @@ def opened(route: Route) -> str:
 
 
 async def places_that_answer(browser: Browser, leading_to: str) -> set[str]:
-    """Return every page and form that does something other than lead to a page."""
+    """Return every page and form that does something other than lead to a page.
+
+    A program is led nowhere: what it asks with half a sign-in is refused.
+    """
     found = set()
     for route in ROUTES:
         if Audience.ANYONE in route.audiences:
             continue
         path = opened(route)
-        answer = await (browser.get(path) if route.method == "GET" else browser.post(path))
-        if leads_to(answer) != (303, leading_to):
+        answer = await browser.ask(route.method, path)
+        if path.startswith(API_PATH):
+            assert answer.status == 401, route
+        elif leads_to(answer) != (303, leading_to):
             found.add(f"{route.method} {route.path}")
     return found
 
