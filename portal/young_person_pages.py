@@ -196,8 +196,7 @@ async def show_my_week(request: web.Request) -> web.Response:
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
         told = await read_week(connection, mine, now)
-        written = {**_week_of(mine, now), "limit": GOOD_WORDS_MOST}
-        good = await rows(connection, GoodWordsRow, _QUERIES["what_went_well"], written)
+        good = await read_good_words(connection, mine, now)
         asked = await read_asks(connection, request)
         today = local_day(now, mine.myself.timezone)
         is_prompted = not await is_asked_today(connection, mine.myself.person_id, today)
@@ -205,6 +204,12 @@ async def show_my_week(request: web.Request) -> web.Response:
     shown: dict[str, object] = {"week": told.week, "noticed": told.noticed, "facts": told.facts}
     more = {"good": good, "asks": asks, "asked_words": asked_words, "is_prompted": is_prompted}
     return my_page(request, "my_week.jinja", mine, shown | more)
+
+
+async def read_good_words(connection: Connection, mine: Mine, now: datetime) -> list[GoodWordsRow]:
+    """Return what the young person who is looking wrote lately that went well."""
+    written = {**_week_of(mine, now), "limit": GOOD_WORDS_MOST}
+    return await rows(connection, GoodWordsRow, _QUERIES["what_went_well"], written)
 
 
 def _week_of(mine: Mine, now: datetime) -> dict[str, object]:

@@ -27,8 +27,10 @@ from portal.alerts_pages import (
 )
 from portal.api.operations import Answer, Call, Request, Text, Written, broken_rules
 from portal.api.paging import PageQuery, page_of
+from portal.api.record import ColumnsRequest
 from portal.explanation import Contribution, Explanation, read_explanation
 from portal.people import log_list_look
+from portal.record.forms import ColumnsForm
 from tidewell.vocabulary import Level
 
 MOST_INTEGER: Final = 2**31 - 1
@@ -194,6 +196,9 @@ class CloseRequest(Request):
     level: SeenLevel | None = None
     outcome: Outcome
     note: Annotated[Text, Field(max_length=NOTE_CHARACTERS_MAX)] = ""
+    columns: ColumnsRequest | None = Field(
+        default=None, description="The three columns, where they changed; see `three-columns`."
+    )
 
 
 class PassOnRequest(Request):
@@ -262,12 +267,13 @@ async def accept(call: Call) -> Written:
 async def close(call: Call) -> Written:
     """Write down how it ended."""
     said = call.body_as(CloseRequest)
-    form = CloseForm(level=said.level or "", outcome=said.outcome, note=said.note)
+    columns = said.columns.as_form() if said.columns else ColumnsForm()
+    typed = CloseForm(level=said.level or "", outcome=said.outcome, note=said.note)
+    form = typed.begun_with(columns)
     if errors := form.errors():
         raise broken_rules(errors)
-    return await _ask(
-        call, Asked(ActionKind.CLOSE, form.seen_level, Outcome(form.outcome), form.note)
-    )
+    closing = Asked(ActionKind.CLOSE, form.seen_level, Outcome(form.outcome), form.note)
+    return await _ask(call, closing, columns if said.columns else None)
 
 
 async def pass_on(call: Call) -> Written:
@@ -284,8 +290,8 @@ async def snooze(call: Call) -> Written:
     return await _ask(call, await snooze_of(call.connection, call.request, form))
 
 
-async def _ask(call: Call, asked: Asked) -> Written:
-    return Written(is_new=await ask_of_alert(call.connection, call.request, asked))
+async def _ask(call: Call, asked: Asked, columns: ColumnsForm | None = None) -> Written:
+    return Written(is_new=await ask_of_alert(call.connection, call.request, asked, columns))
 
 
 def _shared(alert: AlertFacts, told: Explanation) -> dict[str, object]:

@@ -218,7 +218,7 @@ async def list_people(call: Call) -> People:
     shown, following = page_of(people, lambda one: str(one.person_id), call.query_as(PageQuery))
     looked_at = [one.person_id for one in shown]
     await log_list_look(call.connection, staff_id, looked_at, call.now)
-    return People(items=[_person(card_of(call, one)) for one in shown], next=following)
+    return People(items=[person_answer(card_of(call, one)) for one in shown], next=following)
 
 
 async def show_person(call: Call) -> PersonAnswer:
@@ -226,7 +226,7 @@ async def show_person(call: Call) -> PersonAnswer:
     person = await looked_at(call)
     worries = await waiting_worries(call.connection, person.person_id)
     said = [Worry(at=one.at, level=one.level, staff_name=one.staff_name) for one in worries]
-    return PersonAnswer(person=_person(card_of(call, person)), waiting_worries=said)
+    return PersonAnswer(person=person_answer(card_of(call, person)), waiting_worries=said)
 
 
 async def show_days(call: Call) -> Days:
@@ -356,7 +356,8 @@ def card_of(call: Call, person: PersonRow) -> PersonCard:
     return person_card(person, call.now, silence_after)
 
 
-def _person(card: PersonCard) -> Person:
+def person_answer(card: PersonCard) -> Person:
+    """Return a person with how it stands with their data."""
     row = card.person
     return Person(
         person_id=row.person_id,

@@ -20,6 +20,7 @@ from portal.young.texts import MIDDLE, say
 from portal.young_person_pages import (
     pause,
     read_asks,
+    read_good_words,
     read_looks,
     read_mine,
     read_week,
@@ -52,6 +53,7 @@ class MyWeekAnswer(Answer):
 
     introduction: str
     good: list[str]
+    went_well: list[str] = Field(description="What they wrote lately that went well.")
     different: list[str]
     noticed: list[str]
     about_device: list[str]
@@ -130,6 +132,7 @@ async def show_week(call: Call) -> MyWeekAnswer:
     """Return the week in words."""
     mine = await read_mine(call.connection, call.request)
     told = await read_week(call.connection, mine, call.now)
+    went_well = await read_good_words(call.connection, mine, call.now)
     days = [
         MyDayAnswer(day=one.day, kind=one.kind, words=one.kind.words, changes=list(one.changes))
         for one in told.week.days
@@ -137,6 +140,7 @@ async def show_week(call: Call) -> MyWeekAnswer:
     return MyWeekAnswer(
         introduction=told.week.introduction,
         good=list(told.week.good),
+        went_well=[one.words for one in went_well],
         different=list(told.week.different),
         noticed=told.noticed,
         about_device=told.facts,

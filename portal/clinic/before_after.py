@@ -104,7 +104,13 @@ class Answer:
     chart: Chart | None
     expected: str
     start_percent: float
-    is_refused: bool
+    found: Compared | TooLittle
+    """The numbers, or why there are none."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Return whether there is too little to say."""
+        return isinstance(self.found, TooLittle)
 
 
 def days_asked(start: date, last_day: date) -> tuple[date, date]:
@@ -141,7 +147,7 @@ def answer(
         chart,
         line,
         round(place / len(calendar) * 100, 2),
-        isinstance(found, TooLittle),
+        found,
     )
 
 

@@ -63,7 +63,7 @@ async def _page(request: web.Request, form: SupportForm, *, is_sent: bool) -> we
         start = form.start_day
         found = None
         if is_sent and not errors and start is not None:
-            found = await _compared(connection, asked, form, start)
+            found = await read_comparison(connection, asked, form, start)
     values: dict[str, object] = {
         "person": asked.person,
         "form": form,
@@ -88,7 +88,10 @@ def _longer(asked: Asked) -> Asked:
     return replace(asked, span=Span(today - timedelta(days=HAPPENED_DAYS - 1), today, today))
 
 
-async def _compared(connection: Connection, asked: Asked, form: SupportForm, start: date) -> Answer:
+async def read_comparison(
+    connection: Connection, asked: Asked, form: SupportForm, start: date
+) -> Answer:
+    """Return the answer to a form without errors."""
     yesterday = asked.span.today - timedelta(days=1)
     first, last = days_asked(start, yesterday)
     values = {**asked.values, "first_day": first, "last_day": last}

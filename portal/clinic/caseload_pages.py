@@ -29,7 +29,7 @@ _QUERIES: Final = Queries("portal", "clinic/caseload.sql")
 async def show_people(request: web.Request) -> web.Response:
     """Show the people of a clinician, those with something open first."""
     async with transaction(request) as connection:
-        found = await _read(connection, request)
+        found = await read_caseload(connection, request)
         shown = [row.card.person.person_id for row in found]
         await log_list_look(connection, viewer_of(request).known_staff_id, shown, now_of(request))
     return page(request, "clinic/people.jinja", {"rows": found})
@@ -39,7 +39,7 @@ async def give_people(request: web.Request) -> web.Response:
     """Give the list as CSV: people by their codes, and each of them has been looked at."""
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
-        found = await _read(connection, request)
+        found = await read_caseload(connection, request)
         for row in found:
             person_id = row.card.person.person_id
             await log_look(connection, staff_id, person_id, LookedAt.DOWNLOADED, now)
@@ -58,7 +58,8 @@ async def give_people(request: web.Request) -> web.Response:
     return csv_answer(f"tidewell-people-{now:%Y-%m-%d}", header, lines)
 
 
-async def _read(connection: Connection, request: web.Request) -> list[CaseRow]:
+async def read_caseload(connection: Connection, request: web.Request) -> list[CaseRow]:
+    """Return the people of the clinician who is looking, those who need a look first."""
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
     people = await people_of_staff(connection, staff_id, now)

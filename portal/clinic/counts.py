@@ -107,8 +107,29 @@ def months_over(today: date) -> list[Month]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class ShownTeam:
+    """A team, or all of them: numbers that may be shown; None is a number that may not."""
+
+    name: str
+    people: int | None
+    groups: tuple[int | None, ...]
+
+
 def counts_lines(rows: Sequence[TeamRow]) -> list[CountsLine]:
-    """Return a line for each team and one for all, with what must not be shown hidden."""
+    """Return a line for each team and one for all, in words."""
+    return [
+        CountsLine(one.name, _word(one.people), tuple(_word(number) for number in one.groups))
+        for one in shown_teams(rows)
+    ]
+
+
+def _word(number: int | None) -> str:
+    return "hidden" if number is None else f"{number:,}"
+
+
+def shown_teams(rows: Sequence[TeamRow]) -> list[ShownTeam]:
+    """Return each team and all of them, with what must not be shown hidden."""
     if not rows:
         return []
     counts = np.array(
@@ -119,19 +140,17 @@ def counts_lines(rows: Sequence[TeamRow]) -> list[CountsLine]:
         dtype=np.int64,
     )
     whole = with_sums(counts)
-    hidden = hide(whole)
     names = [*(row.team or "No team" for row in rows), "All teams"]
     return [
-        CountsLine(name, words[-1], tuple(words[:-1]))
-        for name, words in zip(names, _words(whole, hidden), strict=True)
+        ShownTeam(name, numbers[-1], tuple(numbers[:-1]))
+        for name, numbers in zip(names, _shown(whole, hide(whole)), strict=True)
     ]
 
 
-def _words(whole: Counts, hidden: Hidden) -> Iterator[list[str]]:
+def _shown(whole: Counts, hidden: Hidden) -> Iterator[list[int | None]]:
     for numbers, marks in zip(whole.tolist(), hidden.tolist(), strict=True):
         yield [
-            "hidden" if is_hidden else f"{number:,}"
-            for number, is_hidden in zip(numbers, marks, strict=True)
+            None if is_hidden else number for number, is_hidden in zip(numbers, marks, strict=True)
         ]
 
 

@@ -12,7 +12,7 @@ from portal.context import now_of, rows, transaction
 from portal.data_state import HARDLY_WORN_MINUTES
 from portal.rendering import page
 from portal.words import local_day, month_words
-from tidewell.database import Queries
+from tidewell.database import Connection, Queries
 
 ZONE: Final = "Europe/London"
 """Months of the service begin at its own midnight, whatever clock a person lives by."""
@@ -46,6 +46,12 @@ async def give_counts(request: web.Request) -> web.Response:
 
 
 async def _read(request: web.Request, month: Month) -> list[CountsLine]:
+    async with transaction(request) as connection:
+        return counts_lines(await read_teams(connection, month))
+
+
+async def read_teams(connection: Connection, month: Month) -> list[TeamRow]:
+    """Return the numbers of a month as they are: hide the small ones before anything is shown."""
     first, end = month.limits(ZONE)
     values = {
         "first_time": first,
@@ -53,8 +59,7 @@ async def _read(request: web.Request, month: Month) -> list[CountsLine]:
         "worn_least": HARDLY_WORN_MINUTES,
         "days_least": month.days // 2,
     }
-    async with transaction(request) as connection:
-        return counts_lines(await rows(connection, TeamRow, _QUERIES["teams"], values))
+    return await rows(connection, TeamRow, _QUERIES["teams"], values)
 
 
 def _chosen(request: web.Request, months: list[Month]) -> Month:

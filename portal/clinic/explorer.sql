@@ -13,7 +13,8 @@ WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
   AND staff_may_see(%(staff_id)s, person_id, %(now)s)
 ORDER BY day;
 
--- What happened: notes by their days, alerts from their raising, contacts as alerts ended with one.
+-- What happened: notes by their days, alerts from their raising, contacts as they were written down, and as
+-- alerts ended with one. Of a contact of an earlier day only the day is known; its noon stands for it.
 -- name: marks
 SELECT kind, starts_at, ends_at, what, level, words
 FROM (
@@ -25,6 +26,9 @@ FROM (
     UNION ALL
     SELECT 'contact', closed_at, closed_at, outcome, '', '' FROM alert
     WHERE person_id = %(person_id)s AND outcome IN ('support_needed', 'all_fine')
+    UNION ALL
+    SELECT 'contact', at, at, kind, '', '' FROM contact_log
+    WHERE person_id = %(person_id)s AND kind <> 'correction'
     UNION ALL
     SELECT 'pause', paused_from, paused_until, '', '', '' FROM pause WHERE person_id = %(person_id)s
     UNION ALL

@@ -44,7 +44,8 @@ async def read_marks(connection: Connection, asked: Asked) -> list[Mark]:
     return [mark_of(row, asked.person.timezone) for row in found]
 
 
-async def _read_view(connection: Connection, asked: Asked) -> Explored:
+async def read_view(connection: Connection, asked: Asked) -> Explored:
+    """Return what the explorer draws of these days."""
     steps = await rows(connection, StepRow, _QUERIES["steps"], asked.values)
     days = await rows(connection, DayRow, _QUERIES["days"], asked.values)
     return explore(steps, days, asked.span, asked.person.timezone, asked.now)
@@ -56,7 +57,7 @@ async def show_explorer(request: web.Request) -> web.Response:
     async with transaction(request) as connection:
         asked = await ask(connection, request, LookedAt.DETAIL)
         marks = await read_marks(connection, asked)
-        view = await _read_view(connection, asked) if is_plain else None
+        view = await read_view(connection, asked) if is_plain else None
     return page(
         request,
         "clinic/explorer.jinja",
@@ -90,7 +91,7 @@ async def give_series(request: web.Request) -> web.Response:
     """Give the numbers of the explorer as JSON."""
     async with transaction(request) as connection:
         asked = await ask(connection, request, LookedAt.DETAIL)
-        view = await _read_view(connection, asked)
+        view = await read_view(connection, asked)
         marks = await read_marks(connection, asked)
     answer = web.json_response(_series(view, marks, asked.person.name))
     answer.enable_compression()
@@ -123,15 +124,15 @@ def _panel(panel: Panel, view: Explored, name: str) -> dict[str, Any]:
         "range": kind.has_range,
         "sentence": panel_sentence(panel, view, name),
         "lines": lines if panel.has_data else [],
-        "low": _numbers(panel.low, kind.decimals) if kind.has_range else [],
-        "middle": _numbers(panel.middle, kind.decimals),
-        "high": _numbers(panel.high, kind.decimals) if kind.has_range else [],
-        "usual_low": _numbers(panel.usual_low, kind.decimals),
-        "usual_high": _numbers(panel.usual_high, kind.decimals),
+        "low": numbers_of(panel.low, kind.decimals) if kind.has_range else [],
+        "middle": numbers_of(panel.middle, kind.decimals),
+        "high": numbers_of(panel.high, kind.decimals) if kind.has_range else [],
+        "usual_low": numbers_of(panel.usual_low, kind.decimals),
+        "usual_high": numbers_of(panel.usual_high, kind.decimals),
     }
 
 
-def _numbers(values: Floats, decimals: int) -> list[float | None]:
+def numbers_of(values: Floats, decimals: int) -> list[float | None]:
     """Return values as JSON has them; an empty list where there is none at all."""
     if not np.isfinite(values).any():
         return []
@@ -156,7 +157,7 @@ async def give_table(request: web.Request) -> web.Response:
     """Give the steps of all channels as CSV, without a name."""
     async with transaction(request) as connection:
         asked = await ask(connection, request, LookedAt.DOWNLOADED)
-        view = await _read_view(connection, asked)
+        view = await read_view(connection, asked)
     header = ["time", "minutes_worn"]
     for panel in view.panels:
         suffixes = ("_lowest", "_average", "_highest") if panel.kind.has_range else ("",)

@@ -43,6 +43,12 @@ _NAMES: Final = {
     MarkKind.WORRY: "Somebody was worried",
 }
 assert set(_LETTERS) == set(_NAMES) == set(MarkKind)
+_CONTACT_WORDS: Final = {
+    "spoke": "spoke to them",
+    "tried": "tried to reach them",
+    "visited": "visited them",
+}
+"""Contacts that were written down; every other one is how an alert ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def _words(kind: MarkKind, row: MarkRow) -> str:
         own = f" “{row.words}”" if row.words else ""
         return f"{name}: {kind_words(row.what, Reader.STAFF)}.{own}"
     if kind is MarkKind.CONTACT:
-        return f"{name}: {outcome_words(row.what)}."
+        return f"{name}: {_CONTACT_WORDS.get(row.what) or outcome_words(row.what)}."
     if kind is MarkKind.ALERT:
         return f"{name}: {cause_words(row.what)} ({level_words(row.level).lower()})."
     return f"{name}."

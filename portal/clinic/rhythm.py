@@ -65,12 +65,18 @@ def profile_unit(channel: Channel) -> str:
     return _UNITS.get(channel.unit, channel.unit)
 
 
-def profiles(rows: Sequence[ProfileRow], channel: Channel) -> tuple[Profile, Profile]:
-    """Return the profile of working days and that of weekends."""
+def profile_columns(rows: Sequence[ProfileRow]) -> Floats:
+    """Return percentiles by half hours of working days and of weekends; few values are none."""
     columns = np.full((2, len(PERCENTILES), BINS), np.nan)
     for row in rows:
         if 0 <= row.bin < BINS and row.minutes >= BIN_MINUTES_LEAST:
             columns[int(row.is_weekend), :, row.bin] = row.percentiles
+    return columns
+
+
+def profiles(rows: Sequence[ProfileRow], channel: Channel) -> tuple[Profile, Profile]:
+    """Return the profile of working days and that of weekends."""
+    columns = profile_columns(rows)
     working, weekend = (
         _profile(name, columns[place], columns[:, [0, -1]].ravel(), channel)
         for place, name in enumerate(("Monday to Friday", "Saturday and Sunday"))

@@ -12,6 +12,7 @@ from portal.clinic.asking import Asked, ask
 from portal.clinic.rhythm import (
     PROFILE_CHANNELS,
     PROFILE_SIZES_DAYS,
+    Night,
     ProfileRow,
     SleepRow,
     nights,
@@ -40,17 +41,20 @@ class RegularityRow:
     value: float
     usual: object
 
+    @property
+    def usual_range(self) -> tuple[float, float] | None:
+        """Return what is usual for this person, where it is known."""
+        return usual_range(DayRow(self.day, 0, self.usual, None), "sleep_regularity")
+
 
 async def show_rhythm(request: web.Request) -> web.Response:
     """Show hours of the day by percentiles, and the nights of four weeks."""
     channel = _channel(request.query.get("channel", ""))
     async with transaction(request) as connection:
         asked = await ask(connection, request, LookedAt.DETAIL)
-        values = {**asked.values, "channel": channel.name}
-        measured = await rows(connection, ProfileRow, _QUERIES["profile"], values)
-        slept = await _read_sleep(connection, asked)
-        regular = await first_row(connection, RegularityRow, _QUERIES["regularity"], asked.values)
-    last = asked.span.last_day - timedelta(days=1)
+        measured = await read_profile(connection, asked, channel)
+        slept = await read_nights(connection, asked)
+        regular = await read_regularity(connection, asked)
     return page(
         request,
         "clinic/rhythm.jinja",
@@ -62,17 +66,30 @@ async def show_rhythm(request: web.Request) -> web.Response:
             "unit": profile_unit(channel),
             "channels": PROFILE_CHANNELS,
             "profiles": profiles(measured, channel),
-            "nights": nights(slept, last - timedelta(days=NIGHTS - 1), last, asked.person.timezone),
-            "regularity": _regularity(regular, asked.person.name),
+            "nights": slept,
+            "regularity": regularity_said(regular, asked.person.name),
         },
     )
 
 
-async def _read_sleep(connection: Connection, asked: Asked) -> list[SleepRow]:
-    """Return the quarters of the nights, from the noon before the first of them."""
-    first, end = asked.span.of_size(NIGHTS + 1).limits(asked.person.timezone, asked.now)
+async def read_profile(connection: Connection, asked: Asked, channel: Channel) -> list[ProfileRow]:
+    """Return half hours of the day of a channel."""
+    values = {**asked.values, "channel": channel.name}
+    return await rows(connection, ProfileRow, _QUERIES["profile"], values)
+
+
+async def read_nights(connection: Connection, asked: Asked) -> list[Night]:
+    """Return the nights up to the last day, from the quarters since the noon before the first."""
+    zone, last = asked.person.timezone, asked.span.last_day - timedelta(days=1)
+    first, end = asked.span.of_size(NIGHTS + 1).limits(zone, asked.now)
     values = {**asked.values, "first_time": first, "end_time": end}
-    return await rows(connection, SleepRow, _QUERIES["sleep"], values)
+    slept = await rows(connection, SleepRow, _QUERIES["sleep"], values)
+    return nights(slept, last - timedelta(days=NIGHTS - 1), last, zone)
+
+
+async def read_regularity(connection: Connection, asked: Asked) -> RegularityRow | None:
+    """Return how regular sleep was in the week before the latest day that can say."""
+    return await first_row(connection, RegularityRow, _QUERIES["regularity"], asked.values)
 
 
 def _channel(name: str) -> Channel:
@@ -81,8 +98,8 @@ def _channel(name: str) -> Channel:
     return next(found, PROFILE_CHANNELS[0])
 
 
-def _regularity(row: RegularityRow | None, name: str) -> str:
+def regularity_said(row: RegularityRow | None, name: str) -> str:
+    """Say how regular sleep was, or that nobody can say."""
     if row is None:
         return regularity_sentence(None, None, None, name)
-    usual = usual_range(DayRow(row.day, 0, row.usual, None), "sleep_regularity")
-    return regularity_sentence(row.value, usual, row.day, name)
+    return regularity_sentence(row.value, row.usual_range, row.day, name)

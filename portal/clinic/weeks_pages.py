@@ -24,7 +24,7 @@ async def show_weeks(request: web.Request) -> web.Response:
     feature = feature_of(request.query.get("measure", ""))
     async with transaction(request) as connection:
         asked = await ask(connection, request, LookedAt.TRENDS)
-        days = await _read_days(connection, asked)
+        days = await read_days(connection, asked)
     last = asked.span.last_day
     return page(
         request,
@@ -44,7 +44,7 @@ async def give_weeks(request: web.Request) -> web.Response:
     """Give the last weeks as CSV: the middle of each week and its days with a value."""
     async with transaction(request) as connection:
         asked = await ask(connection, request, LookedAt.DOWNLOADED)
-        days = await _read_days(connection, asked)
+        days = await read_days(connection, asked)
     last = asked.span.last_day
     lines = [
         [line.feature.name, line.feature.unit, monday.isoformat(), _rounded(cell.value), cell.days]
@@ -60,7 +60,8 @@ def feature_of(name: str) -> Feature:
     return next((one for one in FEATURES if one.name == name), FEATURES[0])
 
 
-async def _read_days(connection: Connection, asked: Asked) -> list[DayRow]:
+async def read_days(connection: Connection, asked: Asked) -> list[DayRow]:
+    """Return the days of the last weeks."""
     values = {**asked.values, "first_day": mondays(asked.span.last_day)[0]}
     return await rows(connection, DayRow, _QUERIES["days"], values)
 

@@ -118,6 +118,12 @@ class ColumnsForm(BaseModel):
             found["scale"] = "Choose a number from 0 to 10, or leave it open"
         return found
 
+    def errors(self) -> dict[str, str]:
+        """Return what is wrong with a page of its own, by field."""
+        if self.is_empty:
+            return {"worried": "Write something in one of the columns, or choose a number"}
+        return self.column_errors()
+
     @property
     def number(self) -> int | None:
         """Return how things are, of a form without errors."""

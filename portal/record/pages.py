@@ -61,7 +61,7 @@ class _NumberRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class TimelineSpan:
     """The days that a timeline shows."""
 
     first_day: date
@@ -79,17 +79,25 @@ async def add_contact(request: web.Request) -> web.Response:
     form = await read_form(request, ContactForm)
     if form is None:
         raise web.HTTPBadRequest
-    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
-        person = await find_person(connection, request, staff_id, now)
-        errors = form.errors(now, person.timezone)
-        if not errors and await has_enough(connection, person.person_id, staff_id, now):
-            errors = {"kind": TOO_MANY}
-        if not errors:
-            await keep_contact(connection, person, staff_id, form, now)
+        person, errors = await write_contact(connection, request, form)
     if errors:
         return await _timeline_page(request, form, errors, status=422)
     raise web.HTTPSeeOther(f"/people/{person.person_id}/timeline?done={form.kind}")
+
+
+async def write_contact(
+    connection: Connection, request: web.Request, form: ContactForm
+) -> tuple[PersonRow, dict[str, str]]:
+    """Keep a contact with the person in the address; return them and what is wrong with it."""
+    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
+    person = await find_person(connection, request, staff_id, now)
+    errors = form.errors(now, person.timezone)
+    if not errors and await has_enough(connection, person.person_id, staff_id, now):
+        errors = {"kind": TOO_MANY}
+    if not errors:
+        await keep_contact(connection, person, staff_id, form, now)
+    return person, errors
 
 
 async def show_correction(request: web.Request) -> web.Response:
@@ -107,20 +115,28 @@ async def add_correction(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if errors := form.errors():
         return await _correction_page(request, form, errors, status=422)
-    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
-        person = await find_person(connection, request, staff_id, now)
-        contact_id, alert_id = await _corrected(connection, request, person.person_id, form)
-        values = {
-            "person_id": person.person_id,
-            "staff_id": staff_id,
-            "note": form.note,
-            "corrects": contact_id,
-            "corrects_alert_id": alert_id,
-            "now": now,
-        }
-        await connection.execute(_QUERIES["add_correction"], values)
+        person = await write_correction(connection, request, form)
     raise web.HTTPSeeOther(f"/people/{person.person_id}/timeline?done=correction")
+
+
+async def write_correction(
+    connection: Connection, request: web.Request, form: CorrectionForm
+) -> PersonRow:
+    """Keep a correction, of a form without errors, about the person in the address."""
+    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
+    person = await find_person(connection, request, staff_id, now)
+    contact_id, alert_id = await _corrected(connection, request, person.person_id, form)
+    values = {
+        "person_id": person.person_id,
+        "staff_id": staff_id,
+        "note": form.note,
+        "corrects": contact_id,
+        "corrects_alert_id": alert_id,
+        "now": now,
+    }
+    await connection.execute(_QUERIES["add_correction"], values)
+    return person
 
 
 async def show_columns(request: web.Request) -> web.Response:
@@ -133,10 +149,7 @@ async def add_columns(request: web.Request) -> web.Response:
     form = await read_form(request, ColumnsForm)
     if form is None:
         raise web.HTTPBadRequest
-    errors = form.column_errors()
-    if form.is_empty:
-        errors = {"worried": "Write something in one of the columns, or choose a number"}
-    if errors:
+    if errors := form.errors():
         return await _columns_page(request, form, errors, status=422)
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
@@ -165,7 +178,7 @@ async def _timeline_page(
         person = await find_person(connection, request, staff_id, now)
         await log_look(connection, staff_id, person.person_id, LookedAt.RECORD, now)
         span = _read_span(request.query, local_day(now, person.timezone))
-        happened = await _read_happened(connection, person, span, staff_id, now)
+        happened = await read_happened(connection, person, span, staff_id, now)
         versions = await read_versions(connection, person.person_id, staff_id, now)
     only = _read_theme(request.query.get("show", ""))
     values = {
@@ -197,11 +210,11 @@ _DONE: Final = {
 }
 
 
-async def _read_happened(
-    connection: Connection, person: PersonRow, span: _Span, staff_id: int, now: datetime
-) -> Happened:
+def _window(
+    person: PersonRow, span: TimelineSpan, staff_id: int, now: datetime
+) -> dict[str, object]:
     zone = zone_of(person.timezone)
-    values = {
+    return {
         "person_id": person.person_id,
         "staff_id": staff_id,
         "now": now,
@@ -209,11 +222,26 @@ async def _read_happened(
         "until": datetime.combine(span.last_day + _DAY, time(), zone).astimezone(UTC),
         "limit": LINES_MOST,
     }
+
+
+async def read_contacts(
+    connection: Connection, person: PersonRow, span: TimelineSpan, staff_id: int, now: datetime
+) -> list[ContactRow]:
+    """Return contacts of these days, the newest first, and every correction."""
+    values = _window(person, span, staff_id, now)
+    return await rows(connection, ContactRow, _QUERIES["contacts"], values)
+
+
+async def read_happened(
+    connection: Connection, person: PersonRow, span: TimelineSpan, staff_id: int, now: datetime
+) -> Happened:
+    """Return everything that happened in these days."""
+    values = _window(person, span, staff_id, now)
     return Happened(
         events=await rows(connection, AlertEventRow, _QUERIES["alert_events"], values),
         concerns=await rows(connection, ConcernRow, _QUERIES["concerns"], values),
         notes=await rows(connection, NoteRow, _QUERIES["notes"], values),
-        contacts=await rows(connection, ContactRow, _QUERIES["contacts"], values),
+        contacts=await read_contacts(connection, person, span, staff_id, now),
         columns=await rows(connection, SupportNote, _QUERIES["support_notes_between"], values),
         gaps=await rows(connection, GapRow, _QUERIES["gaps"], values),
     )
@@ -257,14 +285,19 @@ async def _columns_page(
     return page(request, "three_columns.jinja", values, status)
 
 
-def _read_span(query: Mapping[str, str], today: date) -> _Span:
+def _read_span(query: Mapping[str, str], today: date) -> TimelineSpan:
     """Return the days that an address asks for; what it says wrongly counts as not said."""
     try:
         until = date.fromisoformat(query.get("until", ""))
     except ValueError:
         until = today
+    return span_until(until, today)
+
+
+def span_until(until: date, today: date) -> TimelineSpan:
+    """Return the days of a timeline that ends with a day, or today where that is to come."""
     last_day = min(max(until, _EARLIEST), today)
-    return _Span(last_day - timedelta(days=WINDOW_DAYS - 1), last_day, last_day == today)
+    return TimelineSpan(last_day - timedelta(days=WINDOW_DAYS - 1), last_day, last_day == today)
 
 
 def _read_theme(text: str) -> Theme | None:

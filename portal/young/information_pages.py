@@ -18,7 +18,7 @@ from portal.forms import read_form
 from portal.words import counted
 from portal.young.texts import LEVELS, say
 from portal.young_person_pages import my_page, read_mine
-from tidewell.database import Queries
+from tidewell.database import Connection, Queries
 from tidewell.settings import Settings
 
 DOWNLOAD_PATH: Final = "/me/download"
@@ -89,14 +89,19 @@ async def choose_level(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if form.level not in LEVELS:
         return await _level_page(request, has_error=True, status=422)
+    async with transaction(request) as connection:
+        await write_level(connection, request, form.level)
+    raise web.HTTPSeeOther("/me/reading")
+
+
+async def write_level(connection: Connection, request: web.Request, level: str) -> None:
+    """Keep how the young person who is looking wants to be spoken to."""
     values = {
         "person_id": viewer_of(request).known_person_id,
-        "reading_level": form.level,
+        "reading_level": level,
         "now": now_of(request),
     }
-    async with transaction(request) as connection:
-        await connection.execute(_QUERIES["my_choice_of_words"], values)
-    raise web.HTTPSeeOther("/me/reading")
+    await connection.execute(_QUERIES["my_choice_of_words"], values)
 
 
 async def _level_page(

@@ -32,7 +32,7 @@ from portal.young.telling import tell_words
 from portal.young.texts import say
 from portal.young.today_rows import LEVEL_OF_OTHER_WORDS
 from portal.young_person_pages import my_page, read_mine
-from tidewell.database import Queries
+from tidewell.database import Connection, Queries
 
 SHOWN_MOST: Final = 50
 """More than a person asks in years, and than a worker has open."""
@@ -60,33 +60,51 @@ async def ask_about_me(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     if error := form.error():
         return await _my_requests_page(request, form, error=error, status=422)
-    now, person_id = now_of(request), viewer_of(request).known_person_id
     async with transaction(request) as connection:
-        since = {"person_id": person_id, "since": now - timedelta(days=1)}
-        lately = await first_row(connection, _Number, _QUERIES["asked_lately"], since)
-        has_room = lately is None or lately.number < ASKED_A_DAY_MOST
-        if has_room:
-            values = {"person_id": person_id, "kind": form.kind, "words": form.words, "now": now}
-            cursor = await connection.execute(_QUERIES["ask"], values)
-            for (number,) in await cursor.fetchall():
-                if form.words:
-                    level = LEVEL_OF_OTHER_WORDS
-                    await tell_words(connection, person_id, level, now, data_request_id=number)
+        has_room = await write_request(connection, request, form)
     if not has_room:
         return await _my_requests_page(request, form, error="requests.too_many", status=429)
     raise web.HTTPSeeOther("/me/requests#yours")
 
 
+async def write_request(connection: Connection, request: web.Request, form: RequestForm) -> bool:
+    """Keep what somebody asks, of a form without errors; return whether there was room for it."""
+    now, person_id = now_of(request), viewer_of(request).known_person_id
+    since = {"person_id": person_id, "since": now - timedelta(days=1)}
+    lately = await first_row(connection, _Number, _QUERIES["asked_lately"], since)
+    if lately is not None and lately.number >= ASKED_A_DAY_MOST:
+        return False
+    values = {"person_id": person_id, "kind": form.kind, "words": form.words, "now": now}
+    cursor = await connection.execute(_QUERIES["ask"], values)
+    for (number,) in await cursor.fetchall():
+        if form.words:
+            level = LEVEL_OF_OTHER_WORDS
+            await tell_words(connection, person_id, level, now, data_request_id=number)
+    return True
+
+
+async def read_my_requests(connection: Connection, person_id: int) -> list[MyRequestRow]:
+    """Return what somebody asked about their own information, the latest first."""
+    which = {"person_id": person_id, "limit": SHOWN_MOST}
+    return await rows(connection, MyRequestRow, _QUERIES["my_requests"], which)
+
+
 async def take_back_request(request: web.Request) -> web.Response:
     """Note that somebody does not need an answer any more."""
+    async with transaction(request) as connection:
+        await write_take_back(connection, request)
+    raise web.HTTPSeeOther("/me/requests#yours")
+
+
+async def write_take_back(connection: Connection, request: web.Request) -> bool:
+    """Take the request in the address back, if it is theirs; return whether it was open."""
     values = {
         "data_request_id": int(request.match_info["data_request_id"]),
         "person_id": viewer_of(request).known_person_id,
         "now": now_of(request),
     }
-    async with transaction(request) as connection:
-        await connection.execute(_QUERIES["take_back"], values)
-    raise web.HTTPSeeOther("/me/requests#yours")
+    cursor = await connection.execute(_QUERIES["take_back"], values)
+    return bool(cursor.rowcount)
 
 
 async def show_requests(request: web.Request) -> web.Response:
@@ -102,18 +120,27 @@ async def answer_request(request: web.Request) -> web.Response:
     number = int(request.match_info["data_request_id"])
     if errors := form.errors():
         return await _requests_page(request, errors, number, form, status=422)
+    async with transaction(request) as connection:
+        await write_answer(connection, request, form)
+    raise web.HTTPSeeOther("/requests")
+
+
+async def write_answer(connection: Connection, request: web.Request, form: AnswerForm) -> None:
+    """Keep the answer to the request in the address, of a form without errors.
+
+    Raises:
+        HTTPNotFound: there is none that waits, or it is about somebody who is not theirs to see.
+    """
     values = {
-        "data_request_id": number,
+        "data_request_id": int(request.match_info["data_request_id"]),
         "staff_id": viewer_of(request).known_staff_id,
         "outcome": form.outcome,
         "answer": form.answer,
         "now": now_of(request),
     }
-    async with transaction(request) as connection:
-        cursor = await connection.execute(_QUERIES["answer"], values)
-        if not await cursor.fetchall():
-            raise not_found(request, Refusal.NOT_ASSIGNED)
-    raise web.HTTPSeeOther("/requests")
+    cursor = await connection.execute(_QUERIES["answer"], values)
+    if not await cursor.fetchall():
+        raise not_found(request, Refusal.NOT_ASSIGNED)
 
 
 async def show_requests_due(request: web.Request) -> web.Response:
@@ -130,8 +157,7 @@ async def _my_requests_page(
 ) -> web.Response:
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
-        which = {"person_id": mine.myself.person_id, "limit": SHOWN_MOST}
-        found = await rows(connection, MyRequestRow, _QUERIES["my_requests"], which)
+        found = await read_my_requests(connection, mine.myself.person_id)
     values: dict[str, object] = {
         "form": form,
         "error": say(error, mine.level, most=WORDS_CHARACTERS_MOST) if error else "",
@@ -149,17 +175,8 @@ async def _requests_page(
     form: AnswerForm,
     status: int = 200,
 ) -> web.Response:
-    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
-    values = {
-        "staff_id": staff_id,
-        "now": now,
-        "since": now - ANSWERED_SHOWN_FOR,
-        "limit": SHOWN_MOST,
-    }
     async with transaction(request) as connection:
-        found = await rows(connection, StaffRequestRow, _QUERIES["requests_for_staff"], values)
-        for person_id in sorted({one.person_id for one in found}):
-            await log_look(connection, staff_id, person_id, LookedAt.REQUESTS, now)
+        found = await look_at_requests(connection, request)
     shown: dict[str, object] = {
         "requests": found,
         "outcomes": list(RequestOutcome),
@@ -169,3 +186,18 @@ async def _requests_page(
         "characters_most": WORDS_CHARACTERS_MOST,
     }
     return page(request, "young/requests.jinja", shown, status)
+
+
+async def look_at_requests(connection: Connection, request: web.Request) -> list[StaffRequestRow]:
+    """Return what their people asked; a look at each of these is written down."""
+    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
+    values = {
+        "staff_id": staff_id,
+        "now": now,
+        "since": now - ANSWERED_SHOWN_FOR,
+        "limit": SHOWN_MOST,
+    }
+    found = await rows(connection, StaffRequestRow, _QUERIES["requests_for_staff"], values)
+    for person_id in sorted({one.person_id for one in found}):
+        await log_look(connection, staff_id, person_id, LookedAt.REQUESTS, now)
+    return found

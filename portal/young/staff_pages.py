@@ -26,19 +26,21 @@ _MEASURES: Final = Queries("portal.young", "measures.sql")
 
 async def show_check_ins(request: web.Request) -> web.Response:
     """Show somebody who may see the person how they said that they are."""
-    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
-        person = await find_person(connection, request, staff_id, now)
-        await log_look(connection, staff_id, person.person_id, LookedAt.CHECK_INS, now)
-        values = {
-            "person_id": person.person_id,
-            "staff_id": staff_id,
-            "now": now,
-            "limit": SHOWN_MOST,
-        }
-        said = await rows(connection, CheckInRow, QUERIES["check_ins_for_staff"], values)
+        person, said = await look_at_check_ins(connection, request)
     shown: dict[str, object] = {"person": person, "said": said, "face_words": sentence_case}
     return page(request, "young/check_ins.jinja", shown)
+
+
+async def look_at_check_ins(
+    connection: Connection, request: web.Request
+) -> tuple[PersonRow, list[CheckInRow]]:
+    """Return the person in the address and what they said, once the look is written down."""
+    staff_id, now = viewer_of(request).known_staff_id, now_of(request)
+    person = await find_person(connection, request, staff_id, now)
+    await log_look(connection, staff_id, person.person_id, LookedAt.CHECK_INS, now)
+    values = {"person_id": person.person_id, "staff_id": staff_id, "now": now, "limit": SHOWN_MOST}
+    return person, await rows(connection, CheckInRow, QUERIES["check_ins_for_staff"], values)
 
 
 async def what_is_off(

@@ -60,7 +60,7 @@ async def say_today(request: web.Request) -> web.Response:
         return await _today_page(request, form, error="today.too_long", status=422)
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
-        is_kept = await _keep(connection, request, mine, form)
+        is_kept = await keep_check_in(connection, request, mine, form)
     if not is_kept:
         log_refusal(request, Refusal.TOO_MANY_ASKS)
         return await _today_page(request, form, error="today.too_often", status=429)
@@ -70,7 +70,7 @@ async def say_today(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/me/today?sent={sent}#help")
 
 
-async def _keep(
+async def keep_check_in(
     connection: Connection, request: web.Request, mine: Mine, form: CheckInForm
 ) -> bool:
     """Keep a check-in and tell of it; return whether there was room for it."""
@@ -97,6 +97,12 @@ async def _keep(
     return True
 
 
+async def read_said(connection: Connection, mine: Mine) -> list[CheckInRow]:
+    """Return how the young person who is looking said that they are, the latest first."""
+    which = {"person_id": mine.myself.person_id, "limit": SHOWN_MOST}
+    return await rows(connection, CheckInRow, QUERIES["my_check_ins"], which)
+
+
 async def _today_page(
     request: web.Request,
     form: CheckInForm,
@@ -107,8 +113,7 @@ async def _today_page(
 ) -> web.Response:
     async with transaction(request) as connection:
         mine = await read_mine(connection, request)
-        which = {"person_id": mine.myself.person_id, "limit": SHOWN_MOST}
-        said = await rows(connection, CheckInRow, QUERIES["my_check_ins"], which)
+        said = await read_said(connection, mine)
     today = local_day(now_of(request), mine.myself.timezone)
     values: dict[str, object] = {
         "form": form,
@@ -116,12 +121,13 @@ async def _today_page(
         "sent": f"sent_{sent}" if sent in (_SENT_NOW, _SENT_TODAY) else "",
         "faces": list(Face),
         "said": said,
-        "face_today": _face_of(said, today),
+        "face_today": face_of(said, today),
         "urgent": urgent_words(mine.worker_said, mine.stretch, mine.level),
         "characters_most": WORDS_CHARACTERS_MOST,
     }
     return my_page(request, "young/today.jinja", mine, values, status)
 
 
-def _face_of(said: list[CheckInRow], today: date) -> str:
+def face_of(said: list[CheckInRow], today: date) -> str:
+    """Return the face of today, the latest one; empty where there is none."""
     return next((one.face for one in said if one.day == today and one.face), "")
