@@ -22,6 +22,7 @@ from portal.admin.agreement_rows import (
     SharingForm,
     TextForm,
     TextRow,
+    due_of,
 )
 from portal.admin.agreements import STANDING_WORDS, AgreementStanding
 from portal.admin.changes import ChangeKind, record_change
@@ -40,6 +41,8 @@ from portal.context import SETTINGS, first_row, now_of, rows, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
 from tidewell.database import Connection, Queries
+
+NO_JUDGE: Final = "Choose a colleague who works here as the one who judged"
 
 _QUERIES: Final = Queries("portal.admin", "agreements.sql")
 
@@ -91,29 +94,34 @@ async def record_agreement(request: web.Request) -> web.Response:
     person, form = await find_enrolled(request), await read_form(request, SaidForm)
     if form is None:
         raise web.HTTPBadRequest
-    today = today_of(request)
-    if problem := form.problem(today):
+    if problem := form.problem(today_of(request)):
         return await person_page(request, person, {"said_by": problem}, status=422)
     async with administration(request) as connection:
-        values = _who(request) | {
-            "person_id": person.person_id,
-            "said_by": form.said_by,
-            "decision": form.decision,
-            "decided_on": day_of(form.decided_on),
-        }
-        cursor = await connection.execute(_QUERIES["add_agreement"], values)
-        written = await cursor.fetchone()
-        if written is not None:
-            kind, detail = ChangeKind.AGREEMENT_RECORDED, f"{form.said_by}: {form.decision}"
-            await record_change(
-                connection, request, kind, person_id=person.person_id, detail=detail
-            )
-            if (await agreement_of(connection, person.person_id)).standing(today).says_no:
-                await take_devices_of(connection, request, person.person_id)
-    if written is None:
+        is_written = await write_agreement(connection, request, person.person_id, form)
+    if not is_written:
         words = STANDING_WORDS[AgreementStanding.NO_TEXT]
         return await person_page(request, person, {"said_by": words}, status=409)
     raise to_person(person.person_id)
+
+
+async def write_agreement(
+    connection: Connection, request: web.Request, person_id: int, form: SaidForm
+) -> bool:
+    """Write down what was said, of a form without problem; return whether there is a text yet."""
+    values = _who(request) | {
+        "person_id": person_id,
+        "said_by": form.said_by,
+        "decision": form.decision,
+        "decided_on": day_of(form.decided_on),
+    }
+    cursor = await connection.execute(_QUERIES["add_agreement"], values)
+    if await cursor.fetchone() is None:
+        return False
+    kind, detail = ChangeKind.AGREEMENT_RECORDED, f"{form.said_by}: {form.decision}"
+    await record_change(connection, request, kind, person_id=person_id, detail=detail)
+    if (await agreement_of(connection, person_id)).standing(today_of(request)).says_no:
+        await take_devices_of(connection, request, person_id)
+    return True
 
 
 async def record_competence(request: web.Request) -> web.Response:
@@ -124,22 +132,28 @@ async def record_competence(request: web.Request) -> web.Response:
     if problem := form.problem(today_of(request)):
         return await person_page(request, person, {"outcome": problem}, status=422)
     async with administration(request) as connection:
-        is_here = await _works_here(connection, form.judge_id, now_of(request))
+        is_here = await write_competence(connection, request, person.person_id, form)
     if not is_here:
-        words = "Choose a colleague who works here as the one who judged"
-        return await person_page(request, person, {"outcome": words}, status=409)
-    async with administration(request) as connection:
-        values = _who(request) | {
-            "person_id": person.person_id,
-            "outcome": form.outcome,
-            "judged_by": form.judge_id,
-            "judged_on": day_of(form.judged_on),
-            "review_on": day_of(form.review_on),
-        }
-        await connection.execute(_QUERIES["add_competence"], values)
-        kind, person_id = ChangeKind.COMPETENCE_RECORDED, person.person_id
-        await record_change(connection, request, kind, person_id=person_id)
+        return await person_page(request, person, {"outcome": NO_JUDGE}, status=409)
     raise to_person(person.person_id)
+
+
+async def write_competence(
+    connection: Connection, request: web.Request, person_id: int, form: CompetenceForm
+) -> bool:
+    """Write a judgement down, of a form without problem; return whether its judge works here."""
+    if not await _works_here(connection, form.judge_id, now_of(request)):
+        return False
+    values = _who(request) | {
+        "person_id": person_id,
+        "outcome": form.outcome,
+        "judged_by": form.judge_id,
+        "judged_on": day_of(form.judged_on),
+        "review_on": day_of(form.review_on),
+    }
+    await connection.execute(_QUERIES["add_competence"], values)
+    await record_change(connection, request, ChangeKind.COMPETENCE_RECORDED, person_id=person_id)
+    return True
 
 
 async def record_sharing(request: web.Request) -> web.Response:
@@ -148,11 +162,17 @@ async def record_sharing(request: web.Request) -> web.Response:
     if form is None:
         raise web.HTTPBadRequest
     async with administration(request) as connection:
-        values = _who(request) | {"person_id": person.person_id, "shares_with": form.chosen}
-        await connection.execute(_QUERIES["add_sharing"], values)
-        kind, person_id = ChangeKind.SHARING_RECORDED, person.person_id
-        await record_change(connection, request, kind, person_id=person_id)
+        await write_sharing(connection, request, person.person_id, form)
     raise to_person(person.person_id)
+
+
+async def write_sharing(
+    connection: Connection, request: web.Request, person_id: int, form: SharingForm
+) -> None:
+    """Write down with whom somebody wants to share."""
+    values = _who(request) | {"person_id": person_id, "shares_with": form.chosen}
+    await connection.execute(_QUERIES["add_sharing"], values)
+    await record_change(connection, request, ChangeKind.SHARING_RECORDED, person_id=person_id)
 
 
 async def _works_here(connection: Connection, staff_id: int, now: datetime) -> bool:
@@ -180,10 +200,7 @@ async def _agreements_page(
         everybody = await rows(connection, FactsRow, _QUERIES["facts"], {"person_id": None})
         basis = await first_row(connection, BasisRow, _QUERIES["basis"], {})
         text = await first_row(connection, TextRow, _QUERIES["text"], {})
-    due = [(one, one.standing(today)) for one in everybody]
-    due = [(one, how) for one, how in due if how is not AgreementStanding.AGREED]
-    # First those whose data comes without an agreement, then whoever has to be asked again.
-    due.sort(key=lambda pair: (pair[1].holds, not pair[0].wears_a_device, pair[0].label))
+    due = due_of(everybody, today)
     values = {
         "errors": errors,
         "due": due,

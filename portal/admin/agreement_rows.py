@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -88,6 +89,13 @@ class FactsRow:
             return "Not asked yet"
         chosen = [SHARE_WORDS[one] for one in SHARE_WORDS if one in self.shares_with]
         return f"With {', '.join(chosen)}" if chosen else "With their key worker only"
+
+
+def due_of(everybody: Iterable[FactsRow], today: date) -> list[tuple[FactsRow, AgreementStanding]]:
+    """Return who has to be asked and why: first those whose data comes without an agreement."""
+    found = [(one, one.standing(today)) for one in everybody]
+    due = [(one, how) for one, how in found if how is not AgreementStanding.AGREED]
+    return sorted(due, key=lambda pair: (pair[1].holds, not pair[0].wears_a_device, pair[0].label))
 
 
 def _said(decision: str | None, on: date | None, version: int | None) -> Said | None:

@@ -35,6 +35,7 @@ from tidewell.rota import local_moment_of
 NOT_SHARED: Final = (
     "They do not share with a clinician. Speak with them first, and write down what they want"
 )
+NOT_ENDED: Final = "That assignment is over already, has not begun, or is the key worker's"
 NOT_HERE: Final = "That colleague does not work here in this role. Choose somebody else"
 
 _QUERIES: Final = Queries("portal.admin", "people.sql")
@@ -67,22 +68,25 @@ async def assign_clinician(request: web.Request) -> web.Response:
 async def end_assignment(request: web.Request) -> web.Response:
     """End the assignment of a clinician now."""
     person = await find_enrolled(request)
+    async with administration(request) as connection:
+        is_ended = await write_end(connection, request, person.person_id)
+    if not is_ended:
+        return await person_page(request, person, {"assignments": NOT_ENDED}, status=409)
+    raise to_person(person.person_id)
+
+
+async def write_end(connection: Connection, request: web.Request, person_id: int) -> bool:
+    """End the assignment in the address now; return whether it was one that can be ended."""
     which = {
         "assignment_id": int(request.match_info["assignment_id"]),
-        "person_id": person.person_id,
+        "person_id": person_id,
         "now": now_of(request),
     }
-    async with administration(request) as connection:
-        ended = await first_row(connection, EndedRow, _QUERIES["end_assignment"], which)
-        if ended is not None:
-            kind, who = ChangeKind.ASSIGNMENT_ENDED, ended.staff_id
-            await record_change(
-                connection, request, kind, person_id=person.person_id, about_staff_id=who
-            )
-    if ended is None:
-        words = "That assignment is over already, has not begun, or is the key worker's"
-        return await person_page(request, person, {"assignments": words}, status=409)
-    raise to_person(person.person_id)
+    ended = await first_row(connection, EndedRow, _QUERIES["end_assignment"], which)
+    if ended is not None:
+        kind, who = ChangeKind.ASSIGNMENT_ENDED, ended.staff_id
+        await record_change(connection, request, kind, person_id=person_id, about_staff_id=who)
+    return ended is not None
 
 
 async def _assigned(request: web.Request, kind: str) -> web.Response:
@@ -92,13 +96,13 @@ async def _assigned(request: web.Request, kind: str) -> web.Response:
     if problem := form.problem(today_of(request)):
         return await person_page(request, person, {kind: problem}, status=422)
     async with administration(request) as connection:
-        refused = await _assign(connection, request, person, form, kind)
+        refused = await write_assignment(connection, request, person, form, kind)
     if refused:
         return await person_page(request, person, {kind: refused}, status=409)
     raise to_person(person.person_id)
 
 
-async def _assign(
+async def write_assignment(
     connection: Connection, request: web.Request, person: PersonFacts, form: AssignForm, kind: str
 ) -> str | None:
     """Write an assignment; return why it was not, or None."""

@@ -17,7 +17,7 @@ from aiohttp import web
 from portal.clinic.tables import csv_answer
 from portal.context import now_of, rows, transaction
 from portal.rendering import page
-from tidewell.database import Queries
+from tidewell.database import Connection, Queries
 
 PERIOD: Final = timedelta(days=30)
 PAIRS_MOST: Final = 5_000
@@ -93,10 +93,14 @@ def _is_many(people: int, usual: int) -> bool:
 
 
 async def _pairs(request: web.Request) -> list[LooksRow]:
-    now = now_of(request)
-    values = {"first_time": now - PERIOD, "end_time": now, "limit": PAIRS_MOST}
     async with transaction(request) as connection:
-        return await rows(connection, LooksRow, _QUERIES["looks"], values)
+        return await read_looks(connection, now_of(request))
+
+
+async def read_looks(connection: Connection, now: datetime) -> list[LooksRow]:
+    """Return who looked at whom in the last thirty days."""
+    values = {"first_time": now - PERIOD, "end_time": now, "limit": PAIRS_MOST}
+    return await rows(connection, LooksRow, _QUERIES["looks"], values)
 
 
 async def show_audit(request: web.Request) -> web.Response:

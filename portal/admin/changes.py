@@ -133,5 +133,10 @@ async def record_change(
 async def show_changes(request: web.Request) -> web.Response:
     """Show what administrators changed, newest first."""
     async with administration(request) as connection:
-        found = await rows(connection, ChangeRow, _QUERIES["latest"], {"limit": SHOWN_MOST})
+        found = await read_changes(connection)
     return page(request, "admin/changes.jinja", {"changes": found, "most": SHOWN_MOST})
+
+
+async def read_changes(connection: Connection) -> list[ChangeRow]:
+    """Return what administrators changed, the latest first."""
+    return await rows(connection, ChangeRow, _QUERIES["latest"], {"limit": SHOWN_MOST})

@@ -74,15 +74,13 @@ async def pair(request: web.Request) -> web.Response:
     """Make a code for the device that somebody wears, or for a first one."""
     person = await find_enrolled(request)
     async with administration(request) as connection:
-        agreement = await agreement_of(connection, person.person_id)
-        standing = agreement.standing(today_of(request))
-        allowed = may_have_a_device(standing, request.app[SETTINGS].without_agreement)
+        allowed = await may_pair(connection, request, person.person_id)
         code, device = "", ""
         if allowed:
-            device, code = await _new_code(connection, request, person)
+            device, code = await make_code(connection, request, person)
     if not allowed:
         return await person_page(request, person, {"device": NO_AGREEMENT}, status=409)
-    site = request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
+    site = site_of(request)
     values = {
         "person": person,
         "device": device,
@@ -96,24 +94,41 @@ async def pair(request: web.Request) -> web.Response:
 
 async def give_secret(request: web.Request) -> web.Response:
     """Give the device another secret by hand, and show it once."""
-    person, now = await find_enrolled(request), now_of(request)
+    person = await find_enrolled(request)
     secret = ""
     async with administration(request) as connection:
-        standing = (await agreement_of(connection, person.person_id)).standing(today_of(request))
-        allowed = may_have_a_device(standing, request.app[SETTINGS].without_agreement)
-        device = await _worn(connection, person.person_id)
+        allowed = await may_pair(connection, request, person.person_id)
+        device = await worn_device(connection, person.person_id)
         if device is not None and allowed:
-            await _cancel_codes(connection, device.device_id, now)
-            secret = (await give_secrets(connection, [device.name], now))[device.name]
-            kind = ChangeKind.DEVICE_SECRET_GIVEN
-            await record_change(
-                connection, request, kind, person_id=person.person_id, detail=device.name
-            )
+            secret = await make_secret(connection, request, person.person_id, device)
     if device is None or not secret:
         words = NO_AGREEMENT if not allowed else NO_DEVICE
         return await person_page(request, person, {"device": words}, status=409)
     values = {"person": person, "device": device.name, "secret": secret}
     return page(request, "admin/secret.jinja", values)
+
+
+def site_of(request: web.Request) -> str:
+    """Return the address at which devices pair."""
+    return request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
+
+
+async def may_pair(connection: Connection, request: web.Request, person_id: int) -> bool:
+    """Return whether somebody may have a device, by what was agreed."""
+    standing = (await agreement_of(connection, person_id)).standing(today_of(request))
+    return may_have_a_device(standing, request.app[SETTINGS].without_agreement)
+
+
+async def make_secret(
+    connection: Connection, request: web.Request, person_id: int, device: WornRow
+) -> str:
+    """Give a device another secret in place of the one it had, and return it."""
+    now = now_of(request)
+    await _cancel_codes(connection, device.device_id, now)
+    secret = (await give_secrets(connection, [device.name], now))[device.name]
+    kind = ChangeKind.DEVICE_SECRET_GIVEN
+    await record_change(connection, request, kind, person_id=person_id, detail=device.name)
+    return secret
 
 
 async def end_device(request: web.Request) -> web.Response:
@@ -123,7 +138,7 @@ async def end_device(request: web.Request) -> web.Response:
         words = "Choose what became of the device"
         return await person_page(request, person, {"how": words}, status=422)
     async with administration(request) as connection:
-        device = await _worn(connection, person.person_id)
+        device = await worn_device(connection, person.person_id)
         if device is not None:
             await take_from(connection, request, person.person_id, device, form.how)
     if device is None:
@@ -148,22 +163,22 @@ async def take_from(
 
 async def take_devices_of(connection: Connection, request: web.Request, person_id: int) -> None:
     """Take back whatever a person wears: they, or who decides with them, said no."""
-    device = await _worn(connection, person_id)
+    device = await worn_device(connection, person_id)
     if device is not None:
         await take_from(connection, request, person_id, device, "returned")
 
 
-async def _new_code(
+async def make_code(
     connection: Connection, request: web.Request, person: PersonFacts
 ) -> tuple[str, str]:
     """Return the name of a device and a code for it; an earlier code works no longer."""
     now = now_of(request)
     await connection.execute(_QUERIES["lock_person"], {"person_id": person.person_id})
-    device = await _worn(connection, person.person_id)
+    device = await worn_device(connection, person.person_id)
     if device is None:
         name = await _free_name(connection, person.label)
         await enrol_device(connection, name, person.person_id, now, model="unknown")
-        device = await _worn(connection, person.person_id)
+        device = await worn_device(connection, person.person_id)
         assert device is not None  # it was just enrolled
     await _cancel_codes(connection, device.device_id, now)
     code = new_code()
@@ -191,7 +206,8 @@ async def _free_name(connection: Connection, label: str) -> str:
     raise AssertionError("a hundred devices of one person")
 
 
-async def _worn(connection: Connection, person_id: int) -> WornRow | None:
+async def worn_device(connection: Connection, person_id: int) -> WornRow | None:
+    """Return the device that somebody wears."""
     return await first_row(connection, WornRow, _QUERIES["worn_device"], {"person_id": person_id})
 
 

@@ -69,9 +69,7 @@ async def show_people(request: web.Request) -> web.Response:
     """Show everybody who is enrolled, by label."""
     now, today = now_of(request), today_of(request)
     async with administration(request) as connection:
-        values = {"now": now, "limit": PEOPLE_MOST}
-        people = await rows(connection, PersonLine, _QUERIES["people"], values)
-        agreements = await rows(connection, FactsRow, _AGREEMENTS["facts"], {"person_id": None})
+        people, agreements = await read_people(connection, now)
     standing = {one.person_id: one.standing(today) for one in agreements}
     without = [one for one in people if one.device and not standing[one.person_id].holds]
     values = {
@@ -83,6 +81,15 @@ async def show_people(request: web.Request) -> web.Response:
         "most": PEOPLE_MOST,
     }
     return page(request, "admin/people.jinja", values)
+
+
+async def read_people(
+    connection: Connection, now: datetime
+) -> tuple[list[PersonLine], list[FactsRow]]:
+    """Return everybody who is enrolled, by label, and what is known of their agreements."""
+    values = {"now": now, "limit": PEOPLE_MOST}
+    people = await rows(connection, PersonLine, _QUERIES["people"], values)
+    return people, await rows(connection, FactsRow, _AGREEMENTS["facts"], {"person_id": None})
 
 
 async def show_enrol(request: web.Request) -> web.Response:
@@ -99,15 +106,16 @@ async def enrol(request: web.Request) -> web.Response:
     person_id = 0
     if not errors:
         async with administration(request) as connection:
-            person_id = await _enrolled(connection, request, form, errors)
+            person_id = await write_enrolment(connection, request, form, errors)
     if errors:
         return await _enrol_page(request, form, errors, status=422)
     raise to_person(person_id)
 
 
-async def _enrolled(
+async def write_enrolment(
     connection: Connection, request: web.Request, form: EnrolForm, errors: Errors
 ) -> int:
+    """Enrol somebody and return their number, or add to `errors` why that cannot be done."""
     now = now_of(request)
     if form.key_worker_id not in {
         one.staff_id for one in await colleagues(connection, "practitioner", now)
@@ -155,11 +163,17 @@ async def set_birth_month(request: web.Request) -> web.Response:
     if problem := birth_problem(form.born, today_of(request)):
         return await person_page(request, person, {"birth_month": problem}, status=422)
     async with administration(request) as connection:
-        born = {"person_id": person.person_id, "birth_month": form.born}
-        await connection.execute(_QUERIES["set_birth_month"], born)
-        kind = ChangeKind.BIRTH_MONTH_SET
-        await record_change(connection, request, kind, person_id=person.person_id)
+        await write_birth_month(connection, request, person.person_id, form)
     raise to_person(person.person_id)
+
+
+async def write_birth_month(
+    connection: Connection, request: web.Request, person_id: int, form: BirthForm
+) -> None:
+    """Write a month of birth down, of a form without problem."""
+    born = {"person_id": person_id, "birth_month": form.born}
+    await connection.execute(_QUERIES["set_birth_month"], born)
+    await record_change(connection, request, ChangeKind.BIRTH_MONTH_SET, person_id=person_id)
 
 
 async def find_enrolled(request: web.Request) -> PersonFacts:
@@ -168,9 +182,21 @@ async def find_enrolled(request: web.Request) -> PersonFacts:
     Raises:
         HTTPNotFound: nobody is enrolled under that number.
     """
-    which = {"person_id": int(request.match_info["person_id"])}
     async with administration(request) as connection:
-        found = await first_row(connection, PersonFacts, _QUERIES["person"], which)
+        return await enrolled_of(connection, request)
+
+
+async def enrolled_of(
+    connection: Connection, request: web.Request, person_id: int | None = None
+) -> PersonFacts:
+    """Return a young person, the one in the address where no other is meant.
+
+    Raises:
+        HTTPNotFound: nobody is enrolled under that number.
+    """
+    asked = int(request.match_info["person_id"]) if person_id is None else person_id
+    which = {"person_id": asked}
+    found = await first_row(connection, PersonFacts, _QUERIES["person"], which)
     if found is None:
         raise not_found(request, Refusal.NOT_FOUND)
     return found
@@ -198,7 +224,7 @@ async def person_page(
     async with transaction(request) as connection:
         await log_look(connection, staff_id, person.person_id, LookedAt.ENROLMENT, now)
     async with administration(request) as connection:
-        values = await _person_values(connection, person, now, today_of(request))
+        values = await read_person(connection, person, now, today_of(request))
     rule = request.app[SETTINGS].without_agreement
     values |= {
         "person": person,
@@ -210,9 +236,10 @@ async def person_page(
     return page(request, "admin/person.jinja", values, status=status)
 
 
-async def _person_values(
+async def read_person(
     connection: Connection, person: PersonFacts, now: datetime, today: date
 ) -> dict[str, Any]:
+    """Return devices, who works with a young person, and what was agreed."""
     which = {"person_id": person.person_id, "now": now, "since": now - PAST_ASSIGNMENTS}
     agreement = await agreement_of(connection, person.person_id)
     return {

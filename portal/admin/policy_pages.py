@@ -7,6 +7,7 @@ it on, and when, stands beside it; an earlier one is never lost. What is tried c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -80,13 +81,19 @@ async def upload(request: web.Request) -> web.Response:
         words = "Choose a file, or paste its text"
         return await _policies_page(request, {"file": words}, status=422)
     async with administration(request) as connection:
-        values = _who(request) | {"kind": kind, "source": source}
-        draft = await first_row(connection, NumberRow, _QUERIES["add_draft"], values)
-        assert draft is not None  # RETURNING always answers
-        change, detail = ChangeKind.POLICY_UPLOADED, f"{KIND_WORDS[kind]}, number {draft.number}"
-        await record_change(connection, request, change, detail=detail)
-    await _try(request, draft.number, None, "check", None, CHECK_WAIT_S)
-    raise web.HTTPSeeOther(f"/service/policies/drafts/{draft.number}")
+        draft_id = await write_draft(connection, request, kind, source)
+    await _try(request, draft_id, None, "check", None, CHECK_WAIT_S)
+    raise web.HTTPSeeOther(f"/service/policies/drafts/{draft_id}")
+
+
+async def write_draft(connection: Connection, request: web.Request, kind: str, source: str) -> int:
+    """Keep a policy that was uploaded, and return its number."""
+    values = _who(request) | {"kind": kind, "source": source}
+    draft = await first_row(connection, NumberRow, _QUERIES["add_draft"], values)
+    assert draft is not None  # RETURNING always answers
+    change, detail = ChangeKind.POLICY_UPLOADED, f"{KIND_WORDS[kind]}, number {draft.number}"
+    await record_change(connection, request, change, detail=detail)
+    return draft.number
 
 
 async def show_draft(request: web.Request) -> web.Response:
@@ -153,18 +160,26 @@ async def _try(
     wait_s: float,
 ) -> int | None:
     """Write a trial down, start it, and wait a little; return its number, or None: too many."""
+    asked = {"policy_draft_id": draft_id, "policy_id": policy_id, "kind": kind, "days": days}
     async with administration(request) as connection:
-        since = {"since": now_of(request) - LOST_AFTER * 20}
-        waiting = await first_row(connection, NumberRow, _QUERIES["count_waiting"], since)
-        if waiting is not None and waiting.number >= TRIALS_MOST:
-            return None
-        asked = {"policy_draft_id": draft_id, "policy_id": policy_id, "kind": kind, "days": days}
-        values = _who(request) | asked
-        trial = await first_row(connection, NumberRow, _QUERIES["add_trial"], values)
-        assert trial is not None  # RETURNING always answers
-        change, detail = ChangeKind.POLICY_TRIED, TRIAL_WORDS[kind]
-        await record_change(connection, request, change, detail=detail)
-    await request.app[TRIALS].run(trial.number, kind, wait_s)
+        trial_id = await write_trial(connection, request, asked)
+    if trial_id is not None:
+        await request.app[TRIALS].run(trial_id, kind, wait_s)
+    return trial_id
+
+
+async def write_trial(
+    connection: Connection, request: web.Request, asked: dict[str, Any]
+) -> int | None:
+    """Write a trial down, for whoever starts it; return its number, or None: too many."""
+    since = {"since": now_of(request) - LOST_AFTER * 20}
+    waiting = await first_row(connection, NumberRow, _QUERIES["count_waiting"], since)
+    if waiting is not None and waiting.number >= TRIALS_MOST:
+        return None
+    trial = await first_row(connection, NumberRow, _QUERIES["add_trial"], _who(request) | asked)
+    assert trial is not None  # RETURNING always answers
+    change, detail = ChangeKind.POLICY_TRIED, TRIAL_WORDS[asked["kind"]]
+    await record_change(connection, request, change, detail=detail)
     return trial.number
 
 
@@ -196,9 +211,21 @@ def _who(request: web.Request) -> dict[str, Any]:
 
 
 async def _draft(request: web.Request) -> DraftRow:
-    which = {"policy_draft_id": int(request.match_info["draft_id"])}
     async with administration(request) as connection:
-        found = await first_row(connection, DraftRow, _QUERIES["drafts"], which)
+        return await draft_of(connection, request)
+
+
+async def draft_of(
+    connection: Connection, request: web.Request, draft_id: int | None = None
+) -> DraftRow:
+    """Return a policy that was uploaded, the one in the address where no other is meant.
+
+    Raises:
+        HTTPNotFound: there is none of this number.
+    """
+    asked = int(request.match_info["draft_id"]) if draft_id is None else draft_id
+    which = {"policy_draft_id": asked}
+    found = await first_row(connection, DraftRow, _QUERIES["drafts"], which)
     if found is None:
         raise not_found(request, Refusal.NOT_FOUND)
     return found
@@ -206,9 +233,17 @@ async def _draft(request: web.Request) -> DraftRow:
 
 async def _trial(request: web.Request, trial_id: int) -> TrialRow | None:
     async with administration(request) as connection:
-        await _give_up_lost(connection, request)
-        which = {"policy_draft_id": None, "policy_trial_id": trial_id}
-        return await first_row(connection, TrialRow, _QUERIES["trials"], which)
+        found = await read_trials(connection, request, None, trial_id)
+    return found[0] if found else None
+
+
+async def read_trials(
+    connection: Connection, request: web.Request, draft_id: int | None, trial_id: int | None
+) -> list[TrialRow]:
+    """Return the trials of a policy that was uploaded, or one trial, the latest first."""
+    await _give_up_lost(connection, request)
+    which = {"policy_draft_id": draft_id, "policy_trial_id": trial_id}
+    return await rows(connection, TrialRow, _QUERIES["trials"], which)
 
 
 async def _give_up_lost(connection: Connection, request: web.Request) -> None:
@@ -217,10 +252,17 @@ async def _give_up_lost(connection: Connection, request: web.Request) -> None:
     await connection.execute(_QUERIES["give_up_old"], lost)
 
 
+async def read_policies(
+    connection: Connection, now: datetime
+) -> tuple[list[PolicyRow], list[DraftRow]]:
+    """Return the policies that hold and held, and those that were uploaded, the latest first."""
+    held = await rows(connection, PolicyRow, _QUERIES["policies"], {"now": now})
+    return held, await rows(connection, DraftRow, _QUERIES["drafts"], {"policy_draft_id": None})
+
+
 async def _policies_page(request: web.Request, errors: Errors, status: int = 200) -> web.Response:
     async with administration(request) as connection:
-        held = await rows(connection, PolicyRow, _QUERIES["policies"], {"now": now_of(request)})
-        drafts = await rows(connection, DraftRow, _QUERIES["drafts"], {"policy_draft_id": None})
+        held, drafts = await read_policies(connection, now_of(request))
         staff = await rows(connection, NameRow, _QUERIES["names"], {})
         rotas = await rows(connection, NameRow, _QUERIES["rota_names"], {})
     names = {one.number: one.name for one in staff}
@@ -241,9 +283,7 @@ async def _draft_page(
     request: web.Request, draft: DraftRow, errors: Errors, status: int = 200
 ) -> web.Response:
     async with administration(request) as connection:
-        await _give_up_lost(connection, request)
-        which = {"policy_draft_id": draft.policy_draft_id, "policy_trial_id": None}
-        trials = await rows(connection, TrialRow, _QUERIES["trials"], which)
+        trials = await read_trials(connection, request, draft.policy_draft_id, None)
     check = next((one for one in trials if one.kind == "check"), None)
     values = {
         "draft": draft,

@@ -7,6 +7,7 @@ at once; no administrator can shut themselves out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -258,11 +259,18 @@ def _to_member(who: StaffLine) -> web.HTTPSeeOther:
 
 async def _staff_page(request: web.Request, errors: Errors, status: int = 200) -> web.Response:
     async with administration(request) as connection:
-        values = {"staff_id": None, "now": now_of(request)}
-        staff = await rows(connection, StaffLine, _QUERIES["staff"], values)
-        teams = await rows(connection, TeamLine, _QUERIES["teams"], {})
+        staff, teams = await read_staff(connection, now_of(request))
     shown = {"staff": staff, "teams": teams, "errors": errors}
     return page(request, "admin/staff.jinja", shown, status=status)
+
+
+async def read_staff(
+    connection: Connection, now: datetime
+) -> tuple[list[StaffLine], list[TeamLine]]:
+    """Return everybody who works here or did, and the teams."""
+    values = {"staff_id": None, "now": now}
+    staff = await rows(connection, StaffLine, _QUERIES["staff"], values)
+    return staff, await rows(connection, TeamLine, _QUERIES["teams"], {})
 
 
 async def _new_page(

@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from portal.api.clinic import MarkAnswer, mark_answer, one_of
+from portal.api.choices import one_of
+from portal.api.clinic import MarkAnswer, mark_answer
 from portal.api.operations import Answer, Call, Day, Request, broken_rules
 from portal.api.paging import PageQuery, page_of
 from portal.api.people import Person, person_answer

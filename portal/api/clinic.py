@@ -7,14 +7,13 @@ the page that shows the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import numpy as np
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
+from portal.api.choices import one_of
 from portal.api.operations import Answer, Call, Day, Request
 from portal.charts import Floats
 from portal.clinic.asking import ask
@@ -43,21 +42,8 @@ from portal.clinic.weeks_pages import read_days
 from portal.people import LookedAt
 from tidewell.vocabulary import Channel
 
-Choice = TypeVar("Choice", int, str)
-
 MINUTES_A_PERCENT: Final = 14.4
 """Of a day; nights are drawn in percent from noon to noon."""
-
-
-def one_of(choices: Sequence[Choice]) -> Callable[[Choice], Choice]:
-    """Return a check that lets through only what there is to choose from."""
-
-    def check(chosen: Choice) -> Choice:
-        if chosen not in choices:
-            raise PydanticCustomError("choice", "one of " + ", ".join(map(str, choices)))
-        return chosen
-
-    return check
 
 
 _CHANNELS: Final = [channel.name for channel in PROFILE_CHANNELS]

@@ -43,6 +43,11 @@ _PATH_WORDS: Final = {
     "public_id": "The name of an alert, as in its address.",
     "cover_id": "The number of a cover.",
     "context_note_id": "The number of a note.",
+    "data_request_id": "The number of a request.",
+    "assignment_id": "The number of an assignment.",
+    "staff_id": "The number of somebody who works here.",
+    "draft_id": "The number of a policy that was uploaded.",
+    "trial_id": "The number of a trial.",
 }
 _ANY_OPERATION: Final = (
     ProblemKind.UNUSABLE_REQUEST,
@@ -110,7 +115,7 @@ def _operation(operation: Operation) -> Json:
     described: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": _for_whom(operation),
+        "description": _for_whom(operation) + _once(operation),
         "tags": [operation.group],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
         "responses": {str(operation.status): _done(operation), **_problems(operation)},
@@ -132,6 +137,13 @@ def _for_whom(operation: Operation) -> str:
         names = [one.value.replace("_", " ") for one in Audience if one in operation.audiences]
         who = " and ".join(f"{name}s" if name[-3:] != "son" else "young people" for name in names)
     return f"For {who}; scope `{operation.scope}`."
+
+
+def _once(operation: Operation) -> str:
+    if not operation.shown_once:
+        return ""
+    names = " and ".join(f"`{name}`" for name in sorted(operation.shown_once))
+    return f" Never kept: {names}. Sent again with the same key, it is answered with null there."
 
 
 def _done(operation: Operation) -> Json:
@@ -197,21 +209,28 @@ def _query_parameters(operation: Operation) -> list[Json]:
     if operation.query is NoQuery:
         return []
     parts = operation.query.model_json_schema()
+    required, shapes = parts.get("required", []), parts.get("$defs", {})
     found = []
     for name, schema in parts["properties"].items():
-        plain = {key: value for key, value in schema.items() if key not in {"title", "description"}}
-        parameter = {"name": name, "in": "query", "required": False, "schema": _given(plain)}
+        given = _given(_plain(schema), shapes)
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": given}
         if "description" in schema:
             parameter["description"] = schema["description"]
         found.append(parameter)
     return found
 
 
-def _given(schema: Mapping[str, Any]) -> Json:
+def _plain(schema: Mapping[str, Any]) -> Json:
+    return {key: value for key, value in schema.items() if key not in {"title", "description"}}
+
+
+def _given(schema: Mapping[str, Any], shapes: Mapping[str, Any]) -> Json:
     """Return the shape of something that is left out where there is none: never null."""
     choices = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
     found = {**rest, **choices[0]} if choices else rest
+    if "$ref" in found:
+        found |= _plain(shapes[found.pop("$ref").rpartition("/")[2]])
     if schema.get("default") is not None:
         found["default"] = schema["default"]
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
@@ -27,9 +27,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from portal.admin.door import administration
 from portal.api.limits import RateLimit
 from portal.api.problems import FieldError, ProblemError, ProblemKind, problem_answer
-from portal.api.repeats import answered_before, keep_answer, repeatable
+from portal.api.repeats import KEYS, answered_before, keep_answer, repeatable
 from portal.context import API_PATH, Audience, Scope, Viewer, now_of, transaction, viewer_of
 from portal.forms import read_body
 from portal.security import Handler
@@ -97,6 +98,8 @@ class Call:
     now: datetime
     query: BaseModel
     body: BaseModel | None
+    once_written: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What is begun as soon as everything is written, such as a process that reads it."""
 
     def query_as(self, shape: type[Shape]) -> Shape:
         """Return what stood behind the question mark."""
@@ -131,6 +134,11 @@ class Operation:
     body: type[Request] | None = None
     problems: tuple[ProblemKind, ...] = ()
     """Those that only this operation has; what everything may meet is added to them."""
+    is_administration: bool = False
+    """It works in the role that enrols, by the administrator's own way to the database."""
+    shown_once: frozenset[str] = frozenset()
+    """Fields with a secret: they are never kept, so a request that comes again is answered without
+    them."""
 
     @property
     def scope(self) -> Scope:
@@ -177,17 +185,31 @@ async def _do(operation: Operation, request: web.Request) -> web.Response:
     sent = await read_body(request)
     body = _read_json(request, sent, operation.body) if operation.body else None
     viewer, now = viewer_of(request), now_of(request)
-    acts = operation.scope is Scope.ACT
+    acts, door = operation.scope is Scope.ACT, _DOORS[operation.is_administration]
     again = repeatable(request, viewer.username, sent, now) if acts else None
-    async with transaction(request) as connection:
-        kept = await answered_before(connection, again) if again else None
+    async with door(request) as connection:
+        keys = KEYS[operation.is_administration]
+        kept = await answered_before(connection, keys, again) if again else None
         if kept is not None:
             return _response(kept.status, kept.body, {REPEATED_HEADER: "true"})
-        answer = await operation.work(Call(request, connection, viewer, now, query, body))
-        text = answer.model_dump_json() if answer is not None else ""
+        call = Call(request, connection, viewer, now, query, body)
+        answer = await operation.work(call)
         if again is not None:
-            await keep_answer(connection, again, operation.status, text)
-    return _response(operation.status, text)
+            text = _text_of(answer, operation.shown_once)
+            await keep_answer(connection, keys, again, operation.status, text)
+    for begin in call.once_written:
+        await begin()
+    return _response(operation.status, _text_of(answer))
+
+
+_DOORS: Final = {False: transaction, True: administration}
+
+
+def _text_of(answer: BaseModel | None, without: frozenset[str] = frozenset()) -> str:
+    """Return an answer as it is sent, with null in the place of what is shown once."""
+    if answer is None:
+        return ""
+    return answer.model_copy(update=dict.fromkeys(without)).model_dump_json()
 
 
 def _response(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:

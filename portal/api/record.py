@@ -157,7 +157,7 @@ class ColumnsVersion(Answer):
 
 
 class ThreeColumns(Answer):
-    """Worried about, working well, needs to happen: every version, the newest first and in force."""
+    """Worried about, working well, needs to happen: the newest version first, which holds."""
 
     items: list[ColumnsVersion]
 

@@ -1,7 +1,9 @@
 """Requests that come again: under one key, something is done once and answered the same each time.
 
 The key, what was done and the answer are in one transaction, so a crash leaves all of them or none.
+So administrators have keys of their own: what they do is written in another role of the database.
 Two that come at once wait for each other. Only what was done is kept; a refusal is decided anew.
+Never keeps a secret that an answer shows once.
 """
 
 from __future__ import annotations
@@ -22,8 +24,15 @@ KEY_HEADER: Final = "Idempotency-Key"
 KEPT_FOR: Final = timedelta(hours=24)
 """A program that was away for a day reads how things are instead of repeating itself."""
 
+FORGOTTEN_AT_ONCE_MOST: Final = 1_000
+"""Ten milliseconds of work; what is left is forgotten with the next request."""
+
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
-_QUERIES: Final = Queries("portal.api", "repeats.sql")
+KEYS: Final = {
+    False: Queries("portal.api", "repeats.sql"),
+    True: Queries("portal.api", "repeats_of_administrators.sql"),
+}
+"""Where keys are, by whether the operation is an administrator's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,9 @@ def repeatable(
     return Repeatable(username, key, hashlib.sha256(what).digest(), now)
 
 
-async def answered_before(connection: Connection, one: Repeatable) -> KeptAnswer | None:
+async def answered_before(
+    connection: Connection, keys: Queries, one: Repeatable
+) -> KeptAnswer | None:
     """Take the key, or return what was answered under it.
 
     Raises:
@@ -78,11 +89,11 @@ async def answered_before(connection: Connection, one: Repeatable) -> KeptAnswer
         "now": one.now,
         "before": one.now - KEPT_FOR,
     }
-    await connection.execute(_QUERIES["forget"], values)
-    cursor = await connection.execute(_QUERIES["take"], values)
+    await connection.execute(keys["forget"], values | {"limit": FORGOTTEN_AT_ONCE_MOST})
+    cursor = await connection.execute(keys["take"], values)
     if cursor.rowcount:
         return None
-    kept = await first_row(connection, KeptAnswer, _QUERIES["find"], values)
+    kept = await first_row(connection, KeptAnswer, keys["find"], values)
     if kept is None:
         raise AssertionError("a key that is taken has no answer")
     if bytes(kept.fingerprint) != one.fingerprint:
@@ -90,7 +101,9 @@ async def answered_before(connection: Connection, one: Repeatable) -> KeptAnswer
     return kept
 
 
-async def keep_answer(connection: Connection, one: Repeatable, status: int, body: str) -> None:
+async def keep_answer(
+    connection: Connection, keys: Queries, one: Repeatable, status: int, body: str
+) -> None:
     """Keep what is answered, for when the request comes again."""
     values = {"username": one.username, "key": one.key, "status": status, "body": body}
-    await connection.execute(_QUERIES["keep"], values)
+    await connection.execute(keys["keep"], values)

@@ -6,19 +6,13 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from portal.admin_pages import AuditRow, read_service
 from portal.alert_health_pages import PERIODS_DAYS, group_name
+from portal.api.choices import one_of
 from portal.api.operations import Answer, Call, Request
 from tidewell.alert_health.figures import Group, RuleVerdict
 from tidewell.alert_health.store import read_health
-
-
-def _one_of_the_periods(days: int) -> int:
-    if days not in PERIODS_DAYS:
-        raise PydanticCustomError("period", "one of " + ", ".join(map(str, PERIODS_DAYS)))
-    return days
 
 
 class Number(Answer):
@@ -73,7 +67,7 @@ class AlertHealthQuery(Request):
 
     days: Annotated[
         int,
-        AfterValidator(_one_of_the_periods),
+        AfterValidator(one_of(PERIODS_DAYS)),
         Field(json_schema_extra={"enum": list(PERIODS_DAYS)}),
     ] = PERIODS_DAYS[0]
 

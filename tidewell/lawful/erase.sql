@@ -214,9 +214,14 @@ DELETE FROM sharing_preference WHERE person_id = %(person_id)s;
 -- name: admin_change
 DELETE FROM admin_change WHERE person_id = %(person_id)s;
 
+-- What staff were answered is kept for a day and may be about anybody: all of it goes.
 -- name: api_answer
 DELETE FROM api_answer
-WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s OR staff_id IS NOT NULL);
+
+-- name: admin_answer
+DELETE FROM admin_answer
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s OR staff_id IS NOT NULL);
 
 -- name: api_token
 DELETE FROM api_token

@@ -1,15 +1,14 @@
-"""What programs of young people and administrators can do, and what those of everybody can."""
+"""What programs of young people can do, and what those of everybody can."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from portal.api import notes, service, young_person
+from portal.api import notes, saying, young_person
 from portal.api.operations import BASE, Operation, Written
 from portal.context import Audience
 
 _YOUNG_PERSON: Final = frozenset({Audience.YOUNG_PERSON})
-_ADMIN: Final = frozenset({Audience.ADMIN})
 _SIGNED_IN: Final = frozenset(Audience) - {Audience.ANYONE}
 
 _NOTE: Final = "/notes/{context_note_id:[0-9]{1,18}}"
@@ -24,6 +23,16 @@ FOR_ANYBODY: Final = (
         audiences=_SIGNED_IN,
         work=young_person.show_myself,
         answer=young_person.Myself,
+    ),
+    Operation(
+        method="GET",
+        path=BASE + "/help",
+        name="showHelp",
+        summary="Where to get help at once",
+        group="Token",
+        audiences=_SIGNED_IN,
+        work=saying.show_help,
+        answer=saying.Help,
     ),
 )
 
@@ -143,28 +152,100 @@ FOR_YOUNG_PEOPLE: Final = (
         work=notes.remove_my_note,
         status=204,
     ),
-)
-
-FOR_ADMINISTRATORS: Final = (
     Operation(
         method="GET",
-        path=BASE + "/service",
-        name="showService",
-        summary="The service in numbers",
-        group="Service",
-        audiences=_ADMIN,
-        work=service.show_service,
-        answer=service.ServiceAnswer,
+        path=BASE + "/me/today",
+        name="showToday",
+        summary="How I said that I am",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.show_today,
+        answer=saying.Today,
+    ),
+    Operation(
+        method="POST",
+        path=BASE + "/me/today",
+        name="sayToday",
+        summary="Say how I am: a face, words, or skip it",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.say_today,
+        body=saying.TodayRequest,
+        answer=saying.TodaySaid,
+        status=201,
     ),
     Operation(
         method="GET",
-        path=BASE + "/service/alerts",
-        name="showAlertHealth",
-        summary="How alerts are doing",
-        group="Service",
-        audiences=_ADMIN,
-        work=service.show_alert_health,
-        query=service.AlertHealthQuery,
-        answer=service.AlertHealth,
+        path=BASE + "/me/measures",
+        name="listMyMeasures",
+        summary="What my device may use",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.list_measures,
+        answer=saying.MyMeasures,
+    ),
+    Operation(
+        method="POST",
+        path=BASE + "/me/measures",
+        name="switchMeasure",
+        summary="Stop using a group of channels, or use it again",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.switch_measure,
+        body=saying.SwitchRequest,
+        answer=saying.MyMeasures,
+    ),
+    Operation(
+        method="GET",
+        path=BASE + "/me/reading",
+        name="showReading",
+        summary="How the texts are written",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.show_reading,
+        answer=saying.Reading,
+    ),
+    Operation(
+        method="POST",
+        path=BASE + "/me/reading",
+        name="chooseReading",
+        summary="Choose how the texts are written",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.choose_reading,
+        body=saying.ReadingRequest,
+        answer=saying.Reading,
+    ),
+    Operation(
+        method="GET",
+        path=BASE + "/me/requests",
+        name="listMyRequests",
+        summary="What I asked about my information",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.list_my_requests,
+        answer=saying.MyRequests,
+    ),
+    Operation(
+        method="POST",
+        path=BASE + "/me/requests",
+        name="askAboutMe",
+        summary="Ask about my information",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.ask_about_me,
+        body=saying.AskAboutMe,
+        answer=saying.MyRequests,
+        status=201,
+    ),
+    Operation(
+        method="POST",
+        path=BASE + "/me/requests/{data_request_id:[0-9]{1,18}}/take-back",
+        name="takeRequestBack",
+        summary="I do not need an answer any more",
+        group="My own",
+        audiences=_YOUNG_PERSON,
+        work=saying.take_request_back,
+        answer=saying.MyRequests,
     ),
 )
