@@ -108,7 +108,7 @@ async def _measure(url: str, rounds: int) -> tuple[dict[str, Figures], dict[str,
         asked = {BARE.name: await _operation(client, address + BARE.path, {}, rounds)}
         for one in OPERATIONS:
             if one.method == "GET" and one.stream is None:
-                token = tokens[min(one.audiences - {Audience.CLINICIAN})]
+                token = next(tokens[who] for who in WHO if who in one.audiences)
                 shown = {"Authorization": f"Bearer {token}"}
                 asked[one.name] = await _operation(client, address + _path(one), shown, rounds)
         views = {name: await _view(address, who, path) for name, who, path in FIRST_VIEWS}
@@ -150,9 +150,12 @@ async def _token(url: str, username: str) -> str:
 
 
 def _path(operation: Operation) -> str:
-    path = re.sub(r"\{person_id:[^}]*\}\}", "1", operation.path)
-    path = re.sub(r"\{public_id:[^}]*\}\}", "BENCH1", path)
-    return path + ("?days=90" if "days" in operation.query.model_fields else "")
+    path = re.sub(r"\{public_id:[^}]*\}\}", "BENCH1", operation.path)
+    path = re.sub(r"\{\w+_id:[^}]*\}\}", "1", path)
+    fields = operation.query.model_fields
+    if "start" in fields:
+        return f"{path}?measure=steps&start={now_utc().date() - timedelta(days=28)}"
+    return path + ("?days=90" if "days" in fields else "")
 
 
 async def _operation(

@@ -151,6 +151,7 @@ def _fill(url: str, people: int, longest_days: int, days: int) -> None:
             "open_episodes",
             "raise_alerts",
             "tell_stories",
+            "upload_policy",
             "measure_minutes",
         ):
             connection.execute(_SQL[name], values)

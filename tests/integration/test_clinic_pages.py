@@ -188,6 +188,32 @@ async def test_what_happened_stands_on_the_axis_with_its_words(pages: Pages) -> 
     assert (await series(pages, "days=1&until=2026-11-01"))["marks"] == []
 
 
+async def test_contacts_that_were_written_down_are_marks_and_corrections_are_not(
+    pages: Pages,
+) -> None:
+    add = (
+        "INSERT INTO contact_log (person_id, staff_id, kind, at, note, corrects, written_at)"
+        " VALUES (%s, %s, %s, %s, %s, (SELECT min(contact_id) FROM contact_log WHERE %s), %s)"
+    )
+    contacts = (("spoke", 3), ("visited", 2), ("tried", 1), ("correction", 0))
+    for kind, days in contacts:
+        at, corrects = NOW - timedelta(days=days), kind == "correction"
+        who = (pages.site.sam, pages.site.practitioner)
+        pages.write(add, *who, kind, at, "private words", corrects, NOW)
+    await pages.sign_in("kim")
+    found = [one for one in (await series(pages))["marks"] if one["letter"] == "C"]
+    assert [one["words"] for one in found] == [
+        "Contact: tried to reach them.",
+        "Contact: visited them.",
+        "Contact: spoke to them.",
+    ]
+    assert found[1]["at"] == (NOW - timedelta(days=2)).timestamp()
+    text = await pages.text(f"/people/{pages.site.sam}/explore?days=7")
+    assert "Contact: visited them." in text
+    assert "private words" not in text
+    assert "Contact: visited them." in await pages.text(f"/people/{pages.site.sam}/before-after")
+
+
 async def test_without_a_script_there_are_pictures_and_tables(pages: Pages) -> None:
     await pages.sign_in("kim")
     page = f"/people/{pages.site.sam}/explore?days=7"

@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -73,6 +73,24 @@ def test_whoever_only_reads_changes_nothing() -> None:
         assert Audience.ANYONE not in one.audiences
         assert (one.scope is Scope.READ) == (one.method == "GET")
         assert (one.work is None) != (one.stream is None)
+
+
+def test_what_is_shown_once_can_be_left_out_and_changes_something() -> None:
+    secret = [one for one in OPERATIONS if one.shown_once]
+    assert {one.name for one in secret} == {"pairDevice", "giveDeviceSecret"}
+    for one in secret:
+        assert one.scope is Scope.ACT
+        assert one.answer is not None
+        for name in one.shown_once:
+            assert type(None) in get_args(get_type_hints(one.answer)[name])
+
+
+def test_only_administrators_have_the_way_of_administrators_to_the_database() -> None:
+    for one in OPERATIONS:
+        if one.is_administration:
+            assert one.audiences == {Audience.ADMIN}
+    acting = [one for one in OPERATIONS if one.scope is Scope.ACT]
+    assert all(one.is_administration == (one.audiences == {Audience.ADMIN}) for one in acting)
 
 
 def test_every_problem_has_a_status_that_says_whose_fault_it_is() -> None:

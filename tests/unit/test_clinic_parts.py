@@ -156,6 +156,8 @@ def test_every_kind_of_mark_has_its_words() -> None:
     assert set(words) == {kind.value for kind in MarkKind}
     assert words["note"] == "Note: Exams or tests. “maths”"
     assert words["contact"] == "Contact: Checked in, all fine."
+    spoken = mark_of(MarkRow("contact", NOW, NOW, "spoke", "", ""), ZONE)
+    assert spoken.words == "Contact: spoke to them."
     assert words["alert"] == "Alert: Sleep (check today)."
 
 
