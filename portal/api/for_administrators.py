@@ -11,6 +11,7 @@ from portal.api.paging import PageQuery
 from portal.context import Audience
 
 _ADMIN: Final = frozenset({Audience.ADMIN})
+_MANAGERS: Final = frozenset({Audience.ADMIN, Audience.SERVICE_MANAGER})
 
 _DRAFT: Final = BASE + "/service/policies/drafts/{draft_id:[0-9]{1,9}}"
 
@@ -31,7 +32,7 @@ _OF_THE_SERVICE: Final = (
         name="showAlertHealth",
         summary="How alerts are doing",
         group="Service",
-        audiences=_ADMIN,
+        audiences=_MANAGERS,
         work=service.show_alert_health,
         query=service.AlertHealthQuery,
         answer=service.AlertHealth,

@@ -50,6 +50,7 @@ class TokenRow:
     staff_id: int | None
     person_id: int | None
     staff_role: str | None
+    is_service_manager: bool
     name: str
 
 
@@ -98,6 +99,7 @@ async def viewer_of_hash(connection: Connection, hashed: bytes, now: datetime) -
         level=SessionLevel.SECOND_FACTOR,  # its owner had it when they made the token
         proved_at=NEVER_PROVED,
         has_second_factor=True,
+        is_service_manager=row.is_service_manager,
         scopes=frozenset(Scope) if row.may_act else frozenset({Scope.READ}),
         is_program=True,
     )

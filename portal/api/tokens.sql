@@ -3,6 +3,7 @@
 -- name: find
 SELECT api_token.api_token_id, api_token.token_hash, api_token.username, api_token.may_act,
     api_token.used_at, sign_in.staff_id, sign_in.person_id, staff.role AS staff_role,
+    COALESCE(staff.is_service_manager, false) AS is_service_manager,
     COALESCE(staff.display_name, api_token.username) AS name
 FROM api_token
 JOIN sign_in USING (username)

@@ -261,6 +261,18 @@ async def test_a_policy_is_uploaded_checked_and_tried_and_holds_nowhere(
     assert (await programs.ask("ade", "/service/policies/trials/987654")).status == 404
 
 
+async def test_a_service_manager_reads_how_alerts_are_doing_and_nothing_else_of_it(
+    programs: Programs,
+) -> None:
+    assert (await programs.ask("jo", "/service/alerts")).status == 404
+    programs.write(
+        "UPDATE staff SET is_service_manager = true WHERE staff_id = %s",
+        programs.site.practitioner,
+    )
+    assert (await programs.ask("jo", "/service/alerts")).status == 200
+    assert (await programs.ask("jo", "/service")).status == 404
+
+
 async def test_nobody_but_an_administrator_has_any_of_it(programs: Programs) -> None:
     body = ENROL | {"key_worker": programs.site.practitioner}
     for username in ("jo", "kim", "sam"):
