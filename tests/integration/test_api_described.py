@@ -2,6 +2,11 @@
 
 No answer is a fault of ours, and none is one that the document does not name. People, alerts and
 covers are real ones as often as guessed ones, so that the inside is reached as well.
+
+Each operation gets `API_EXAMPLES` requests by chance, from `API_SEED`, and besides them everything
+that follows from its shapes one by one: each limit from both sides, each field left out, each type
+wrong. Of these there are six times as many, and a number of examples does not bound them; what does
+is RUN_MOST_S, for the whole document.
 """
 
 from __future__ import annotations
@@ -9,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -28,15 +34,18 @@ from portal.api.tokens import make_token
 from portal.context import Audience
 from tests.browser.served_site import ServedSite, serve
 from tests.conftest import with_name
-from tidewell.clock import now_utc
+from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Role, connect
 from tidewell.embedded.postgres import PostgresServer
 
 EXAMPLES: Final = int(os.environ.get("API_EXAMPLES", "6"))
-"""Of each operation; more are worth running by hand after a change."""
+"""Requests by chance to each operation; more are worth running by hand after a change."""
 
 SEED: Final = int(os.environ.get("API_SEED", "20261129"))
 """Where generated requests begin; printed with the run, so that a run can be had again."""
+
+RUN_MOST_S: Final = 240 + 6 * EXAMPLES
+"""For the whole document: three times what it takes on two cores that do nothing else."""
 
 WHO: Final = {
     Audience.PRACTITIONER: "jo",
@@ -63,6 +72,7 @@ class Described:
 
     served: ServedSite
     tokens: dict[Audience, str]
+    answers: Counter[int] = field(default_factory=Counter)
 
     def token(self, operation: Operation) -> str:
         """Return a token of somebody for whom an operation is."""
@@ -81,13 +91,27 @@ class Described:
 
 
 @pytest.fixture(scope="module")
-def described(postgres: PostgresServer) -> Iterator[Described]:
+def described(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Described]:
+    say = saying(request)
+    say(f"generated requests: API_SEED={SEED} API_EXAMPLES={EXAMPLES}, at most {RUN_MOST_S} s")
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template_tidewell".encode())
         url = with_name(postgres.url, DATABASE)
         with serve(url, {"TIDEWELL_API_REQUESTS_A_MINUTE": "100000"}) as served:
-            yield Described(served, asyncio.run(make_tokens(url)))
+            started_s = monotonic_s()
+            found = Described(served, asyncio.run(make_tokens(url)))
+            yield found
+            taken_s = monotonic_s() - started_s
         connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)".encode())
+    statuses = ", ".join(f"{count} of {status}" for status, count in sorted(found.answers.items()))
+    say(f"{found.answers.total()} answers in {taken_s:.0f} s: {statuses}")
+    assert taken_s < RUN_MOST_S
+
+
+def saying(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return what writes a line for whoever watches the run."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.write_line if reporter is not None else lambda _: None
 
 
 async def make_tokens(url: str) -> dict[Audience, str]:
@@ -119,7 +143,6 @@ NOT_ASKED: Final[list[Any]] = [
 @settings(
     max_examples=EXAMPLES,
     database=None,
-    print_blob=False,
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_one_that_the_document_names(case: Case[Any], described: Described) -> None:
@@ -127,8 +150,10 @@ def test_every_answer_is_one_that_the_document_names(case: Case[Any], described:
     operation = next((one for one in OPERATIONS if one.name == described_by), OPERATIONS[0])
     for name, value in (case.path_parameters or {}).items():
         case.path_parameters[name] = described.known(name, str(value))
-    case.call_and_validate(
+    answer = case.call_and_validate(
         base_url=described.served.url,
         headers={"Authorization": f"Bearer {described.token(operation)}"},
         excluded_checks=NOT_ASKED,
     )
+    described.answers[answer.status_code] += 1
+    assert answer.status_code < 500
