@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
@@ -213,6 +214,7 @@ async def test_staff_looks_and_changes_are_listed_without_a_name_of_a_young_pers
     programs: Programs,
 ) -> None:
     await programs.get("jo", f"/people/{programs.site.sam}")
+    programs.clock[0] += timedelta(minutes=1)
     staff = await programs.get("ade", "/service/staff?limit=2")
     assert len(staff["items"]) == 2
     assert staff["next"]

@@ -109,9 +109,20 @@ def described(request: pytest.FixtureRequest, postgres: PostgresServer) -> Itera
 
 
 def saying(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Return what writes a line for whoever watches the run."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    return reporter.write_line if reporter is not None else lambda _: None
+    """Return what writes a line for whoever watches the run, beside what pytest keeps to itself."""
+    plugins = request.config.pluginmanager
+    reporter, capturing = (
+        plugins.get_plugin("terminalreporter"),
+        plugins.get_plugin("capturemanager"),
+    )
+    if reporter is None or capturing is None:
+        return lambda _: None
+
+    def say(line: str) -> None:
+        with capturing.global_and_fixture_disabled():
+            reporter.write_line(line)
+
+    return say
 
 
 async def make_tokens(url: str) -> dict[Audience, str]:
