@@ -31,7 +31,7 @@ FIRST_MEASURE: Final = FEATURE_NAMES[0]
 
 
 async def show_measure(request: web.Request) -> web.Response:
-    """Show one measure to somebody who is assigned to the person; what is not known is the first."""
+    """Show one measure of a person, the first where none or an unknown one is asked for."""
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     asked = request.query.get("measure", "")
     measure = asked if asked in FEATURE_NAMES else FIRST_MEASURE
