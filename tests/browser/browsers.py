@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.browsing import FLAGS, chromium_path
 
-__all__ = ["chromium_path", "open_browser"]
+__all__ = ["FLAGS", "chromium_path", "open_browser"]
 
 
 @contextmanager
