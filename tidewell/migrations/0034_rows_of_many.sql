@@ -32,3 +32,7 @@ BEGIN
     );
 END
 $$;
+
+-- Whom a member of staff was asked about counts while the alert is open and for a day after. That is asked at the
+-- start of every transaction of the pages: of what is open or was closed lately, and not of all that was ever sent.
+CREATE INDEX alert_by_closing ON alert (closed_at);
