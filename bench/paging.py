@@ -177,8 +177,7 @@ async def serve_portal(url: str, **more: str) -> AsyncIterator[str]:
     settings = load_settings({"TIDEWELL_PORTAL_PORT": "0", "TIDEWELL_DEMO": "true", **more})
     serving = asyncio.create_task(run_portal(settings, url, stop=stop, on_ready=ready.set_result))
     try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            yield await ready
+        yield await asyncio.wait_for(ready, READY_WITHIN_S)
     finally:
         stop.set()
         await serving
