@@ -25,6 +25,7 @@ _TEXT_TYPES: Final = frozenset(
     {"text/html", "text/csv", "text/calendar", "application/json", "image/svg+xml"}
 )
 _TEXT_FILES: Final = (".css", ".js", ".json", ".mjs", ".svg")
+_CONDITIONS: Final = ("If-None-Match", "If-Modified-Since", "If-Range", "Range")
 _OWN_READERS: Final = frozenset({"same-origin", "none"})
 
 
@@ -46,11 +47,20 @@ def _takes_gzip(request: web.Request) -> bool:
 
 def _is_safe(request: web.Request, answer: web.StreamResponse) -> bool:
     if isinstance(answer, web.FileResponse):
-        return request.path.startswith(STATIC_PATH) and request.path.endswith(_TEXT_FILES)
+        is_text = request.path.startswith(STATIC_PATH) and request.path.endswith(_TEXT_FILES)
+        return is_text and not _may_be_nothing_new(request)
     if not isinstance(answer, web.Response) or answer.status != 200:
         return False
     is_long_text = answer.content_type in _TEXT_TYPES and len(answer.body or b"") >= LEAST_BYTES  # type: ignore[arg-type]
     return is_long_text and _is_asked_by_its_reader(request)
+
+
+def _may_be_nothing_new(request: web.Request) -> bool:
+    """Return whether the answer may turn out to have no content.
+
+    A compressed nothing is twenty bytes, which a browser takes for the answer to its next request.
+    """
+    return any(name in request.headers for name in _CONDITIONS)
 
 
 def _is_asked_by_its_reader(request: web.Request) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestServer
 
+from portal.application import STATIC_FOLDER
+from portal.compressing import compress
 from tests.browser.virtual_site import PASSWORD
 from tests.integration.api_site import BASE, Programs, programs_of
 
@@ -73,3 +77,22 @@ async def test_files_are_compressed_for_everybody_and_short_answers_for_nobody(
         "/static/tidewell.css", headers={"Accept-Encoding": "gzip;q=0"}
     )
     assert "Content-Encoding" not in refused.headers
+
+
+async def test_what_has_not_changed_is_an_answer_without_a_byte_of_content() -> None:
+    """A byte too many is taken for the answer to the next question on the same line."""
+    application = web.Application(middlewares=[compress])
+    application.router.add_static("/static/", STATIC_FOLDER)
+    async with TestServer(application) as server:
+        for file in ("tidewell.css", "vendor/nhsuk-frontend.css"):
+            reader, writer = await asyncio.open_connection(server.host, server.port)
+            asked = f"GET /static/{file} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+            now = "If-Modified-Since: Fri, 31 Dec 2100 00:00:00 GMT\r\n"
+            end = "Connection: close\r\n\r\n"
+            writer.write((asked + now + "\r\n" + asked + now + end).encode())
+            said = await reader.read()
+            writer.close()
+            first, second, rest = said.split(b"\r\n\r\n")
+            assert first.startswith(b"HTTP/1.1 304"), file
+            assert second.startswith(b"HTTP/1.1 304"), file
+            assert rest == b"", file
