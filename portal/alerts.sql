@@ -141,10 +141,10 @@ RETURNING alert_action_id;
 SELECT pg_notify('tidewell_alert_action', %(alert_action_id)s::text);
 
 -- name: recent_days
-SELECT day, worn_minutes, usual, to_jsonb(daily_feature) AS measured
+SELECT day, worn_minutes, usual, to_jsonb(daily_feature) - 'usual' AS measured
 FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY day;
 
 -- What the device in use said last about its battery.
@@ -154,6 +154,6 @@ FROM device_assignment
 JOIN device_status USING (device_id)
 WHERE device_assignment.person_id = %(person_id)s AND device_assignment.valid_from <= %(now)s
   AND (device_assignment.valid_until IS NULL OR device_assignment.valid_until > %(now)s)
-  AND staff_may_see(%(staff_id)s, device_assignment.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY device_status.told_at DESC
 LIMIT 1;

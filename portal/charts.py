@@ -283,10 +283,10 @@ def _middles(count: int) -> Floats:
 def _line(across: Floats, down: Floats) -> str:
     """Return one path for each unbroken run of at least two values."""
     parts: list[str] = []
+    points = [f"{x:.1f} {y:.1f}" for x, y in zip(across.tolist(), down.tolist(), strict=True)]
     for start, end in runs(np.isfinite(down)):
         if end - start > 1:
-            points = zip(across[start:end], down[start:end], strict=True)
-            parts.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points))
+            parts.append("M" + "L".join(points[start:end]))
     return "".join(parts)
 
 
@@ -298,14 +298,33 @@ def _dots(across: Floats, down: Floats) -> tuple[Dot, ...]:
 
 
 def _band(low_down: Floats, high_down: Floats, width: float) -> str:
-    """Return one closed path for each run of days with something usual; each day is a step."""
+    """Return one closed path for each run of days with something usual; each day is a step.
+
+    In whole pixels, which an edge of a band is as sharp as, and without the days on which nothing
+    moves: eighteen bands of a season are most of what the page would weigh.
+    """
     parts: list[str] = []
     for start, end in runs(np.isfinite(low_down) & np.isfinite(high_down)):
-        edges = np.repeat(np.arange(start, end + 1) * width, 2)[1:-1]
-        upper = zip(edges, np.repeat(high_down[start:end], 2), strict=True)
-        lower = zip(edges[::-1], np.repeat(low_down[start:end], 2)[::-1], strict=True)
-        parts.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in [*upper, *lower]) + "Z")
+        edges = [round(at * width) for at in range(start, end + 1)]
+        upper = [round(one) for one in high_down[start:end].tolist()]
+        lower = [round(one) for one in low_down[start:end].tolist()]
+        back = _stairs(edges[::-1], lower[::-1])
+        parts.append(f"M{edges[0]} {lower[0]}{_stairs(edges, upper)}{back}Z")
     return "".join(parts)
+
+
+def _stairs(edges: Sequence[int], heights: Sequence[int]) -> str:
+    """Return the way from the first edge to the last one, up or down only where the height changes.
+
+    Example:
+        >>> _stairs([0, 10, 20, 30], [7, 7, 4])
+        'V7H20V4H30'
+    """
+    parts = [f"V{heights[0]}"]
+    for edge, here, further in zip(edges[1:], heights, heights[1:], strict=False):
+        if further != here:
+            parts.append(f"H{edge}V{further}")
+    return "".join([*parts, f"H{edges[-1]}"])
 
 
 def _ranges(across: Floats, low_down: Floats, high_down: Floats) -> str:

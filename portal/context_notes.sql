@@ -19,7 +19,7 @@ FROM context_note
 LEFT JOIN staff USING (staff_id)
 WHERE context_note.person_id = %(person_id)s AND context_note.removed_at IS NULL
   AND context_note.first_day <= %(last_day)s AND context_note.last_day >= %(first_day)s
-  AND staff_may_see(%(viewer_staff_id)s, context_note.person_id, %(now)s)
+  AND staff_may_see(%(viewer_staff_id)s, %(person_id)s, %(now)s)
 ORDER BY context_note.context_note_id DESC
 LIMIT %(limit)s;
 

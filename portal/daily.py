@@ -72,15 +72,48 @@ class TrendDay:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """A measure over a window of days, NaN where nothing was measured or learned."""
+
+    values: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureTrend:
     """One measure over a window of days: chart, sentence and table say the same."""
 
     feature: Feature
     chart: Chart | None
     sentence: str
-    table: tuple[TrendDay, ...]
+    calendar: tuple[date, ...]
+    series: Series
+    changed: Collection[date]
+    closed: Collection[date]
     change: float = 0.0
     """How far the latest values lie from usual, in half widths of it; 0 where nobody can say."""
+
+    @property
+    def table(self) -> tuple[TrendDay, ...]:
+        """Return the days in words, the newest first; only a page that shows them pays for them."""
+        series = self.series
+        lines = [
+            TrendDay(
+                day=day,
+                value=value_words(value, self.feature.name) if np.isfinite(value) else "no value",
+                usual=_usual_words(self.feature, low, high, is_closed=day in self.closed),
+                changed=day in self.changed,
+            )
+            for day, value, low, high in zip(
+                self.calendar,
+                series.values.tolist(),
+                series.low.tolist(),
+                series.high.tolist(),
+                strict=True,
+            )
+        ]
+        return tuple(reversed(lines))
 
     @property
     def has_data(self) -> bool:
@@ -94,15 +127,6 @@ class FeatureTrend:
             return self.feature.label
         unit = "a minute" if self.feature.unit == "/min" else self.feature.unit
         return f"{self.feature.label} ({unit})"
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A measure over a window of days, NaN where nothing was measured or learned."""
-
-    values: Floats
-    low: Floats
-    high: Floats
 
 
 def one_trend(
@@ -135,7 +159,10 @@ def one_trend(
         feature=feature,
         chart=chart,
         sentence=_sentence(feature, calendar, series, name),
-        table=_table(feature, calendar, series, changed, by_day),
+        calendar=tuple(calendar),
+        series=series,
+        changed=changed,
+        closed=by_day.keys(),
         change=_change(series),
     )
 
@@ -269,28 +296,6 @@ def _against(feature: Feature, low: float, high: float, name: str) -> str:
     if not (np.isfinite(low) and np.isfinite(high)):
         return f"; what is usual for {name} is not learned yet"
     return f" (usual for {name}: {_range_words(feature, low, high)})"
-
-
-def _table(
-    feature: Feature,
-    calendar: list[date],
-    series: Series,
-    changed: set[date],
-    closed: Collection[date],
-) -> tuple[TrendDay, ...]:
-    """Return the newest day first."""
-    lines = [
-        TrendDay(
-            day=day,
-            value=value_words(float(value), feature.name) if np.isfinite(value) else "no value",
-            usual=_usual_words(feature, float(low), float(high), is_closed=day in closed),
-            changed=day in changed,
-        )
-        for day, value, low, high in zip(
-            calendar, series.values, series.low, series.high, strict=True
-        )
-    ]
-    return tuple(reversed(lines))
 
 
 def _usual_words(feature: Feature, low: float, high: float, *, is_closed: bool) -> str:

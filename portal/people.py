@@ -156,6 +156,18 @@ async def log_look(
     await connection.execute(_QUERIES["log_look"], values)
 
 
+async def log_looks(
+    connection: Connection,
+    staff_id: int,
+    person_ids: list[int],
+    looked_at: LookedAt,
+    now: datetime,
+) -> None:
+    """Write down that somebody looked at each of these people."""
+    values = {"staff_id": staff_id, "person_ids": person_ids, "looked_at": looked_at, "now": now}
+    await connection.execute(_QUERIES["log_looks"], values)
+
+
 async def log_list_look(
     connection: Connection, staff_id: int, person_ids: list[int], now: datetime
 ) -> None:

@@ -78,6 +78,12 @@ LIMIT %(limit)s;
 INSERT INTO access_log (at, person_id, staff_id, looked_at)
 VALUES (%(now)s, %(person_id)s, %(staff_id)s, %(looked_at)s);
 
+-- Of many people in one statement: a list of hundreds is not hundreds of statements.
+-- name: log_looks
+INSERT INTO access_log (at, person_id, staff_id, looked_at)
+SELECT %(now)s, looked.person_id, %(staff_id)s, %(looked_at)s
+FROM unnest(%(person_ids)s::integer[]) AS looked (person_id);
+
 -- name: log_list_look
 INSERT INTO access_log (at, person_id, staff_id, looked_at)
 SELECT %(now)s, listed.person_id, %(staff_id)s, %(looked_at)s

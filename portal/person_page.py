@@ -125,6 +125,12 @@ class Window:
         """Return the last day of the window after this one."""
         return self.last_day + timedelta(days=self.days)
 
+    @property
+    def query(self) -> str:
+        """Return the part of an address that asks for these days."""
+        until = "" if self.is_current else f"&until={self.last_day.isoformat()}"
+        return f"days={self.days}{until}"
+
 
 @dataclass(frozen=True, slots=True)
 class _PersonView:

@@ -1,16 +1,17 @@
--- One person's page for staff. Every query asks whether the viewer may see the person.
+-- One person's page for staff. Every query asks whether the viewer may see the person: of the number that was asked
+-- for and not of each row, so that the database asks once.
 
 -- name: days
-SELECT day, worn_minutes, usual, to_jsonb(daily_feature) AS measured
+SELECT day, worn_minutes, usual, to_jsonb(daily_feature) - 'usual' AS measured
 FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY day;
 
 -- name: last_worn_day
 SELECT day FROM daily_feature
 WHERE person_id = %(person_id)s AND worn_minutes > 0
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY day DESC LIMIT 1;
 
 -- name: episodes
@@ -18,7 +19,7 @@ SELECT family, opened_at, closed_at, level, explanation
 FROM episode
 WHERE person_id = %(person_id)s AND opened_at < %(until)s
   AND (closed_at IS NULL OR closed_at >= %(since)s) AND level <> 'usual'
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY opened_at DESC
 LIMIT %(limit)s;
 
@@ -28,7 +29,7 @@ SELECT alert.public_id, alert.level, alert.state, alert.cause, alert.since, aler
 FROM alert
 LEFT JOIN staff ON staff.staff_id = alert.accepted_by
 WHERE alert.person_id = %(person_id)s
-  AND staff_may_see(%(staff_id)s, alert.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY alert.state = 'closed', alert.raised_at DESC
 LIMIT %(limit)s;
 

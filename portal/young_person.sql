@@ -23,7 +23,7 @@ LEFT JOIN LATERAL (
 WHERE person.person_id = %(person_id)s;
 
 -- name: my_days
-SELECT day, worn_minutes, usual, to_jsonb(daily_feature) AS measured
+SELECT day, worn_minutes, usual, to_jsonb(daily_feature) - 'usual' AS measured
 FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
 ORDER BY day;

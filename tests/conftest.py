@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -27,6 +26,7 @@ from tests.tidy.steadiness import (
 )
 from tidewell.embedded.nats import NatsServer
 from tidewell.embedded.postgres import PostgresServer
+from tidewell.logs import reset_logs
 from tidewell.schema import migrate
 
 # pytest calls these by name.
@@ -61,7 +61,7 @@ def pytest_configure() -> None:
 def log_of_its_own() -> Iterator[None]:
     """A command that a test runs must not leave its log in a stream that closes with it."""
     yield
-    structlog.reset_defaults()
+    reset_logs()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from portal.clinic.caseload import (
 from portal.clinic.tables import csv_answer
 from portal.context import SETTINGS, now_of, rows, transaction, viewer_of
 from portal.data_state import HARDLY_WORN_MINUTES
-from portal.people import LookedAt, log_list_look, log_look, people_of_staff, person_card
+from portal.people import LookedAt, log_list_look, log_looks, people_of_staff, person_card
 from portal.rendering import page
 from portal.words import local_day
 from tidewell.database import Connection, Queries
@@ -40,9 +40,8 @@ async def give_people(request: web.Request) -> web.Response:
     staff_id, now = viewer_of(request).known_staff_id, now_of(request)
     async with transaction(request) as connection:
         found = await read_caseload(connection, request)
-        for row in found:
-            person_id = row.card.person.person_id
-            await log_look(connection, staff_id, person_id, LookedAt.DOWNLOADED, now)
+        given = [row.card.person.person_id for row in found]
+        await log_looks(connection, staff_id, given, LookedAt.DOWNLOADED, now)
     header = ["code", "open_alerts", "highest_level", "changed", "data", "days_worn_of_7"]
     lines = (
         [

@@ -10,7 +10,7 @@ FROM channel_steps_for_staff(
 SELECT day, worn_minutes, usual, to_jsonb(daily_feature) - 'usual' AS measured
 FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY day;
 
 -- What happened: notes by their days, alerts from their raising, contacts as they were written down, and as

@@ -26,5 +26,5 @@ SELECT day, sleep_regularity AS value, usual
 FROM daily_feature
 WHERE person_id = %(person_id)s AND day >= %(first_day)s AND day <= %(last_day)s
   AND sleep_regularity IS NOT NULL
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY day DESC LIMIT 1;

@@ -7,7 +7,7 @@ SELECT support_note.support_note_id, support_note.worried, support_note.working_
 FROM support_note
 JOIN staff USING (staff_id)
 WHERE support_note.person_id = %(person_id)s
-  AND staff_may_see(%(staff_id)s, support_note.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY support_note.support_note_id DESC
 LIMIT %(limit)s;
 
@@ -65,7 +65,7 @@ JOIN staff USING (staff_id)
 LEFT JOIN alert AS corrected ON corrected.alert_id = contact_log.corrects_alert_id
 WHERE contact_log.person_id = %(person_id)s
   AND (contact_log.kind = 'correction' OR (contact_log.at >= %(since)s AND contact_log.at < %(until)s))
-  AND staff_may_see(%(staff_id)s, contact_log.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY contact_log.at DESC, contact_log.contact_id DESC
 LIMIT %(limit)s;
 
@@ -103,7 +103,7 @@ WHERE alert.person_id = %(person_id)s AND alert_event.at >= %(since)s AND alert_
     'closed'
   )
   AND (alert_event.kind <> 'created' OR alert.cause NOT IN ('check_in_asked', 'worry'))
-  AND staff_may_see(%(staff_id)s, alert.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY alert_event.alert_event_id DESC
 LIMIT %(limit)s;
 
@@ -113,7 +113,7 @@ SELECT concern.kind, concern.source, concern.level, concern.choice, concern.note
 FROM concern
 LEFT JOIN staff USING (staff_id)
 WHERE concern.person_id = %(person_id)s AND concern.at >= %(since)s AND concern.at < %(until)s
-  AND staff_may_see(%(staff_id)s, concern.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY concern.concern_id DESC
 LIMIT %(limit)s;
 
@@ -125,7 +125,7 @@ FROM context_note
 LEFT JOIN staff USING (staff_id)
 WHERE context_note.person_id = %(person_id)s AND context_note.removed_at IS NULL
   AND context_note.created_at >= %(since)s AND context_note.created_at < %(until)s
-  AND staff_may_see(%(staff_id)s, context_note.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY context_note.context_note_id DESC
 LIMIT %(limit)s;
 
@@ -137,7 +137,7 @@ FROM support_note
 JOIN staff USING (staff_id)
 WHERE support_note.person_id = %(person_id)s
   AND support_note.written_at >= %(since)s AND support_note.written_at < %(until)s
-  AND staff_may_see(%(staff_id)s, support_note.person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY support_note.support_note_id DESC
 LIMIT %(limit)s;
 

@@ -8,7 +8,7 @@ ORDER BY channel;
 SELECT DISTINCT channel FROM channel_off
 WHERE person_id = %(person_id)s AND off_from <= %(now)s
   AND (off_until IS NULL OR off_until > %(now)s)
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY channel;
 
 -- A finger that taps twice switches off once.

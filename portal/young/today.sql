@@ -15,7 +15,7 @@ LIMIT %(limit)s;
 -- name: check_ins_for_staff
 SELECT check_in_id, day, at, face, going_well, worries, hopes, read_soon
 FROM check_in
-WHERE person_id = %(person_id)s AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+WHERE person_id = %(person_id)s AND staff_may_see(%(staff_id)s, %(person_id)s, %(now)s)
 ORDER BY check_in_id DESC
 LIMIT %(limit)s;
 

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
-FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from bench.browsing import FLAGS, chromium_path
 
-
-def chromium_path() -> str | None:
-    """Return where chromium is, or None."""
-    usual = Path("/usr/bin/chromium")
-    return str(usual) if usual.is_file() else shutil.which("chromium")
+__all__ = ["FLAGS", "chromium_path", "open_browser"]
 
 
 @contextmanager

@@ -228,8 +228,11 @@ def test_charts_leave_gaps_open_and_have_a_table(browser: Browser, served: Serve
         line = first.locator(".tw-chart__line").get_attribute("d") or ""
         assert line.count("M") == 2
         assert "usual for Sam" in (first.get_attribute("aria-label") or "")
-        page.click("summary >> nth=0")
-        expect(page.locator("details[open] tbody tr")).to_have_count(56)
+        page.click("text=as a table >> nth=0")
+        expect(page.locator("h1")).to_contain_text("Sam, day by day")
+        expect(page.locator("main tbody tr")).to_have_count(56)
+        page.click("text=All measures of Sam")
+        expect(page.locator("[aria-current=true]")).to_have_text("56 days")
 
 
 def test_the_pictures_for_the_documents_are_taken(

@@ -331,11 +331,28 @@ async def test_a_persons_page_shows_trends_gaps_and_readings(pages: Pages) -> No
     text = await pages.text(f"/people/{pages.site.sam}?days=56")
     assert "63 bpm on Saturday 21 November (usual for Sam: 54 to 58)." in text
     assert "No value on 9 days." in text
-    assert "not learned yet" in text
     assert "▲ changed" in text
     assert re.search(r"Between \d+ and \d+ bpm", text)
     assert "No value in " in text
     assert "something had changed" in text
+
+
+async def test_one_measure_has_a_page_with_every_day_as_a_line(pages: Pages) -> None:
+    await pages.sign_in("jo")
+    person = f"/people/{pages.site.sam}"
+    own = await pages.text(f"{person}?days=56&until=2026-11-20")
+    assert "<table" not in own.split("by the hour")[0]
+    address = f"{person}/days?days=56&until=2026-11-20&measure=night_heart_rate"
+    assert f'href="{address}"' in own
+    text = await pages.text(address)
+    assert text.count('<th scope="row">') == 56
+    assert "no value" in text
+    assert "not learned yet" in text
+    assert f'href="{person}?days=56&until=2026-11-20"' in text
+    for wrong in ("", "?measure=never&days=13", "?measure=night_heart_rate&until=0001-01-01"):
+        assert "Night heart rate: Sam, day by day" in await pages.text(f"{person}/days{wrong}")
+    looks = "SELECT count(*) FROM access_log WHERE looked_at = 'trends'"
+    assert pages.ask(looks) == [(5,)]
 
 
 async def test_a_window_before_the_data_says_so_and_leads_to_the_data(pages: Pages) -> None:

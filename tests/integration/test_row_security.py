@@ -345,3 +345,19 @@ def test_an_event_is_handed_to_whoever_may_see_it_at_that_moment(place: Place) -
     [(_, public_id, kind, staff_ids)] = found
     assert (public_id, kind, none) == (place.site.public_id, "created", [])
     assert sorted(staff_ids) == sorted((place.site.practitioner, place.site.clinician, place.asked))
+
+
+BY_WAY_OF_ANOTHER: Final = frozenset(
+    {"episode_event", "alert_event", "delivery", "alert_action", "concern_intake"}
+)
+"""Seen with the row of the table to which they belong."""
+
+
+def test_people_of_a_large_caseload_are_looked_up_and_not_gone_through(place: Place) -> None:
+    asked = set(guarded_tables(place.url)) - BY_WAY_OF_ANOTHER - {"access_log"}
+    assert len(asked) > 15
+    for table in sorted(asked):
+        with place.eyes.of(staff=place.site.practitioner) as connection:
+            query = sql.SQL("EXPLAIN SELECT FROM {}").format(sql.Identifier(table))
+            plan = "\n".join(line for (line,) in connection.execute(query).fetchall())
+        assert "hashed SubPlan" in plan, (table, plan)

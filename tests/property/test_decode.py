@@ -110,6 +110,7 @@ def test_the_vectors_hold_every_reason_that_a_payload_alone_can_have() -> None:
         Refusal.NOT_ASSIGNED,
         Refusal.WRONG_SHARD,
         Refusal.PAUSED,
+        Refusal.SWITCHED_OFF,
         Refusal.EPOCH_CONFLICT,
         Refusal.COULD_NOT_BE_STORED,
     }

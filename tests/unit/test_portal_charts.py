@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -52,8 +52,13 @@ def test_the_band_is_absent_where_nothing_is_learned() -> None:
         days, np.array([2.0, 2.0, 2.0]), low, low + 2, ["", "", ""], write=number_words
     )
     assert chart is not None
-    across = [float(point.split(" ")[0]) for point in chart.band.strip("MZ").split("L")]
-    assert max(across) == pytest.approx(SPAN / 3, abs=0.1)
+    assert max(int(one) for one in re.findall(r"H(\d+)", chart.band)) == round(SPAN / 3)
+
+
+def test_a_band_says_only_where_it_changes() -> None:
+    chart = chart_of([5.0] * 30 + [9.0] * 30)
+    assert chart is not None
+    assert re.fullmatch(r"M0 \d+V\d+H500V\d+H1000V\d+H500V\d+H0Z", chart.band)
 
 
 def test_nothing_measured_draws_nothing() -> None:
