@@ -77,7 +77,6 @@ _FILLING: Final = (
     "agree",
     "administer",
     "tell_stories",
-    "upload_policy",
     "measure_minutes",
 )
 

@@ -203,16 +203,6 @@ INSERT INTO alert_event (alert_id, at, kind, reason)
 SELECT alert_id, raised_at, 'created', 'raised' FROM alert
 UNION ALL SELECT alert_id, closed_at, 'closed', 'closed' FROM alert WHERE closed_at IS NOT NULL;
 
--- One that was uploaded and checked, so that there is something to read.
--- name: upload_policy
-WITH draft AS (
-    INSERT INTO policy_draft (kind, source, made_at, made_by)
-    SELECT 'alerts', 'name = "weekdays"', %(now)s, min(staff_id) FROM staff WHERE role = 'admin'
-    RETURNING policy_draft_id, made_by
-)
-INSERT INTO policy_trial (policy_draft_id, kind, asked_at, asked_by, state, ended_at, lines)
-SELECT policy_draft_id, 'check', %(now)s, made_by, 'refused', %(now)s, ARRAY['It names nobody.'] FROM draft;
-
 -- In the order in which they would come in: everybody's minute, then the next one.
 -- name: measure_minutes
 INSERT INTO reading (
