@@ -45,7 +45,7 @@ async def link_on(answer: ClientResponse) -> str:
 async def choose(pages: Pages, link: str, password: str) -> int:
     """Choose a password with a link in a browser where nobody is signed in."""
     pages.client.session.cookie_jar.clear()
-    status = (await pages.post(link, {"password": password, "again": password})).status
+    status = (await pages.post(link, {"chosen": password})).status
     pages.client.session.cookie_jar.clear()
     return status
 

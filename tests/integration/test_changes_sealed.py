@@ -1,4 +1,4 @@
-"""What administrators change stands in the sealed log, on a real database, and on their audit page."""
+"""What administrators change: in the sealed log of a real database, and on their audit page."""
 
 from __future__ import annotations
 

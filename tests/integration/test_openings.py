@@ -171,7 +171,7 @@ async def test_it_asks_who_it_is_when_that_was_proved_long_ago(pages: Pages) -> 
     await pages.sign_in("pat")
     pages.clock[0] += timedelta(minutes=11)
     asked = await pages.client.get("/openings/new", allow_redirects=False)
-    assert asked.headers["Location"] == "/sign-in/again?next=%2Fopenings%2Fnew"
+    assert asked.headers["Location"] == "/sign-in/again?next=/openings/new"
     refused = await pages.post("/openings/new", form())
     assert refused.headers["Location"].startswith("/sign-in/again")
     assert pages.ask("SELECT FROM opening") == []
@@ -285,8 +285,8 @@ TAMPERED: Final = {
         "what entry {reviewed} is about was changed",
     ),
     "one more that nobody saw": (
-        "INSERT INTO opening (person_id, staff_id, reason, opened_at, ends_at)"
-        " SELECT person_id, staff_id, reason, opened_at, ends_at FROM opening",
+        """INSERT INTO opening (person_id, staff_id, reason, opened_at, ends_at)
+        SELECT person_id, staff_id, reason, opened_at, ends_at FROM opening""",
         "opening 2 has no entry",
     ),
 }

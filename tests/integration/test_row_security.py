@@ -204,7 +204,7 @@ def test_an_opening_in_need_shows_one_person_from_its_beginning_to_its_end(place
     sam = {place.site.sam}
     assert seen == [set(), sam, sam, sam, set()]
     assert place.eyes.people(staff=place.coverer) == set(), "it is for whoever opened"
-    for table in guarded_tables(place.url):
+    for table in set(guarded_tables(place.url)) - {"access_log"}:
         assert place.eyes.count(table, staff=stranger) > 0, table
     place.run("UPDATE opening SET finished_at = %s", NOW)
     assert place.eyes.people(staff=stranger, at=NOW - JUST) == sam
