@@ -19,7 +19,7 @@ from tidewell.vocabulary import SHARD_COUNT
 
 QUERIES: Final = Queries("tidewell", "enrolment.sql")
 FROM_THE_START: Final = datetime(2015, 1, 1, tzinfo=UTC)
-"""A device that always belonged to one person covers everything it may have recorded."""
+"""What virtual devices of one person play was recorded long before they were enrolled."""
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
 
@@ -116,11 +116,19 @@ async def real_device_of(connection: Connection, person_id: int) -> str | None:
 
 
 async def enrol_device(
-    connection: Connection, name: str, person_id: int, now: datetime, *, model: str
+    connection: Connection,
+    name: str,
+    person_id: int,
+    now: datetime,
+    *,
+    model: str,
+    from_the_start: bool = False,
 ) -> None:
-    """Enrol a device for a person, from the start; a device that is theirs already stays theirs.
+    """Enrol a device for a person from now on; a device that is theirs already stays theirs.
 
-    One that somebody gave back is theirs from now on: what it recorded before is not.
+    A name says nothing about who wore the thing before: it may hold somebody else's days, so what
+    it recorded earlier is not theirs. Only what is certain to be one person's, as a recording that
+    is played, is theirs `from_the_start`, and not after another wearer gave it back.
 
     A person wears one device at a time: steps of two would be added up, and a silence of one would
     be hidden by the other.
@@ -140,10 +148,9 @@ async def enrol_device(
     assert known is not None  # it was just added, or was there
     device_id, owner = known
     if owner is None:
-        which = {"device_id": device_id, "person_id": person_id, "now": now}
-        await connection.execute(
-            QUERIES["assign_device"], which | {"from_the_start": FROM_THE_START}
-        )
+        begins = FROM_THE_START if from_the_start else now
+        which = {"device_id": device_id, "person_id": person_id, "now": now, "begins": begins}
+        await connection.execute(QUERIES["assign_device"], which)
     elif owner != person_id:
         raise UsageError(f"device {name} belongs to another person; give this one another name")
 

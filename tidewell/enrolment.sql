@@ -53,7 +53,7 @@ ORDER BY device.name LIMIT 1;
 INSERT INTO device_assignment (device_id, person_id, valid_from)
 SELECT %(device_id)s, %(person_id)s,
     CASE WHEN EXISTS (SELECT FROM device_assignment WHERE device_id = %(device_id)s)
-        THEN %(now)s::timestamptz ELSE %(from_the_start)s::timestamptz END;
+        THEN %(now)s::timestamptz ELSE %(begins)s::timestamptz END;
 
 -- name: return_device
 UPDATE device_assignment SET valid_until = %(now)s

@@ -304,7 +304,8 @@ async def _enrol_one(
 ) -> EnrolledPerson:
     now = now_utc()
     person = await enrol_person(connection, label, now, preferred_name=label, timezone="UTC")
-    await enrol_device(connection, device_name_of(label), person.person_id, now, model="ledger")
+    name = device_name_of(label)
+    await enrol_device(connection, name, person.person_id, now, model="ledger", from_the_start=True)
     for staff_id, kind in zip(staff, ("key_worker", "clinician"), strict=True):
         await assign(connection, staff_id, person.person_id, kind, now)
     return person

@@ -125,7 +125,7 @@ _OF_PEOPLE: Final = (
         audiences=_PRACTITIONER,
         work=notes.add_person_note,
         body=notes.NoteRequest,
-        answer=notes.Notes,
+        answer=Written,
         status=201,
     ),
     Operation(

@@ -139,7 +139,7 @@ FOR_YOUNG_PEOPLE: Final = (
         audiences=_YOUNG_PERSON,
         work=notes.add_my_note,
         body=notes.NoteRequest,
-        answer=notes.Notes,
+        answer=Written,
         status=201,
     ),
     Operation(

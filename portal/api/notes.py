@@ -1,6 +1,7 @@
 """Notes about days for programs: those of staff about a person, and a young person's own.
 
-Both see all notes about the person and take back only their own, as on the pages.
+Both see all notes about the person and take back only their own, as on the pages. What answers a
+new note never holds one: it is kept under the writer's name, where no erasure of the person looks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from portal.api.operations import Answer, Call, Day, Request, Text, broken_rules
+from portal.api.operations import Answer, Call, Day, Request, Text, Written, broken_rules
 from portal.api.problems import ProblemError, ProblemKind
 from portal.context_notes import (
     OWN_WORDS_CHARACTERS_MOST,
@@ -65,12 +66,11 @@ async def list_person_notes(call: Call) -> Notes:
     return Notes(items=[_note(one, Reader.STAFF, staff_id) for one in found])
 
 
-async def add_person_note(call: Call) -> Notes:
+async def add_person_note(call: Call) -> Written:
     """Keep a note of a practitioner."""
     person, staff_id = await _person(call), call.viewer.known_staff_id
     today = local_day(call.now, person.timezone)
-    await _add(call, Told(person.person_id, staff_id, call.now, today))
-    return await list_person_notes(call)
+    return await _add(call, Told(person.person_id, staff_id, call.now, today))
 
 
 async def remove_person_note(call: Call) -> None:
@@ -86,12 +86,11 @@ async def list_my_notes(call: Call) -> Notes:
     return Notes(items=[_note(one, Reader.YOUNG_PERSON, None) for one in found])
 
 
-async def add_my_note(call: Call) -> Notes:
+async def add_my_note(call: Call) -> Written:
     """Keep a note of a young person."""
     myself = (await read_mine(call.connection, call.request)).myself
     today = local_day(call.now, myself.timezone)
-    await _add(call, Told(myself.person_id, None, call.now, today))
-    return await list_my_notes(call)
+    return await _add(call, Told(myself.person_id, None, call.now, today))
 
 
 async def remove_my_note(call: Call) -> None:
@@ -105,7 +104,8 @@ async def _person(call: Call) -> PersonRow:
     return await find_person(call.connection, call.request, call.viewer.known_staff_id, call.now)
 
 
-async def _add(call: Call, told: Told) -> None:
+async def _add(call: Call, told: Told) -> Written:
+    """Keep a note; the answer, which is kept for a repeated request, holds none."""
     said = call.body_as(NoteRequest)
     form = NoteForm(
         kind=said.kind,
@@ -115,6 +115,7 @@ async def _add(call: Call, told: Told) -> None:
     )
     if errors := await add_note(call.connection, told, form):
         raise broken_rules(errors)
+    return Written(is_new=True)
 
 
 def _note(row: NoteRow, reader: Reader, staff_id: int | None) -> Note:

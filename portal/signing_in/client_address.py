@@ -14,8 +14,9 @@ from typing import Final
 Network = IPv4Network | IPv6Network
 
 PREFIX_4: Final = 24
-PREFIX_6: Final = 64
-"""What one household or office usually has; a single address is too easily changed."""
+PREFIX_6: Final = 48
+"""What one household or office has at most; a single address, and a /64 out of a /56, is too easily
+changed."""
 
 FORWARDED_MOST: Final = 20
 """No chain of proxies is this long; what lies further left was written by whoever asks."""
@@ -54,7 +55,7 @@ def network_of(address: str) -> str:
 
     Example:
         >>> network_of("203.0.113.9"), network_of("2001:db8:1:2:3::9")
-        ('203.0.113.0/24', '2001:db8:1:2::/64')
+        ('203.0.113.0/24', '2001:db8:1::/48')
     """
     if not _is_address(address):
         return address[:64]

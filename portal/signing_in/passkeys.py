@@ -45,7 +45,7 @@ CHALLENGE_HOLDS: Final = timedelta(minutes=5)
 """Long enough to fetch a key from a bag; what is asked for later is asked for anew."""
 
 CHALLENGES_MAX: Final = 20_000
-"""All that may wait at one time, about 3 MB; networks are limited long before."""
+"""That wait at one time and that nobody gave a name for, about 3 MB; 130 networks could fill it."""
 
 ASK_MS: Final = 120_000
 """How long a browser shows its question."""

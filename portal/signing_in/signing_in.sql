@@ -31,10 +31,12 @@ WHERE username = %(username)s AND ended_at IS NULL AND token_hash IN (
 -- name: forget_challenges
 DELETE FROM sign_in_challenge WHERE made_at < %(since)s;
 
+-- Strangers fill only their own places: whoever gave a password, or is signed in, is limited by their name.
 -- name: add_challenge
 INSERT INTO sign_in_challenge (challenge_hash, purpose, username, made_at)
 SELECT %(challenge_hash)s, %(purpose)s, %(username)s, %(now)s
-WHERE (SELECT count(*) FROM sign_in_challenge) < %(most)s;
+WHERE %(username)s::text IS NOT NULL
+   OR (SELECT count(*) FROM sign_in_challenge WHERE username IS NULL) < %(most)s;
 
 -- Used by being taken away: of two that come at once, one gets it.
 -- name: take_challenge

@@ -139,7 +139,12 @@ async def enrol(database_url: str, labels: Sequence[str], timezone: str = "UTC")
                 connection, label, now_utc(), preferred_name=label, timezone=timezone
             )
             await enrol_device(
-                connection, device_name_of(label), person.person_id, now_utc(), model="virtual"
+                connection,
+                device_name_of(label),
+                person.person_id,
+                now_utc(),
+                model="virtual",
+                from_the_start=True,
             )
             shards.append(person.shard)
     return shards

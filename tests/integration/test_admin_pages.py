@@ -215,6 +215,22 @@ async def test_a_device_is_given_back_and_its_next_wearer_gets_nothing_of_the_fi
     assert begins == NOW + timedelta(minutes=10)
 
 
+async def test_a_band_that_is_paired_again_under_another_name_begins_with_its_new_wearer(
+    pages_with_broker: Pages,
+) -> None:
+    pages = pages_with_broker
+    await pages.sign_in("ade")
+    await pages.post(f"/service/people/{pages.site.sam}/device/end", {"how": "returned"})
+    pages.clock[0] = NOW + timedelta(minutes=10)
+    answer = await pages.post("/service/people/new", ENROL)
+    mo = int(answer.headers["Location"].rsplit("/", 1)[1])
+    paired = await (await try_code(pages, await code_for(pages, mo))).json()
+    assert paired["device"] == "band-p-100"
+    # The band still holds what Sam's days left in it, and may send that as Mo's device.
+    [(begins,)] = pages.ask(f"SELECT valid_from FROM device_assignment WHERE person_id = {mo}")
+    assert begins == NOW + timedelta(minutes=10)
+
+
 async def test_a_lost_device_is_revoked_and_the_next_one_gets_another_name(pages: Pages) -> None:
     await pages.sign_in("ade")
     answer = await pages.post("/service/people/new", ENROL)

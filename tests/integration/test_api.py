@@ -9,7 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from portal.api.catalogue import OPERATIONS
+from portal.api.cover import CoverDone, HandedOver
+from portal.api.operations import Written
 from portal.api.problems import PROBLEM_TYPE
+from portal.context import Audience, Scope
 from tests.browser.virtual_site import PASSWORD
 from tests.integration.api_site import BASE, NOW, Programs, programs_of
 
@@ -231,6 +235,25 @@ async def test_a_request_that_comes_again_is_done_once_and_answered_the_same(
     programs.clock[0] += timedelta(hours=25)
     assert (await programs.post("jo", path, body, {"Idempotency-Key": "one"})).status == 201
     assert programs.rows("SELECT count(*) FROM context_note") == [(2,)]
+
+
+async def test_what_is_kept_for_a_repeated_request_holds_no_note(programs: Programs) -> None:
+    said = {"kind": "other", "first_day": "2026-11-20", "own_words": "my gran is ill"}
+    await programs.post("sam", "/me/notes", said)
+    body = {"kind": "exams", "first_day": "2026-11-20", "own_words": "mocks all week"}
+    path = f"/people/{programs.site.sam}/notes"
+    answer = await programs.post("jo", path, body, {"Idempotency-Key": "three"})
+    assert json.loads(await answer.text()) == {"is_new": True}
+    assert programs.rows("SELECT username, body FROM api_answer") == [("jo", '{"is_new":true}')]
+
+
+def test_no_answer_that_is_kept_for_staff_is_about_a_person() -> None:
+    kept = {
+        operation.answer
+        for operation in OPERATIONS
+        if operation.scope is Scope.ACT and operation.audiences != {Audience.YOUNG_PERSON}
+    }
+    assert kept == {None, Written, CoverDone, HandedOver}
 
 
 async def test_a_refusal_is_decided_anew(programs: Programs) -> None:

@@ -57,6 +57,33 @@ async def test_the_copy_is_of_whoever_is_signed_in_and_of_nobody_else(pages: Pag
     assert "token_hash" not in str(mine)
 
 
+async def test_what_was_refused_is_theirs_only_where_it_is_from_their_time(pages: Pages) -> None:
+    handed_on, sam = pages.clock[0] - timedelta(days=3), pages.site.sam
+    pages.write("UPDATE device_assignment SET valid_from = %s WHERE person_id = %s", handed_on, sam)
+    begins_ms = int(handed_on.timestamp() * 1000)
+    mine = f'{{"boot": 1, "seq": 2, "start": {begins_ms}, "heart_rate": [81]}}'
+    for place, payload in enumerate(
+        (
+            f'{{"boot": 1, "seq": 1, "start": {begins_ms - 60_000}, "heart_rate": [187]}}',
+            '{"boot": 1, "heart_rate": [187',
+            mine,
+        )
+    ):
+        pages.write(
+            "INSERT INTO dead_letter (received_at, topic, device_id, reason, detail, whole_frame,"
+            " payload, payload_bytes, payload_hash) SELECT %s, 'tidewell/v1/1/x/frame', device_id,"
+            " 'wrong_shard', '', true, %s, 1, %s FROM device_assignment WHERE person_id = %s",
+            pages.clock[0] + timedelta(seconds=place),
+            payload.encode(),
+            bytes([place]),
+            sam,
+        )
+    await pages.sign_in("sam")
+    letters = parsed(await downloaded(pages))["dead_letter"]
+    # The band came from somebody else, who may not have sent everything before it was handed on.
+    assert [row["payload"] for row in letters] == [None, None, mine]
+
+
 async def test_staff_cannot_take_it(pages: Pages) -> None:
     await pages.sign_in("jo")
     assert (await pages.post("/me/download")).status == 404

@@ -90,7 +90,14 @@ async def enrol(database_url: str) -> dict[str, int]:
             person = await enrol_person(
                 connection, name, now_utc(), preferred_name=name, timezone="UTC"
             )
-            await enrol_device(connection, name, person.person_id, now_utc(), model="virtual")
+            await enrol_device(
+                connection,
+                name,
+                person.person_id,
+                now_utc(),
+                model="virtual",
+                from_the_start=True,
+            )
             shards[name] = person.shard
     return shards
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from tests.integration.edges import nats_edge
 from tests.integration.pipeline import IngestProcess
 from tests.integration.test_admin_pages import ENROL
 from tests.integration.test_portal_pages import open_pages
+from tidewell.clock import now_utc
 from tidewell.device_doors import keep_the_list
 from tidewell.errors import ServerUnavailableError, UsageError
 
@@ -32,7 +34,9 @@ async def simulated(*options: str) -> tuple[int, str]:
 
 
 @pytest.mark.timeout(240)
-async def test_a_code_becomes_readings(database_url: str) -> None:
+async def test_a_code_becomes_readings_from_then_on(database_url: str) -> None:
+    # Half of what the device holds is from before: whoever wore it then, it was not this person.
+    paired_at = now_utc() - timedelta(hours=12)
     with nats_edge(None) as edge:
         settings = {"TIDEWELL_DEVICE_BROKER_URL": edge.address}
         async with open_pages(database_url, settings) as pages:
@@ -40,6 +44,7 @@ async def test_a_code_becomes_readings(database_url: str) -> None:
             ingest = IngestProcess(database_url, edge.server)
             ingest.start()
             try:
+                pages.clock[0] = paired_at
                 await pages.sign_in("ade")
                 answer = await pages.post("/service/people/new", ENROL)
                 answer = await pages.post(answer.headers["Location"] + "/device/pair")
@@ -57,10 +62,14 @@ async def test_a_code_becomes_readings(database_url: str) -> None:
                 await asyncio.to_thread(ingest.stop)
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
-            "SELECT count(*) FROM reading JOIN person USING (person_id) WHERE label = 'P-100'"
+            "SELECT count(*), min(time) FROM reading JOIN person USING (person_id)"
+            " WHERE label = 'P-100'"
         ).fetchone()
+        refused = connection.execute("SELECT DISTINCT reason FROM dead_letter").fetchall()
     assert row is not None
-    assert row[0] > 1_000
+    assert row[0] > 500
+    assert row[1] >= paired_at
+    assert refused == [("not_assigned",)]
 
 
 async def test_a_site_that_is_away_or_answers_something_else_is_said_to_be(

@@ -225,6 +225,22 @@ async def test_what_comes_in_late_for_somebody_who_was_erased_goes_too(
     assert count(database, "dead_letter") == before - 1
 
 
+async def test_what_programs_were_answered_goes_after_a_day_though_they_never_ask_again(
+    database_url: str, database: psycopg.Connection[tuple[object, ...]], site: Site
+) -> None:
+    del site
+    for key, hours in (("old", 25), ("new", 23)):
+        database.execute(
+            "INSERT INTO api_answer (username, idempotency_key, fingerprint, made_at)"
+            " VALUES ('jo', %s, '', %s)",
+            [key, NOW - timedelta(hours=hours)],
+        )
+    await retention.run(database_url, settings(), NOW, dry_run=True)
+    assert count(database, "api_answer") == 2
+    assert rows_gone(await retention.run(database_url, settings(), NOW)) == {"api_answer": 1}
+    assert database.execute("SELECT idempotency_key FROM api_answer").fetchall() == [("new",)]
+
+
 def test_the_command_says_what_would_go_and_then_what_went(database_url: str, site: Site) -> None:
     del site
     where = {

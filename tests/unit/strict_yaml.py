@@ -1,8 +1,8 @@
 """Reads the part of YAML that `docker-compose.yml` is written in, and refuses all the rest.
 
-Maps by two spaces of indentation, lists of scalars, scalars on one line, comments on lines of
-their own. No anchors, no types, no folding: every scalar is text, so that nothing turns into
-something else. Written here because the one other use of a YAML library would be this file.
+Maps by two spaces of indentation, lists of scalars or of flat maps, scalars on one line, comments
+on lines of their own. No anchors, no types, no folding: every scalar is text, so that nothing turns
+into something else. Written here because the one other use of a YAML library would be this file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final
 
-Node = str | list[str] | dict[str, "Node"] | None
+Node = str | list["str | dict[str, str]"] | dict[str, "Node"] | None
 
 INDENT: Final = 2
 _KEY: Final = re.compile(r"^(?P<key>[A-Za-z][A-Za-z0-9_]*):(?: (?P<value>\S.*))?$")
@@ -28,6 +28,8 @@ def read_yaml(text: str) -> dict[str, Node]:
     Example:
         >>> read_yaml("a:\\n  b: [\\"x\\", \\"y\\"]\\n  c:\\n    - d\\n")
         {'a': {'b': ['x', 'y'], 'c': ['d']}}
+        >>> read_yaml("a:\\n  - b: c\\n    d: e\\n")
+        {'a': [{'b': 'c', 'd': 'e'}]}
     """
     lines = [
         (number, line)
@@ -58,18 +60,37 @@ def _block(lines: list[tuple[int, str]], depth: int) -> tuple[Node, list[tuple[i
     return found, lines
 
 
-def _list(lines: list[tuple[int, str]], depth: int) -> tuple[list[str], list[tuple[int, str]]]:
-    items: list[str] = []
+def _list(lines: list[tuple[int, str]], depth: int) -> tuple[Node, list[tuple[int, str]]]:
+    items: list[str | dict[str, str]] = []
     while lines and _depth(lines[0]) == depth:
         number, line = lines.pop(0)
-        value = _scalar(number, line.strip().removeprefix("- "))
-        if not isinstance(value, str):
-            raise NotInTheSubsetError(f"line {number}: expected a scalar in this list")
-        items.append(value)
+        if not line.strip().startswith("- "):
+            raise NotInTheSubsetError(f"line {number}: expected another item of this list")
+        text = line.strip().removeprefix("- ")
+        if _KEY.match(text) is None:
+            items.append(_text(number, text))
+            continue
+        of_map = [(number, " " * (depth + INDENT) + text)]
+        while lines and _depth(lines[0]) == depth + INDENT:
+            of_map.append(lines.pop(0))
+        node, _ = _block(of_map, depth + INDENT)
+        if not isinstance(node, dict):
+            raise NotInTheSubsetError(f"line {number}: expected a map in this list")
+        flat = {key: value for key, value in node.items() if isinstance(value, str)}
+        if len(flat) != len(node):
+            raise NotInTheSubsetError(f"line {number}: expected scalars in this map")
+        items.append(flat)
     return items, lines
 
 
-def _scalar(number: int, text: str) -> str | list[str]:
+def _text(number: int, text: str) -> str:
+    value = _scalar(number, text)
+    if not isinstance(value, str):
+        raise NotInTheSubsetError(f"line {number}: expected a scalar in this list")
+    return value
+
+
+def _scalar(number: int, text: str) -> str | list[str | dict[str, str]]:
     if text.startswith(("[", '"')):
         value: object = json.loads(text)
         if isinstance(value, str):

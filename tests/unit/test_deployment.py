@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from portal.signing_in.client_address import client_address, trusted_networks
 from tests.unit.strict_yaml import Node, NotInTheSubsetError, read_yaml
 from tidewell.commands import app
 from tidewell.device_credentials import new_secret, password_lines, verifiers_of
@@ -32,7 +34,9 @@ def mapping(node: Node) -> dict[str, Node]:
 
 def items(node: Node) -> list[str]:
     assert isinstance(node, list)
-    return node
+    texts_of_list = [one for one in node if isinstance(one, str)]
+    assert len(texts_of_list) == len(node)
+    return texts_of_list
 
 
 SERVICES = {name: mapping(node) for name, node in mapping(COMPOSE["services"]).items()}
@@ -43,7 +47,8 @@ def texts(node: Node) -> Iterator[str]:
         for value in node.values():
             yield from texts(value)
     elif isinstance(node, list):
-        yield from node
+        for item in node:
+            yield from [item] if isinstance(item, str) else item.values()
     elif node is not None:
         yield node
 
@@ -228,6 +233,20 @@ def test_what_is_published_is_reached_from_this_machine_only() -> None:
     assert sorted(ports) == ["127.0.0.1:1883:1883", "127.0.0.1:8470:8470"]
 
 
+def test_only_the_gateway_of_the_containers_may_say_who_asks() -> None:
+    default = mapping(mapping(COMPOSE["networks"])["default"])
+    config = mapping(default["ipam"])["config"]
+    assert isinstance(config, list)
+    [network] = config
+    assert isinstance(network, dict)
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
+    said = mapping(SERVICES["portal"]["environment"])["TIDEWELL_TRUSTED_PROXIES"]
+    assert said == network["gateway"]
+    # Somebody on the site's own network writes a header; the proxy adds what it sees.
+    written = "1.2.3.4, 192.168.1.50"
+    assert client_address(network["gateway"], written, trusted_networks(said)) == "192.168.1.50"
+
+
 def test_the_port_of_the_pages_is_the_same_everywhere() -> None:
     port = str(Settings.model_fields["portal_port"].default)
     assert f"\nEXPOSE {port}\n" in DOCKERFILE
@@ -305,6 +324,8 @@ def test_the_broker_keeps_less_unconfirmed_than_ingest_takes() -> None:
         "a:\n - b\n",
         "a: b\na: c\n",
         "a:\n  - b: c\n  d: e\n",
+        "a:\n  - b: c\n    b: e\n",
+        "a:\n  - b: c\n    d:\n      e: f\n",
         "- a\n",
         "a: *b\n",
     ],

@@ -80,7 +80,8 @@ def test_nothing_that_somebody_writes_makes_them_another_network(peer: str, writ
 
 def test_a_house_is_one_network() -> None:
     assert network_of("203.0.113.9") == network_of("203.0.113.200") != network_of("203.0.114.9")
-    assert network_of("2001:db8:1:2::9") == network_of("2001:db8:1:2:ffff::1")
+    assert network_of("2001:db8:1:2::9") == network_of("2001:db8:1:fff:ffff::1")
+    assert network_of("2001:db8:1:2::9") != network_of("2001:db8:2:2::9")
     assert network_of("::ffff:203.0.113.9") == network_of("203.0.113.9")
 
 

@@ -225,7 +225,10 @@ async def _enrol_story(connection: Connection, place: int, since: datetime) -> t
         timezone=DEMO_TIMEZONE,
         reading_level=story.reading_level,
     )
-    await enrol_device(connection, device_name_of(label), person.person_id, now, model="virtual")
+    name = device_name_of(label)
+    await enrol_device(
+        connection, name, person.person_id, now, model="virtual", from_the_start=True
+    )
     return person.person_id, person.shard
 
 

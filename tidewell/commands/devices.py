@@ -62,7 +62,11 @@ def simulate(
     timezone: Annotated[str, typer.Option(help="Where they live.")] = "Europe/London",
     key_worker: Annotated[str | None, typer.Option(help="User name of their key worker.")] = None,
     pair: Annotated[
-        str | None, typer.Option(help="A code from the pages: one device, enrolled already.")
+        str | None,
+        typer.Option(
+            help="A code from the pages: one device, enrolled already. The site refuses what is "
+            "from before its first code; --live goes on from there."
+        ),
     ] = None,
     portal: Annotated[
         str | None, typer.Option(help="With --pair: the address of the pages.")
@@ -240,7 +244,8 @@ async def _enrol_one(
         raise UsageError(
             f"{label} wears a real device, {device_name}; choose another label with --person"
         )
-    await enrol_device(connection, device_name_of(label), one.person_id, now, model="virtual")
+    name = device_name_of(label)
+    await enrol_device(connection, name, one.person_id, now, model="virtual", from_the_start=True)
     if one.is_new:
         for member in team:
             kind = "key_worker" if member.role == "practitioner" else "clinician"

@@ -2,7 +2,8 @@
 
 It works as the owner of the database. Each class is a transaction (of readings, each person), so it
 may be killed at any moment and run again. People on hold are left out. It also erases again what
-came in late for people who were erased lately. Must never delete what has no setting.
+came in late for people who were erased lately, and lets go of answers that were kept for programs.
+Must never delete what has no setting, but for those answers: they are good for a day.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ SWEPT_FOR: Final = timedelta(days=45)
 """A device that lay in a drawer sends weeks later; by then the broker has refused it."""
 ERASED: Final = "erased_people"
 """The class of what came in for somebody who was erased."""
+ANSWERS: Final = "answers"
+"""The class of what programs were answered."""
+ANSWERS_KEPT: Final = timedelta(hours=24)
+"""As long as a request may come again; whoever asks no more would leave theirs for ever."""
 
 CUT: Final = (
     KeepClass.READINGS,
@@ -98,7 +103,7 @@ async def run(url: str, settings: Settings, now: datetime, *, dry_run: bool = Fa
         assert row is not None  # an aggregate always answers
         one = _Run(connection, now, list(row[0]), mode is StorageMode.TIMESCALE, dry_run)
         gone = [await one.cut(which, age) for which, age in kept_for(settings).items()]
-        gone.append(await one.sweep())
+        gone += [await one.forget_answers(), await one.sweep()]
     if not dry_run:
         rows = {part.class_name: sum(part.rows.values()) for part in gone}
         get_logger().info("what was too old is gone", **rows)
@@ -133,6 +138,13 @@ class _Run:
         else:
             rows = await self._cut_class(which, before)
         return await self._note(which.value, before, rows, started_s)
+
+    async def forget_answers(self) -> Gone:
+        """Let go of answers to requests that may not come again; a hold keeps none of them."""
+        started_s, before = monotonic_s(), self._now - ANSWERS_KEPT
+        async with self._connection.transaction(force_rollback=self._dry_run):
+            cursor = await self._connection.execute(QUERIES["old_answers"], {"before": before})
+        return await self._note(ANSWERS, before, {"api_answer": cursor.rowcount}, started_s)
 
     async def sweep(self) -> Gone:
         """Erase again what came in for people who were erased lately."""

@@ -49,6 +49,9 @@ WHERE received_at < %(before)s
       SELECT device_id FROM device_assignment WHERE person_id = ANY (%(held)s)
   ));
 
+-- name: old_answers
+DELETE FROM api_answer WHERE made_at < %(before)s;
+
 -- name: session
 DELETE FROM session WHERE greatest(seen_at, ended_at) < %(before)s;
 
