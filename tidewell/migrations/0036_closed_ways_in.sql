@@ -1,0 +1,16 @@
+-- Ways in that are closed stay closed, and functions that work with the rights of their owner read our tables only.
+
+-- Everything by which somebody could still be inside, or get in again: their programs and their calendar too.
+CREATE OR REPLACE FUNCTION end_ways_in(which text, at timestamptz)
+RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+BEGIN ATOMIC
+    UPDATE public.session SET ended_at = at WHERE username = which AND ended_at IS NULL;
+    UPDATE public.known_device SET ended_at = at WHERE username = which AND ended_at IS NULL;
+    UPDATE public.sign_in_link SET voided_at = at
+    WHERE username = which AND used_at IS NULL AND voided_at IS NULL;
+    UPDATE public.api_token SET revoked_at = at WHERE username = which AND revoked_at IS NULL;
+    UPDATE public.calendar_feed SET revoked_at = at
+    FROM public.sign_in
+    WHERE sign_in.username = which AND calendar_feed.staff_id = sign_in.staff_id
+      AND calendar_feed.revoked_at IS NULL;
+END;
