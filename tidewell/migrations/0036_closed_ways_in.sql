@@ -14,3 +14,22 @@ BEGIN ATOMIC
     WHERE sign_in.username = which AND calendar_feed.staff_id = sign_in.staff_id
       AND calendar_feed.revoked_at IS NULL;
 END;
+
+-- PostgreSQL looks for a table among the temporary ones first, unless it is told when. A function with the rights of
+-- its owner would take a temporary table of its caller's for ours, and run what its caller tied to it.
+DO $$
+DECLARE
+    definer regprocedure;
+BEGIN
+    FOR definer IN
+        SELECT pg_proc.oid FROM pg_proc
+        WHERE pg_proc.prosecdef AND pg_proc.pronamespace = 'public'::regnamespace AND NOT EXISTS (
+            SELECT FROM pg_depend
+            WHERE pg_depend.classid = 'pg_proc'::regclass AND pg_depend.objid = pg_proc.oid
+              AND pg_depend.deptype = 'e'
+        )
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, public, pg_temp', definer);
+    END LOOP;
+END
+$$;
