@@ -35,7 +35,7 @@ ADD_A_LINE: Final = (
     " what the words mean"
 )
 PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}")
-OF_WHOM: Final = frozenset({"-", "assigned", "seen", "own", "named", "secret"})
+OF_WHOM: Final = frozenset({"-", "assigned", "open", "seen", "own", "named", "secret"})
 GUESSED: Final = {
     "person_id": "987654",
     "public_id": "guessed",
@@ -114,7 +114,7 @@ class Looker:
 
     audiences: frozenset[str]
     relation: str
-    """assigned, seen, themselves, admin or none."""
+    """assigned, covering, asked, themselves, admin or none."""
     owns: str = ""
     """What the rows are called that are theirs, beside those that follow from the relation."""
 
@@ -128,8 +128,8 @@ LOOKERS: Final = {
     "switched_off": looker("none"),
     "assigned": looker("assigned", "practitioner", owns="cover_id"),
     "clinician": looker("assigned", "clinician"),
-    "covering": looker("seen", "practitioner", owns="cover_id"),
-    "asked": looker("seen", "practitioner"),
+    "covering": looker("covering", "practitioner", owns="cover_id"),
+    "asked": looker("asked", "practitioner"),
     "formerly": looker("none", "practitioner"),
     "other_team": looker("none", "practitioner"),
     "other_clinician": looker("none", "clinician"),
@@ -157,7 +157,8 @@ def may_open(line: Line, who: Looker) -> bool:
     opens = {
         "-": True,
         "assigned": who.relation == "assigned",
-        "seen": who.relation in ("assigned", "seen"),
+        "open": who.relation in ("assigned", "covering"),
+        "seen": who.relation in ("assigned", "covering", "asked"),
         "own": bool(set(PLACEHOLDER.findall(line.path)) & set(who.owns.split())),
         "named": who.relation == "admin",
         "secret": False,
