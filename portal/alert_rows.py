@@ -83,6 +83,7 @@ class ClosedAlertRow:
     """An alert that somebody closed lately, as a line in the list."""
 
     public_id: str
+    person_id: int
     cause: str
     closed_at: datetime
     outcome: str | None

@@ -31,7 +31,7 @@ LIMIT %(limit)s;
 
 -- What was closed lately, as far as the viewer may still open it.
 -- name: closed_alerts
-SELECT alert.public_id, alert.cause, alert.closed_at, alert.outcome, person.timezone,
+SELECT alert.public_id, alert.person_id, alert.cause, alert.closed_at, alert.outcome, person.timezone,
     COALESCE(identity.preferred_name, person.label) AS name, closer.display_name AS closed_by_name
 FROM alert
 JOIN person USING (person_id)

@@ -98,10 +98,11 @@ async def show_list(request: web.Request) -> web.Response:
     silence_after = timedelta(seconds=request.app[SETTINGS].silence_after_s)
     async with transaction(request) as connection:
         people = await people_of_staff(connection, viewer.known_staff_id, now)
-        shown = [person.person_id for person in people]
-        await log_list_look(connection, viewer.known_staff_id, shown, now)
         alerts = await open_alerts(connection, viewer.known_staff_id, now)
         closed = await closed_alerts(connection, viewer.known_staff_id, now)
+        # Who covers or was asked sees alerts of people who are not in their own list.
+        shown = {one.person_id for rows_shown in (people, alerts, closed) for one in rows_shown}
+        await log_list_look(connection, viewer.known_staff_id, sorted(shown), now)
     sought = request.query.get("find", "").strip()[:FIND_CHARACTERS_MOST]
     cards = [person_card(person, now, silence_after) for person in people]
     values = {

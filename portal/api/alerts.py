@@ -228,7 +228,10 @@ async def list_open(call: Call) -> OpenAlerts:
 
 async def list_closed(call: Call) -> ClosedAlerts:
     """Return what was closed lately."""
-    found = await closed_alerts(call.connection, call.viewer.known_staff_id, call.now)
+    staff_id = call.viewer.known_staff_id
+    found = await closed_alerts(call.connection, staff_id, call.now)
+    people = sorted({one.person_id for one in found})
+    await log_list_look(call.connection, staff_id, people, call.now)
     items = [
         ClosedAlert(
             public_id=one.public_id,

@@ -1,6 +1,6 @@
 """Signing in, as its owner sees it: what is set up, and where somebody is signed in.
 
-Everybody sees and ends their own sessions only.
+Everybody sees and ends their own sessions only, and with them the tokens of their programs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from portal.api.tokens import list_tokens
 from portal.context import Audience, now_of, rows, transaction, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
@@ -24,9 +25,12 @@ _QUERIES: Final = Queries("portal.signing_in", "signing_in.sql")
 _DONE_WORDS: Final = {
     "added": "It is set up.",
     "removed": "It is removed.",
-    "password": "Your password is changed. You are signed out everywhere else.",
+    "password": (
+        "Your password is changed. You are signed out everywhere else, and your tokens hold no"
+        " longer."
+    ),
     "ended": "That place is signed out.",
-    "others": "You are signed out everywhere else.",
+    "others": "You are signed out everywhere else, and your tokens hold no longer.",
 }
 
 
@@ -47,9 +51,11 @@ async def show_overview(request: web.Request) -> web.Response:
     async with transaction(request) as connection:
         factors = await factors_of(connection, viewer.username)
         places = await rows(connection, SessionLine, _QUERIES["sessions_of"], who)
+        tokens = await list_tokens(connection, viewer.username, now)
     values = {
         "factors": factors,
         "places": places,
+        "programs": len(tokens),
         "is_young": viewer.audience is Audience.YOUNG_PERSON,
         "done": _DONE_WORDS.get(request.query.get("done", "")),
     }
@@ -72,7 +78,7 @@ async def end_place(request: web.Request) -> web.Response:
 
 
 async def end_other_places(request: web.Request) -> web.Response:
-    """End every session of somebody's own but this one."""
+    """End every session of somebody's own but this one, and every program of theirs."""
     viewer = viewer_of(request)
     what = {
         "username": viewer.username,
@@ -81,4 +87,5 @@ async def end_other_places(request: web.Request) -> web.Response:
     }
     async with transaction(request) as connection:
         await connection.execute(_QUERIES["end_other_sessions"], what)
+        await connection.execute(_QUERIES["end_programs"], what)
     raise web.HTTPSeeOther("/security?done=others")

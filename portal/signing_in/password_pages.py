@@ -1,6 +1,7 @@
 """Choosing a password: with the one before, or the first time with a link that was made for it.
 
-A changed password ends every session but the one that changed it. A link opens nothing when it is
+A changed password ends every session but the one that changed it, and every token of a program: who
+had the password before may have made one. A link opens nothing when it is
 looked at, because programs that scan messages do that; only the form uses it up.
 """
 
@@ -74,7 +75,7 @@ async def show_change(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    """Change the password and end every other session."""
+    """Change the password and end every other session and every program."""
     form = await read_form(request, ChangeForm)
     viewer = viewer_of(request)
     if form is None:
@@ -97,6 +98,7 @@ async def change_password(request: web.Request) -> web.Response:
             "token_hash": token_hash(entry.token),
         }
         await connection.execute(_QUERIES["end_other_sessions"], others)
+        await connection.execute(_QUERIES["end_programs"], others)
     get_logger().info("password changed", role=viewer.audience.value)
     response = web.Response(status=303, headers={"Location": "/security?done=password"})
     give(request, response, entry)
@@ -129,6 +131,7 @@ async def take_link(request: web.Request) -> web.Response:
         if taken is not None and taken.username is not None:
             others = {"username": taken.username, "now": what["now"], "token_hash": b""}
             await connection.execute(_QUERIES["end_other_sessions"], others)
+            await connection.execute(_QUERIES["end_programs"], others)
     if taken is None or taken.username is None:
         log_refusal(request, Refusal.WRONG_LINK)
         return _link_page(request, None, None, 404)

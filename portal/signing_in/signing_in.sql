@@ -129,6 +129,9 @@ WHERE session_id = %(which)s AND username = %(username)s AND ended_at IS NULL;
 UPDATE session SET ended_at = %(now)s
 WHERE username = %(username)s AND ended_at IS NULL AND token_hash <> %(token_hash)s;
 
+-- name: end_programs
+UPDATE api_token SET revoked_at = %(now)s WHERE username = %(username)s AND revoked_at IS NULL;
+
 -- name: find_link
 SELECT sign_in_link.username FROM sign_in_link JOIN sign_in USING (username)
 WHERE link_hash = %(link_hash)s AND used_at IS NULL AND voided_at IS NULL

@@ -1,8 +1,8 @@
 """Asking about one's own information, and answering that: pages of young people and of staff.
 
 What a young person writes here is told to somebody like every free text of theirs. Staff answer
-what is about people whom they may see, and their look is written down; an administrator sees what
-is due.
+what is about people whose pages open to them, not what is about those of whom they were only asked
+about an alert, and their look is written down; an administrator sees what is due.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class MyRequestRow:
 
 @dataclass(frozen=True, slots=True)
 class StaffRequestRow:
-    """A request, as those see it who may see the person."""
+    """A request, as those see it to whom the pages of the person open."""
 
     data_request_id: int
     person_id: int

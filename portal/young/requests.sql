@@ -1,5 +1,5 @@
 -- What young people ask about their own information. Their own number comes from their session; staff see and
--- answer what is about the people whom they may see; administrators see that it is there and when it is due, and
+-- answer what is about the people whose pages open to them; administrators see that it is there and when it is due, and
 -- neither names nor words.
 
 -- name: my_requests
@@ -41,7 +41,9 @@ LEFT JOIN identity USING (person_id)
 LEFT JOIN staff ON staff.staff_id = data_request.answered_by
 WHERE data_request.taken_back_at IS NULL
   AND (data_request.answered_at IS NULL OR data_request.answered_at > %(since)s)
-  AND staff_may_see(%(staff_id)s, data_request.person_id, %(now)s)
+  AND data_request.person_id IN (
+      SELECT open_now.person_id FROM people_open_to(%(staff_id)s, %(now)s) AS open_now
+  )
 ORDER BY data_request.answered_at IS NOT NULL, data_request.asked_at
 LIMIT %(limit)s;
 
@@ -52,5 +54,7 @@ SELECT label, kind, asked_at FROM data_requests_due(%(limit)s);
 UPDATE data_request
 SET outcome = %(outcome)s, answer = %(answer)s, answered_by = %(staff_id)s, answered_at = %(now)s
 WHERE data_request_id = %(data_request_id)s AND answered_at IS NULL AND taken_back_at IS NULL
-  AND staff_may_see(%(staff_id)s, person_id, %(now)s)
+  AND person_id IN (
+      SELECT open_now.person_id FROM people_open_to(%(staff_id)s, %(now)s) AS open_now
+  )
 RETURNING data_request_id;

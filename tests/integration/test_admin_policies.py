@@ -8,18 +8,37 @@ from datetime import timedelta
 from html import unescape
 from typing import Final
 
+import psycopg
 import pytest
 from aiohttp import ClientResponse, FormData
 
 from portal.admin.trials import LOST, TrialRunner
 from portal.admin.uploads import FIELD_BYTES_MOST
 from tests.integration.test_portal_pages import NOW, OURS, Pages, pages
+from tests.stored_histories import (
+    DAYS,
+    FIRST_DAY,
+    quiet_days,
+    store_days,
+    store_people,
+    with_fewer_steps,
+)
+from tidewell.clock import now_utc
+from tidewell.local_time import day_date
 
 __all__ = ["pages"]
 
 GOOD: Final = 'name = "days and nights"\nchain = ["key_worker", "duty_line"]\nduty_line = ["pat"]\n'
 BAD: Final = 'name = "x"\nchain = ["key_worker", "nobody"]\nduty_line = ["pat"]\n'
 THRESHOLDS: Final = "[budgets]\ndrift = 0\n"
+LIMIT_OF_ONE: Final = """[[limits]]
+channel = "heart_rate"
+direction = "above"
+value = 120
+for_minutes = 10
+level = "for_review"
+people = ["P-2"]
+"""
 ROTA: Final = """name = "nights"
 holes = "allowed"
 [[weekly]]
@@ -145,6 +164,53 @@ async def test_thresholds_are_tried_on_stored_days_with_progress_and_a_result(
     assert (await pages.post(draft + "/switch-on")).status == 409
     wrong = await pages.text(await upload(pages, "[budgets]\ndrift = 99\n", "detection"))
     assert "Line 2: budgets.drift" in wrong
+
+
+async def write_a_drop_of_steps(pages: Pages) -> None:
+    """Store the days of two people until yesterday; one of them went out less for three days."""
+    async with await psycopg.AsyncConnection.connect(pages.url, autocommit=True) as connection:
+        ids = await store_people(connection, 2)
+        await store_days(connection, ids, [quiet_days(), with_fewer_steps(80, 82, 0.7)])
+        yesterday = now_utc().date() - timedelta(days=1)
+        await connection.execute(
+            "UPDATE daily_feature SET day = day + %s WHERE person_id = ANY (%s)",
+            ((yesterday - day_date(FIRST_DAY + DAYS - 1)).days, ids),
+        )
+
+
+async def test_an_administrator_learns_numbers_from_a_trial_and_nothing_of_anybody(
+    pages: Pages,
+) -> None:
+    await write_a_drop_of_steps(pages)
+    await pages.sign_in("ade")
+    draft = await upload(pages, "[budgets]\nwithdrawal = 3\n", "detection")
+    answer = await pages.post(draft + "/try", {"kind": "backtest", "days": "90"})
+    page = await finished(pages, answer.headers["Location"])
+    told = "".join(re.findall(r'<p class="tw-line">.*', page))
+    assert re.search(r"\d more alerts? for \d", told)
+    assert "It rests on" in told
+    [(kept,)] = pages.ask(
+        "SELECT lines::text || body::text FROM policy_trial WHERE kind = 'backtest'"
+    )
+    for said in (told, str(kept)):
+        assert re.search(r"P-\d", said) is None
+        assert "withdrawal" not in said
+        assert "check today" not in said
+    assert '"changes":' not in str(kept)
+
+
+async def test_a_limit_is_not_tried_on_the_pages_for_it_would_say_how_one_person_is(
+    pages: Pages,
+) -> None:
+    await write_a_drop_of_steps(pages)
+    await pages.sign_in("ade")
+    draft = await upload(pages, LIMIT_OF_ONE, "detection")
+    said = "Line 1: limits: a limit is agreed with a person"
+    assert said in await pages.text(draft)
+    answer = await pages.post(draft + "/try", {"kind": "backtest", "days": "365"})
+    page = await finished(pages, answer.headers["Location"])
+    assert said in page
+    assert "It rests on" not in page
 
 
 async def test_a_trial_that_nobody_looks_after_any_more_is_said_to_have_failed(

@@ -120,6 +120,8 @@ def ways_in(place: Place) -> dict[str, int]:
         ("authenticator_app", "removed_at"),
         ("recovery_code", "replaced_at"),
         ("sign_in_link", "voided_at"),
+        ("api_token", "revoked_at"),
+        ("calendar_feed JOIN sign_in USING (staff_id)", "revoked_at"),
     ):
         [(count,)] = place.do(
             f"SELECT count(*) FROM {kind} WHERE username = 'jo' AND {ended} IS NULL"
@@ -150,6 +152,17 @@ def write_ways_in(place: Place) -> None:
         now,
     )
     place.do("INSERT INTO recovery_code (username, code_hash, made_at) VALUES ('jo', 'e', %s)", now)
+    place.do(
+        "INSERT INTO api_token (token_hash, username, name, may_act, made_at, expires_at)"
+        " VALUES (sha256('f'), 'jo', 'a program', true, %s, %s)",
+        now,
+        now + timedelta(days=365),
+    )
+    place.do(
+        "INSERT INTO calendar_feed (token_hash, staff_id, made_at)"
+        " SELECT 'g', staff_id, %s FROM sign_in WHERE username = 'jo'",
+        now,
+    )
     place.said("sign-in", "invite", "jo")
     assert set(ways_in(place).values()) == {1}
 
@@ -169,10 +182,11 @@ def test_a_disabled_sign_in_is_closed_at_once_and_can_be_opened_again(place: Pla
     write_ways_in(place)
     place.said("sign-in", "disable", "jo")
     left = ways_in(place)
-    assert [left[one] for one in ("session", "known_device", "sign_in_link")] == [0, 0, 0]
+    factors = {"passkey", "authenticator_app", "recovery_code"}
+    assert {kind for kind, count in left.items() if count} == factors
     assert "disabled: nobody can sign in with it" in place.said("sign-in", "list")
     assert "tidewell sign-in enable jo" in place.refused("sign-in", "invite", "jo")
     assert "tidewell sign-in enable jo" in place.refused("sign-in", "reset", "jo")
     place.said("sign-in", "enable", "jo")
     assert place.do("SELECT disabled_at FROM sign_in WHERE username = 'jo'") == [(None,)]
-    assert ways_in(place)["session"] == 0
+    assert {kind for kind, count in ways_in(place).items() if count} == factors

@@ -80,7 +80,7 @@ def enrolment(now: str) -> Iterator[Step]:
         what = {"label": f"P-{person}", "shard": person, "timezone": "UTC", "reading_level": "8-11"}
         yield step(f"person {person}", "add_person", **what, now=now)
         yield step(f"device {person}", "add_device", name=f"band-{person}", model="m", now=now)
-        wears = {"device_id": person, "person_id": person, "from_the_start": "2015-01-01Z"}
+        wears = {"device_id": person, "person_id": person, "begins": "2015-01-01Z"}
         yield step(f"wears {person}", "assign_device", **wears, now=now)
     for person in SEEN_BY_STAFF:
         sees = {"staff_id": 1, "person_id": person, "kind": "key_worker", "now": now}
@@ -206,7 +206,7 @@ def every_query() -> Iterator[Step]:
 
 
 def _is_of_administrators(file: str) -> bool:
-    """Return whether the portal runs a file behind `portal.admin.door`, with the rights to enrol."""
+    """Return whether the portal runs a file behind `portal.admin.door`."""
     is_of_pages = file.startswith("admin/") and file != "admin/audit.sql"
     return is_of_pages or file.endswith("_of_administrators.sql")
 

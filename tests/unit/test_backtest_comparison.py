@@ -33,8 +33,10 @@ from tidewell.backtesting.report import (
     Basis,
     as_json,
     as_lines,
+    as_totals,
     headline,
     total,
+    totals_as_json,
 )
 from tidewell.commands.replays import Book, Replay
 from tidewell.detection_policy import DetectionPolicy, parse_policy
@@ -168,6 +170,18 @@ def test_a_long_answer_is_cut_in_words_and_whole_in_json() -> None:
     assert content["rests_on"]["days_without_data"] == 10
     assert content["changes"][0]["present"] is None
     assert content["changes"][0]["proposed"]["day"] == "1970-05-01"
+
+
+def test_totals_are_the_same_numbers_without_a_person_or_a_day() -> None:
+    found = answer([change(ChangeKind.MORE), change(ChangeKind.EARLIER, days=-2)])
+    lines = as_totals(found)
+    assert set(lines) < set(as_lines(found))
+    assert "1 more alert for 1 person, 1 earlier by 2 days." in lines
+    content = totals_as_json(found)
+    assert as_json(found) == content | {"changes": as_json(found)["changes"]}
+    said = "\n".join(lines) + json.dumps(content)
+    assert "P-1" not in said
+    assert "1970-05-01" not in said
 
 
 def test_an_answer_about_nobody_divides_by_nothing() -> None:

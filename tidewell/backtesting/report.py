@@ -1,7 +1,7 @@
 """What a backtest found, as people read it and as JSON.
 
-Promises: both say what the numbers rest on. Never: a name, or whether a change is for the better;
-that is for the people who know the young person.
+Promises: both say what the numbers rest on; totals count all people together. Never: a name, or
+whether a change is for the better; that is for the people who know the young person.
 """
 
 from __future__ import annotations
@@ -79,15 +79,8 @@ def headline(changes: Sequence[Change]) -> str:
 
 
 def as_lines(found: Backtest) -> list[str]:
-    """Return the answer as people read it."""
-    first, last = day_date(found.window.first_day), day_date(found.window.last_day)
-    present, proposed = found.present_count, found.proposed_count
-    rates = f"{_rate(proposed, found)} a person-month instead of {_rate(present, found)}"
-    lines = [
-        f"{found.proposed} against {found.present}, {first} to {last}:",
-        headline(found.changes),
-        f"In all {proposed} alerts instead of {present}: {rates}.",
-    ]
+    """Return the answer as people read it, each change with a person's label and a day."""
+    lines = _in_all(found)
     if found.changes:
         lines += ["", "Each of them, with the day that decides it:"]
     lines += [_line(one, found.labels) for one in found.changes[:MOST_LINES]]
@@ -96,8 +89,30 @@ def as_lines(found: Backtest) -> list[str]:
     return [*lines, "", *_rests_on(found)]
 
 
+def as_totals(found: Backtest) -> list[str]:
+    """Return the answer for whoever may not know how anybody is: numbers, and no person or day."""
+    return [*_in_all(found), "", *_rests_on(found)]
+
+
+def _in_all(found: Backtest) -> list[str]:
+    first, last = day_date(found.window.first_day), day_date(found.window.last_day)
+    present, proposed = found.present_count, found.proposed_count
+    rates = f"{_rate(proposed, found)} a person-month instead of {_rate(present, found)}"
+    return [
+        f"{found.proposed} against {found.present}, {first} to {last}:",
+        headline(found.changes),
+        f"In all {proposed} alerts instead of {present}: {rates}.",
+    ]
+
+
 def as_json(found: Backtest) -> dict[str, Any]:
     """Return the answer as JSON: every key is always there."""
+    changes = [_change_json(one, found.labels) for one in found.changes]
+    return totals_as_json(found) | {"changes": changes}
+
+
+def totals_as_json(found: Backtest) -> dict[str, Any]:
+    """Return the answer as JSON without a person or a day on which something was."""
     basis = found.basis
     return {
         "proposed": found.proposed,
@@ -111,7 +126,6 @@ def as_json(found: Backtest) -> dict[str, Any]:
             for kind in ChangeKind
             for those in [[one for one in found.changes if kind in one.kinds]]
         },
-        "changes": [_change_json(one, found.labels) for one in found.changes],
         "rests_on": {name: getattr(basis, name) for name in Basis.__slots__},
         "counts": COUNTS,
         "not_replayed": list(NOT_REPLAYED),

@@ -1,7 +1,8 @@
 """`tidewell try-policy`: what the pages start when an administrator tries a policy.
 
 A process of its own, because pages import no other stage and a backtest takes all of a processor.
-Its question and its answer are a row of `policy_trial`. Never: lets a policy hold.
+Its question and its answer are a row of `policy_trial`, which an administrator reads. Never: lets a
+policy hold, or says anything of one person: administrators do not learn how anybody is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from tidewell.backtesting.comparison import Window
-from tidewell.backtesting.report import as_json, as_lines
+from tidewell.backtesting.report import as_totals, totals_as_json
 from tidewell.backtesting.store import History
 from tidewell.clock import now_utc
 from tidewell.commands.policy import (
@@ -39,8 +40,12 @@ NO_PAST: Final = (
     "The account of the pages cannot read what this needs, or the database is away. Try it on the "
     "command line: tidewell policy simulate, or tidewell backtest."
 )
+LIMITS_ELSEWHERE: Final = (
+    "limits: a limit is agreed with a person and stands in their plan; take them out here, or have"
+    " them tried with `tidewell backtest`"
+)
 LINES_MOST: Final = 300
-"""More than anybody reads on a page; `tidewell backtest --json` has all of them."""
+"""More than anybody reads on a page."""
 
 _QUERIES: Final = Queries("tidewell.commands", "trying.sql")
 _KEY: Final = re.compile(r"\s*([A-Za-z0-9_\"-]+)\s*=")
@@ -128,6 +133,9 @@ async def _answer(settings: Settings, url: str, asked: Asked, on_progress: Any) 
 
 async def _about_detection(settings: Settings, url: str, asked: Asked, on_progress: Any) -> Answer:  # noqa: ANN401 -- a callback of what_if
     proposed = parse_policy(FILE_NAME, (asked.source or "").encode())
+    if proposed.limits is not None:
+        # A limit can be for one person: how often it would have been crossed says how they are.
+        raise UsageError(f"{FILE_NAME}: {LIMITS_ELSEWHERE}")
     if asked.kind == "check":
         return Answer("passed", ["It can be tried on stored days."])
     from tidewell.commands.what_if import Question, backtest  # noqa: PLC0415 -- loads NumPy and more
@@ -138,7 +146,7 @@ async def _about_detection(settings: Settings, url: str, asked: Asked, on_progre
     question = Question(present, proposed, window, False, settings.silence_after_s)
     async with History.open(url) as history:
         found = await backtest(history, question, on_progress)
-    return Answer("passed", as_lines(found), as_json(found))
+    return Answer("passed", as_totals(found), totals_as_json(found))
 
 
 def with_line(source: str, problem: str) -> str:
