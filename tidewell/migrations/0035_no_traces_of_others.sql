@@ -22,4 +22,3 @@ END;
 
 -- Answers that were kept for programs of staff held notes about people; such a request is answered with less.
 DELETE FROM api_answer;
-CREATE INDEX api_answer_by_age ON api_answer (made_at);
