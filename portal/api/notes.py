@@ -1,7 +1,7 @@
 """Notes about days for programs: those of staff about a person, and a young person's own.
 
 Both see all notes about the person and take back only their own, as on the pages. What answers a
-new note never holds one: it is kept under the writer's name, where no erasure of the person looks.
+new note never holds one: it is kept for a day, longer than a note that is taken back.
 """
 
 from __future__ import annotations

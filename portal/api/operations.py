@@ -73,11 +73,7 @@ class Request(BaseModel):
 
 
 class Answer(BaseModel):
-    """What programs get. Fields may be added in this version; none goes or changes its meaning.
-
-    What answers an operation that changes something is kept for a day, under the name of whoever
-    asked: for staff it must hold nothing about a person, as no erasure finds it there.
-    """
+    """What programs get. Fields may be added in this version; none goes or changes its meaning."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -9,13 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from portal.api.catalogue import OPERATIONS
-from portal.api.cover import CoverDone, HandedOver
-from portal.api.operations import Written
 from portal.api.problems import PROBLEM_TYPE
-from portal.context import Audience, Scope
 from tests.browser.virtual_site import PASSWORD
 from tests.integration.api_site import BASE, NOW, Programs, programs_of
+from tidewell.lawful import erasing
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -247,13 +244,30 @@ async def test_what_is_kept_for_a_repeated_request_holds_no_note(programs: Progr
     assert programs.rows("SELECT username, body FROM api_answer") == [("jo", '{"is_new":true}')]
 
 
-def test_no_answer_that_is_kept_for_staff_is_about_a_person() -> None:
-    kept = {
-        operation.answer
-        for operation in OPERATIONS
-        if operation.scope is Scope.ACT and operation.audiences != {Audience.YOUNG_PERSON}
-    }
-    assert kept == {None, Written, CoverDone, HandedOver}
+async def test_an_erasure_empties_what_is_kept_for_others_and_nothing_is_done_twice(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DOOR_S", "LOOK_AGAIN_S"):
+        monkeypatch.setattr(erasing, name, 0.0)
+    path, body = f"/people/{programs.site.sam}/notes", {"kind": "ill", "first_day": "2026-11-20"}
+    first = await programs.post("jo", path, body, {"Idempotency-Key": "four"})
+    own = await programs.post("sam", "/me/notes", body, {"Idempotency-Key": "five"})
+    assert (first.status, own.status) == (201, 201), await first.text()
+    programs.write(
+        "INSERT INTO admin_answer SELECT 'ade', 'six', '', 200, label, %s FROM person"
+        " WHERE person_id = %s",
+        NOW,
+        programs.site.robin,
+    )
+    [(label,)] = programs.rows(f"SELECT label FROM person WHERE person_id = {programs.site.robin}")
+    asked = erasing.Asked("asked", "ade", 30, broker_is_ours=False)
+    await erasing.erase(programs.url, str(label), asked, lambda state, _: state)
+    kept = "SELECT idempotency_key, body FROM {} ORDER BY 1"
+    assert programs.rows(kept.format("api_answer")) == [("five", ""), ("four", "")]
+    assert programs.rows(kept.format("admin_answer")) == [("six", "")]
+    again = await programs.post("jo", path, body, {"Idempotency-Key": "four"})
+    assert (again.status, await again.text()) == (201, "")
+    assert programs.rows("SELECT count(*) FROM context_note WHERE staff_id IS NOT NULL") == [(1,)]
 
 
 async def test_a_refusal_is_decided_anew(programs: Programs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import psycopg
 import pytest
@@ -229,16 +230,20 @@ async def test_what_programs_were_answered_goes_after_a_day_though_they_never_as
     database_url: str, database: psycopg.Connection[tuple[object, ...]], site: Site
 ) -> None:
     del site
-    for key, hours in (("old", 25), ("new", 23)):
+    kept = ("api_answer", "admin_answer")
+    for table, (key, hours) in product(kept, (("old", 25), ("new", 23))):
         database.execute(
-            "INSERT INTO api_answer (username, idempotency_key, fingerprint, made_at)"
-            " VALUES ('jo', %s, '', %s)",
+            f"INSERT INTO {table} (username, idempotency_key, fingerprint, made_at)"
+            " VALUES ('jo', %s, '', %s)".encode(),
             [key, NOW - timedelta(hours=hours)],
         )
     await retention.run(database_url, settings(), NOW, dry_run=True)
-    assert count(database, "api_answer") == 2
-    assert rows_gone(await retention.run(database_url, settings(), NOW)) == {"api_answer": 1}
-    assert database.execute("SELECT idempotency_key FROM api_answer").fetchall() == [("new",)]
+    assert [count(database, table) for table in kept] == [2, 2]
+    gone = rows_gone(await retention.run(database_url, settings(), NOW))
+    assert gone == {"api_answer": 1, "admin_answer": 1}
+    for table in kept:
+        left = database.execute(f"SELECT idempotency_key FROM {table}".encode()).fetchall()
+        assert left == [("new",)]
 
 
 def test_the_command_says_what_would_go_and_then_what_went(database_url: str, site: Site) -> None:

@@ -217,14 +217,19 @@ DELETE FROM opening WHERE person_id = %(person_id)s;
 -- name: admin_change
 DELETE FROM admin_change WHERE person_id = %(person_id)s;
 
--- What staff were answered is kept for a day and may be about anybody: all of it goes.
+-- What staff were answered is kept for a day and may be about anybody: all of it goes, and is not counted as theirs.
+-- The keys stay, so that a request that comes again does nothing twice.
+-- name: empty_answers
+WITH of_administrators AS (UPDATE admin_answer SET body = '' WHERE body <> '')
+UPDATE api_answer SET body = '' WHERE body <> '';
+
 -- name: api_answer
 DELETE FROM api_answer
-WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s OR staff_id IS NOT NULL);
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
 
 -- name: admin_answer
 DELETE FROM admin_answer
-WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s OR staff_id IS NOT NULL);
+WHERE username IN (SELECT username FROM sign_in WHERE person_id = %(person_id)s);
 
 -- name: api_token
 DELETE FROM api_token
@@ -293,7 +298,7 @@ FROM pg_stats WHERE schemaname = 'public' AND tablename = ANY (%(tables)s);
 VACUUM (ANALYZE) receipt_intake, delivery_receipt, delivery, alert_event, alert_action, alert_intake, concern_intake,
     alert, concern, episode_event, silence, episode, detector_signal, dead_letter, device_status, device_credential,
     device_assignment, device, context_note, contact_log, support_note, check_in, data_request, agreement, competence, admin_change, opening,
-    pause, plan_limit, assignment, session, sign_in, identity, person;
+    pause, plan_limit, assignment, api_answer, admin_answer, session, sign_in, identity, person;
 
 -- name: certify
 UPDATE erasure SET checked_at = %(now)s, certificate = %(certificate)s WHERE person_id = %(person_id)s;

@@ -109,9 +109,11 @@ async def erase(url: str, label: str, asked: Asked, without: WithoutPerson) -> d
         async with connection.transaction():
             await connection.execute(QUERIES["fence"], subject.values)
             rows = Counter(await erase_rows(connection, subject, without))
+            await connection.execute(QUERIES["empty_answers"])
             await connection.execute(QUERIES["rows_gone"], subject.values | {"now": now_utc()})
         rows_gone_at, emptied_at = await _wait_for_broker(connection, subject, asked)
         rows.update(await _look_until_quiet(connection, subject, without))
+        await connection.execute(QUERIES["empty_answers"])  # one may have been on its way
         await _forget_statistics(connection)
         checked_at = now_utc()
         record = Certificate(

@@ -35,6 +35,10 @@ ANSWERS: Final = "answers"
 """The class of what programs were answered."""
 ANSWERS_KEPT: Final = timedelta(hours=24)
 """As long as a request may come again; whoever asks no more would leave theirs for ever."""
+_OLD_ANSWERS: Final = {
+    "api_answer": "old_answers",
+    "admin_answer": "old_answers_of_administrators",
+}
 
 CUT: Final = (
     KeepClass.READINGS,
@@ -142,9 +146,11 @@ class _Run:
     async def forget_answers(self) -> Gone:
         """Let go of answers to requests that may not come again; a hold keeps none of them."""
         started_s, before = monotonic_s(), self._now - ANSWERS_KEPT
+        old, rows = {"before": before}, {}
         async with self._connection.transaction(force_rollback=self._dry_run):
-            cursor = await self._connection.execute(QUERIES["old_answers"], {"before": before})
-        return await self._note(ANSWERS, before, {"api_answer": cursor.rowcount}, started_s)
+            for table, name in _OLD_ANSWERS.items():
+                rows[table] = (await self._connection.execute(QUERIES[name], old)).rowcount
+        return await self._note(ANSWERS, before, rows, started_s)
 
     async def sweep(self) -> Gone:
         """Erase again what came in for people who were erased lately."""

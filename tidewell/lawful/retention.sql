@@ -52,6 +52,9 @@ WHERE received_at < %(before)s
 -- name: old_answers
 DELETE FROM api_answer WHERE made_at < %(before)s;
 
+-- name: old_answers_of_administrators
+DELETE FROM admin_answer WHERE made_at < %(before)s;
+
 -- name: session
 DELETE FROM session WHERE greatest(seen_at, ended_at) < %(before)s;
 

@@ -19,6 +19,3 @@ BEGIN ATOMIC
     WHERE viewer_person_id = public.viewer_person_id() AND mine.person_id = viewer_person_id
     ORDER BY dead_letter.dead_letter_id;
 END;
-
--- Answers that were kept for programs of staff held notes about people; such a request is answered with less.
-DELETE FROM api_answer;
