@@ -7,7 +7,9 @@ something open; twenty people with 90 days of minutes that came in side by side,
 service, and one of them with a year. Every page of every role (`bench.pages`) is asked for one
 after the other by somebody who is signed in, compressed as a browser gets it; its time is from the
 request to the last byte. Beside each stands a bare `SELECT 1` that goes through the same stack in
-the same run. Then a browser opens every page for the first time (`bench.browsing`).
+the same run. `processor_ms` is what a page cost on the processors, this program and all servers
+together: it moves little with what else the machine does. Then a browser opens every page for the
+first time (`bench.browsing`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import psycopg
 
 from bench.measuring import Figures
 from bench.pages import BARE, TOKEN, Page, pages
-from bench.streaming.servers import PASSABLE, percentile
+from bench.streaming.servers import PASSABLE, cpu_s, percentile
 from portal.passwords import hash_password
 from portal.service import run_portal
 from tidewell.clock import monotonic_s, now_utc
@@ -199,13 +201,16 @@ async def _client(address: str, username: str) -> aiohttp.ClientSession:
 
 async def _page(client: aiohttp.ClientSession, address: str, page: Page, rounds: int) -> Figures:
     taken_ms: list[float] = []
-    sent = 0
+    sent, used_s = 0, 0.0
     for number in range(rounds + WARM_ROUNDS):
+        if number == WARM_ROUNDS:
+            used_s = cpu_s(os.getpid())
         started_s = monotonic_s()
         sent = await _ask(client, address, page, OURS)
         if number >= WARM_ROUNDS:
             taken_ms.append((monotonic_s() - started_s) * 1_000)
-    found = times(taken_ms, sent)
+    used_s = cpu_s(os.getpid()) - used_s
+    found = times(taken_ms, sent) | {"processor_ms": round(used_s * 1_000 / rounds, 1)}
     if page.form is None:
         found["kilobytes_to_an_old_browser"] = round(
             await _ask(client, address, page, {}) / 1_000, 1
