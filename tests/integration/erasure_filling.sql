@@ -38,6 +38,10 @@ INSERT INTO api_token (token_hash, username, name, may_act, made_at, expires_at)
     VALUES (sha256('x'), %(username)s, %(words)s, true, %(now)s, %(now)s::timestamptz + interval '1 day');
 INSERT INTO api_answer (username, idempotency_key, fingerprint, status, body, made_at)
     VALUES (%(username)s, 'x', '\x01', 200, %(words)s, %(now)s);
+INSERT INTO api_answer (username, idempotency_key, fingerprint, status, body, made_at)
+    SELECT min(username), 'y', '\x01', 201, %(said)s, %(now)s FROM sign_in WHERE staff_id IS NOT NULL;
+INSERT INTO admin_answer (username, idempotency_key, fingerprint, status, body, made_at)
+    SELECT min(username), 'x', '\x01', 201, %(said)s, %(now)s FROM sign_in WHERE staff_id IS NOT NULL;
 INSERT INTO pairing_code (code_hash, device_id, made_by, made_at, expires_at)
     SELECT '\x01', device_id, (SELECT min(staff_id) FROM staff), %(now)s, %(now)s::timestamptz + interval '1 day'
     FROM device WHERE name = %(device)s;
