@@ -51,7 +51,7 @@ SELECT began_at, noticed_at, ended_at,
     (SELECT count(*) FROM operations_delivery
      WHERE operations_delivery.operations_notice_id = operations_notice.operations_notice_id
        AND operations_delivery.state = 'handed_over') AS handed_over
-FROM operations_notice WHERE about <> 'alerts_not_certain'
+FROM operations_notice WHERE about IN ('not_hearing', 'nobody_heard')
 ORDER BY operations_notice_id DESC LIMIT 1;
 
 -- name: last_reach

@@ -18,16 +18,7 @@ JOIN person USING (person_id)
 LEFT JOIN identity USING (person_id)
 LEFT JOIN staff AS accepter ON accepter.staff_id = alert.accepted_by
 WHERE alert.state <> 'closed' AND alert.person_id IN (
-    SELECT assignment.person_id FROM assignment
-    WHERE assignment.staff_id = %(staff_id)s AND assignment.valid_from <= %(now)s
-      AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
-    UNION
-    SELECT assignment.person_id FROM cover
-    JOIN assignment ON assignment.staff_id = cover.away_staff_id
-    WHERE cover.cover_staff_id = %(staff_id)s AND cover.accepted_at <= %(now)s
-      AND cover.valid_from <= %(now)s AND cover.valid_until > %(now)s
-      AND assignment.valid_from <= %(now)s
-      AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
+    SELECT open_now.person_id FROM people_open_to(%(staff_id)s, %(now)s) AS open_now
     UNION
     SELECT asked.person_id FROM delivery
     JOIN alert AS asked USING (alert_id)

@@ -65,6 +65,7 @@ from portal.context import (
 from portal.forms import FORM_BYTES_MAX
 from portal.live_feed import FEED, LiveFeed
 from portal.mishaps import explain_mishaps
+from portal.openings import pages as openings
 from portal.passwords import PasswordChecker
 from portal.record import pages as record
 from portal.rendering import prepare_rendering
@@ -116,6 +117,7 @@ _CLINICIAN_AND_ADMIN: Final = frozenset({Audience.CLINICIAN, Audience.ADMIN})
 _YOUNG_PERSON: Final = frozenset({Audience.YOUNG_PERSON})
 _ADMIN: Final = frozenset({Audience.ADMIN})
 _MANAGERS: Final = frozenset({Audience.ADMIN, Audience.SERVICE_MANAGER})
+_SERVICE_MANAGER: Final = frozenset({Audience.SERVICE_MANAGER})
 _SIGNED_IN: Final = frozenset(Audience) - _ANYONE
 
 
@@ -148,6 +150,7 @@ _COVER: Final = "/away/{cover_id:[0-9]{1,9}}"
 _PERSON: Final = "/people/{person_id:[0-9]{1,9}}"
 _REQUEST: Final = "/requests/{data_request_id:[0-9]{1,18}}"
 _NOTE: Final = "/notes/{context_note_id:[0-9]{1,18}}"
+_OPENING: Final = "/openings/{opening_id:[0-9]{1,18}}"
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/", sign_in_pages.go_home, _SIGNED_IN),
@@ -226,6 +229,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", _PERSON + "/timeline/correct", record.add_correction, _STAFF),
     Route("GET", _PERSON + "/three-columns", record.show_columns, _STAFF),
     Route("POST", _PERSON + "/three-columns", record.add_columns, _STAFF),
+    Route("GET", "/openings", openings.show_openings, _EVERY_STAFF),
+    Route("GET", "/openings/new", openings.show_new, _STAFF),
+    Route("POST", "/openings/new", openings.open_pages, _STAFF),
+    Route("POST", _OPENING + "/finish", openings.finish, _STAFF),
+    Route("POST", _OPENING + "/review", openings.review, _SERVICE_MANAGER),
     Route("GET", "/live", live.stream_events, _STAFF),
     Route("GET", "/me", young_person_pages.show_my_week, _YOUNG_PERSON),
     Route("GET", "/me/check-in", check_in_pages.show_check_in, _YOUNG_PERSON),

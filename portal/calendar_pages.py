@@ -18,9 +18,9 @@ from portal.calendar_feed import BEHIND, FeedCover, calendar_of, etag_of
 from portal.context import SETTINGS, first_row, now_of, rows, transaction, viewer_of
 from portal.rendering import page
 from portal.security import FEED_PATH, Refusal, not_found
-from portal.sessions import new_token, token_hash
 from tidewell.database import Queries
 from tidewell.rota_store import read_rotas
+from tidewell.secret_tokens import new_token, token_hash
 
 _QUERIES: Final = Queries("portal", "calendar.sql")
 

@@ -35,7 +35,7 @@ _QUERIES: Final = Queries("portal", "people.sql")
 
 
 class LookedAt(StrEnum):
-    """What a member of staff looked at; the young person can read it."""
+    """What a member of staff looked at or did; the young person can read it."""
 
     LIST = "list"
     ALERT = "alert"
@@ -49,6 +49,28 @@ class LookedAt(StrEnum):
     RECORD = "record"
     ENROLMENT = "enrolment"
     DOWNLOAD = "download"
+    CHANGED = "changed"
+    CHANGED_WORKERS = "changed_workers"
+    CHANGED_AGREEMENT = "changed_agreement"
+    OPENED = "opened"
+    FINISHED = "finished"
+    REVIEWED = "reviewed"
+    REASON_READ = "reason_read"
+
+
+class OpenBecause(StrEnum):
+    """Why a person's pages open to a member of staff."""
+
+    ASSIGNED = "assigned"
+    COVERING = "covering"
+    OPENED = "opened"
+
+
+_BECAUSE_WORDS: Final = {
+    OpenBecause.ASSIGNED: "",
+    OpenBecause.COVERING: "You cover for their worker.",
+    OpenBecause.OPENED: "You opened their pages in need.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,12 @@ class PersonRow:
     off_explanation: object
     no_data_reason: str | None
     battery_percent: int | None
+    because: str = OpenBecause.ASSIGNED
+
+    @property
+    def because_words(self) -> str:
+        """Return why somebody who is not assigned sees the person; empty for who is."""
+        return _BECAUSE_WORDS[OpenBecause(self.because)]
 
     @property
     def facts(self) -> DataFacts:
@@ -117,7 +145,7 @@ class PersonCard:
 async def people_of_staff(
     connection: Connection, staff_id: int, now: datetime, person_id: int | None = None
 ) -> list[PersonRow]:
-    """Return the people whom a member of staff may see now, or only the one asked for."""
+    """Return the people whose pages open to a member of staff now, or only the one asked for."""
     values = {"staff_id": staff_id, "now": now, "person_id": person_id, "limit": PEOPLE_MAX}
     return await rows(connection, PersonRow, _QUERIES["people_of_staff"], values)
 
@@ -132,7 +160,7 @@ def person_card(person: PersonRow, now: datetime, silence_after: timedelta) -> P
 async def find_person(
     connection: Connection, request: web.Request, staff_id: int, now: datetime
 ) -> PersonRow:
-    """Return the person in the address, to somebody who is assigned to them.
+    """Return the person in the address, to somebody to whom their pages open now.
 
     Raises:
         HTTPNotFound: there is no such person, or they are not theirs to see.

@@ -1,4 +1,4 @@
--- The people of a member of staff, and what is known about the data of each.
+-- The people whose pages open to a member of staff, and what is known about the data of each.
 
 -- name: people_of_staff
 SELECT person.person_id, person.timezone,
@@ -20,12 +20,8 @@ SELECT person.person_id, person.timezone,
         WHEN device_now.is_revoked THEN 'device_revoked'
         ELSE 'not_assigned'
     END AS no_data_reason,
-    silence.battery_percent
-FROM (
-    SELECT DISTINCT assignment.person_id FROM assignment
-    WHERE assignment.staff_id = %(staff_id)s AND assignment.valid_from <= %(now)s
-      AND (assignment.valid_until IS NULL OR assignment.valid_until > %(now)s)
-) AS mine
+    silence.battery_percent, mine.because
+FROM people_open_to(%(staff_id)s, %(now)s) AS mine
 JOIN person USING (person_id)
 LEFT JOIN identity USING (person_id)
 LEFT JOIN LATERAL (

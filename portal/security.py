@@ -86,6 +86,7 @@ class Refusal(StrEnum):
     TOO_MANY_PHONES = "too_many_phones"
     TOO_MANY_ASKS = "too_many_asks"
     NO_BROKER_ADDRESS = "no_broker_address"
+    NOT_OPENED = "not_opened"
 
 
 def log_refusal(request: web.Request, reason: Refusal) -> None:

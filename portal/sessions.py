@@ -9,8 +9,6 @@ page that refreshes itself does not keep a session alive.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,6 +17,7 @@ from aiohttp import web
 
 from portal.context import SETTINGS, Audience, SessionLevel, Viewer, first_row
 from tidewell.database import Connection, Queries
+from tidewell.secret_tokens import new_token, token_hash
 from tidewell.settings import Settings
 
 IDLE_AFTER: Final = timedelta(minutes=30)
@@ -32,8 +31,6 @@ SEEN_STEP: Final = timedelta(minutes=1)
 
 SESSIONS_MAX: Final = 20
 """Every device of a person several times over; the oldest end, so that nobody piles them up."""
-
-TOKEN_BYTES: Final = 32
 
 _QUERIES: Final = Queries("portal", "sessions.sql")
 
@@ -54,16 +51,6 @@ class SessionRow:
     staff_role: str | None
     is_service_manager: bool
     name: str
-
-
-def new_token() -> str:
-    """Return a token that nobody can guess."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def token_hash(token: str) -> bytes:
-    """Return what the database keeps of a token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def served_securely(settings: Settings) -> bool:

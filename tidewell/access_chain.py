@@ -1,8 +1,10 @@
 """The chain of the access log: each entry vouches for the one before it.
 
-Promises: whoever follows it gets the first seal that does not hold, whatever was changed, taken
-out, put in or put elsewhere. The seals are worked out here once more, and not by the database that
-holds them. It cannot know what was cut off at the end: for that, the head is kept elsewhere.
+An entry is a look, or what an administrator changed, or an opening in need; of these two it holds
+the hash of what was written. Promises: whoever follows it gets the first seal that does not hold,
+whatever was changed, taken out, put in or put elsewhere. The seals are worked out here once more,
+and not by the database that holds them. It cannot know what was cut off at the end: for that, the
+head is kept elsewhere.
 """
 
 from __future__ import annotations
@@ -20,12 +22,21 @@ _HEAD: Final = re.compile(r"^(?P<number>[0-9]{1,18}):(?P<hash>[0-9a-f]{64})$")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A look, as the log holds it."""
+    """An entry, as the log holds it.
+
+    Attributes:
+        content_hash: of what was changed or opened; None for a look.
+        content: that in plain characters, as it stands elsewhere; None where it is gone.
+        may_be_gone: the person was erased, and the words with them.
+    """
 
     at_us: int
-    person_id: int
+    person_id: int | None
     staff_id: int | None
     looked_at: str
+    content_hash: bytes | None = None
+    content: str | None = None
+    may_be_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +93,10 @@ def head_from(text: str) -> Head:
 
 def seal_of(before: bytes, access_id: int, entry: Entry) -> bytes:
     """Return the seal of an entry that comes after another one."""
-    staff = "-" if entry.staff_id is None else entry.staff_id
-    text = f"{access_id}|{entry.at_us}|{entry.person_id}|{staff}|{entry.looked_at}"
+    person, staff = ("-" if one is None else one for one in (entry.person_id, entry.staff_id))
+    text = f"{access_id}|{entry.at_us}|{person}|{staff}|{entry.looked_at}"
+    if entry.content_hash is not None:
+        text += f"|{entry.content_hash.hex()}"
     return hashlib.sha256(before + text.encode()).digest()
 
 
@@ -134,4 +147,14 @@ def _problem_of(seal: Seal, before: Head) -> str:
         return f"entry {seal.access_id} of seal {seal.number} is gone"
     if seal_of(before.hash, seal.access_id, seal.entry) != seal.hash:
         return f"entry {seal.access_id} is not what seal {seal.number} was set on"
+    return _problem_of_content(seal.access_id, seal.entry)
+
+
+def _problem_of_content(access_id: int, entry: Entry) -> str:
+    if entry.content_hash is None or (entry.content is None and entry.may_be_gone):
+        return ""
+    if entry.content is None:
+        return f"what entry {access_id} is about is gone"
+    if hashlib.sha256(entry.content.encode()).digest() != entry.content_hash:
+        return f"what entry {access_id} is about was changed"
     return ""

@@ -28,17 +28,30 @@ TOLD_AFTERWARDS_WITHIN: Final = timedelta(minutes=30)
 LEVEL: Final = Level.CHECK_NOW
 """While frames are not heard nobody's change is noticed; without alerts none of them is told."""
 
+LEVEL_OF_OPENINGS: Final = Level.CHECK_TODAY
+"""Somebody is with the young person already; who should know has to know today."""
+
 _TEXT: Final = "Wellbeing: devices are not heard now. Open: {link}"
 _TEXT_OF_ALERTS: Final = "Wellbeing: alerts may not reach people now. Open: {link}"
 _TEXT_OVER: Final = "Wellbeing: devices were unheard for a time. Open: {link}"
+_TEXT_OF_OPENINGS: Final = "Wellbeing: a colleague opened pages in need. Open: {link}"
 
 
 class NoticeAbout(StrEnum):
-    """Which trouble a notice is about; each has notices of its own."""
+    """What a notice is about; each has notices of its own."""
 
     NOT_HEARING = "not_hearing"
     NOBODY_HEARD = "nobody_heard"
     ALERTS_NOT_CERTAIN = "alerts_not_certain"
+    OPENED_IN_NEED = "opened_in_need"
+
+
+TROUBLES: Final = (
+    NoticeAbout.NOT_HEARING,
+    NoticeAbout.NOBODY_HEARD,
+    NoticeAbout.ALERTS_NOT_CERTAIN,
+)
+"""What is looked for; an opening is written down by whoever opened."""
 
 
 class NoticeDecision(StrEnum):
@@ -99,8 +112,12 @@ def decide_notice(trouble: Trouble, last: LastNotice | None, now: datetime) -> N
 
 def text_of(about: NoticeAbout, link: str, *, is_over: bool) -> str:
     """Return what leaves the building: no number, no name, nothing about anybody's health."""
-    if about is NoticeAbout.ALERTS_NOT_CERTAIN:
-        return _TEXT_OF_ALERTS.format(link=link)
+    texts = {
+        NoticeAbout.ALERTS_NOT_CERTAIN: _TEXT_OF_ALERTS,
+        NoticeAbout.OPENED_IN_NEED: _TEXT_OF_OPENINGS,
+    }
+    if about in texts:
+        return texts[about].format(link=link)
     return (_TEXT_OVER if is_over else _TEXT).format(link=link)
 
 

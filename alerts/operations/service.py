@@ -1,5 +1,7 @@
 """Looks every few seconds whether devices are heard, and tells the people who run the service once.
 
+That a colleague opened somebody's pages in need is told the same way, to whoever should know.
+
 It works beside the decider, on its own connection: an outage of ours must not wait behind anybody's
 alert, nor hold one up.
 """
@@ -11,7 +13,8 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from alerts.deliveries import Failure, after_failure
-from alerts.operations.notices import NoticeAbout, NoticeDecision
+from alerts.openings.store import tell_of_openings
+from alerts.operations.notices import TROUBLES, NoticeAbout, NoticeDecision
 from alerts.operations.store import (
     AUDIT_MISSED_AFTER,
     ClaimedNotice,
@@ -59,7 +62,7 @@ class Operations:
         """Return what to look for; who just started cannot say yet that nobody looks at alerts."""
         is_new = clock.monotonic_s() - self._started_s < AUDIT_MISSED_AFTER.total_seconds()
         of_alerts = NoticeAbout.ALERTS_NOT_CERTAIN
-        return [about for about in NoticeAbout if not (is_new and about is of_alerts)]
+        return [about for about in TROUBLES if not (is_new and about is of_alerts)]
 
     async def look_once(self, connection: Connection) -> dict[NoticeAbout, NoticeDecision]:
         """Decide, then send what is due."""
@@ -71,6 +74,7 @@ class Operations:
                     about=about.value,
                     reason=decision.value,
                 )
+        await tell_of_openings(self._desk(connection))
         for claimed in await claim(self._desk(connection)):
             await mark(self._desk(connection), claimed, await self._send(claimed))
         return decisions

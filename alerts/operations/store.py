@@ -14,7 +14,9 @@ from psycopg.rows import kwargs_row
 from alerts.deliveries import Address, Failure, Message, addresses_of, idempotency_key
 from alerts.operations.notices import (
     LEVEL,
+    LEVEL_OF_OPENINGS,
     NOTICE_AFTER,
+    TROUBLES,
     LastNotice,
     NoticeAbout,
     NoticeDecision,
@@ -37,6 +39,7 @@ LEASE: Final = timedelta(minutes=10)
 NOBODY: Final = 0
 """A site without an administrator is told by its console and its webhook."""
 SERVICE_PAGE: Final = "/service"
+OPENINGS_PAGE: Final = "/openings"
 AUDIT_MISSED_AFTER: Final = timedelta(minutes=3)
 """The auditor looks each minute, whichever process does."""
 
@@ -54,12 +57,17 @@ class ClaimedNotice:
 
 
 async def look(
-    desk: Desk, abouts: Iterable[NoticeAbout] = NoticeAbout
+    desk: Desk, abouts: Iterable[NoticeAbout] = TROUBLES
 ) -> dict[NoticeAbout, NoticeDecision]:
     """Decide about our own outages, of each kind, and write down what follows."""
     async with desk.connection.transaction():
-        await desk.connection.execute(_SQL["lock_notices"])
+        await lock_notices(desk)
         return {about: await _look_at(desk, about) for about in abouts}
+
+
+async def lock_notices(desk: Desk) -> None:
+    """Let other processes wait until this transaction has written its notices."""
+    await desk.connection.execute(_SQL["lock_notices"])
 
 
 async def _look_at(desk: Desk, about: NoticeAbout) -> NoticeDecision:
@@ -109,21 +117,30 @@ async def _raise(
     }
     row = await (await desk.connection.execute(_SQL["raise_notice"], values)).fetchone()
     assert row is not None  # INSERT … RETURNING always answers
-    for address in await _addresses(desk):
+    await queue_notice(desk, int(row[0]), await admins(desk))
+
+
+async def queue_notice(desk: Desk, notice: int, staff_ids: list[int]) -> None:
+    """Write down the messages of a notice, one for each address."""
+    for address in await _addresses(desk, staff_ids):
         message = {
-            "notice": row[0],
+            "notice": notice,
             "staff_id": address.staff_id,
             "channel": address.channel,
             "address": address.address,
-            "idempotency_key": idempotency_key(f"operations {row[0]}", "1", address),
+            "idempotency_key": idempotency_key(f"operations {notice}", "1", address),
             "now": desk.now,
         }
         await desk.connection.execute(_SQL["queue_notice"], message)
 
 
-async def _addresses(desk: Desk) -> list[Address]:
+async def admins(desk: Desk) -> list[int]:
+    """Return the administrators, or nobody's number where there are none."""
     rows = await (await desk.connection.execute(_SQL["admins"])).fetchall()
-    staff_ids = [int(staff_id) for (staff_id,) in rows] or [NOBODY]
+    return [int(staff_id) for (staff_id,) in rows] or [NOBODY]
+
+
+async def _addresses(desk: Desk, staff_ids: list[int]) -> list[Address]:
     async with desk.connection.cursor(row_factory=kwargs_row(Address)) as cursor:
         parameters = {"staff_ids": staff_ids, "now": desk.now}
         await cursor.execute(_SQL["addresses_of_admins"], parameters)
@@ -135,7 +152,7 @@ async def claim(desk: Desk) -> list[ClaimedNotice]:
     """Take messages that are due, for as long as the lease lasts."""
     parameters = {"now": desk.now, "lease_until": desk.now + LEASE, "most": CLAIM_MOST}
     rows = await (await desk.connection.execute(_SQL["claim_notices"], parameters)).fetchall()
-    link = desk.site.link_base.rstrip("/") + SERVICE_PAGE
+    links = {about: desk.site.link_base.rstrip("/") + _page_of(about) for about in NoticeAbout}
     return [
         ClaimedNotice(
             delivery_id,
@@ -146,9 +163,9 @@ async def claim(desk: Desk) -> list[ClaimedNotice]:
                 public_id=f"operations-{notice}",
                 staff_id=staff_id,
                 address=address,
-                level=LEVEL,
-                text=text_of(NoticeAbout(about), link, is_over=is_afterwards),
-                link=link,
+                level=LEVEL_OF_OPENINGS if about == NoticeAbout.OPENED_IN_NEED else LEVEL,
+                text=text_of(NoticeAbout(about), links[about], is_over=is_afterwards),
+                link=links[about],
                 raised_at=noticed_at,
             ),
         )
@@ -165,6 +182,10 @@ async def claim(desk: Desk) -> list[ClaimedNotice]:
             about,
         ) in rows
     ]
+
+
+def _page_of(about: NoticeAbout) -> str:
+    return OPENINGS_PAGE if about is NoticeAbout.OPENED_IN_NEED else SERVICE_PAGE
 
 
 async def mark(desk: Desk, claimed: ClaimedNotice, failure: Failure | None) -> None:

@@ -1,5 +1,7 @@
 """Who looked at whom, for administrators: what is unusual first, and everything as a table.
 
+Beside it: pages that were opened in need, and who changed who may see whom.
+
 Promises: young people appear by their label, and nothing says how anybody is. A number here is a
 reason to ask, not a finding: somebody may have been asked, and cover ends.
 """
@@ -14,8 +16,11 @@ from typing import Final
 
 from aiohttp import web
 
+from portal.admin.changes import read_changes_about_people
+from portal.admin.door import administration
 from portal.clinic.tables import csv_answer
 from portal.context import now_of, rows, transaction
+from portal.openings.pages import read_openings
 from portal.rendering import page
 from tidewell.database import Connection, Queries
 
@@ -104,9 +109,15 @@ async def read_looks(connection: Connection, now: datetime) -> list[LooksRow]:
 
 
 async def show_audit(request: web.Request) -> web.Response:
-    """Show who looked in the last thirty days, by staff and by person."""
-    pairs = await _pairs(request)
+    """Show who looked in the last thirty days, what was opened in need, and what was changed."""
+    pairs, now = await _pairs(request), now_of(request)
+    async with transaction(request) as connection:
+        openings = await read_openings(connection, request)
+    async with administration(request) as connection:
+        changes = await read_changes_about_people(connection, now - PERIOD, SHOWN_MOST)
     values = {
+        "openings": openings,
+        "changes": changes,
         "staff": by_staff(pairs),
         "pairs": pairs[:SHOWN_MOST],
         "is_cut": len(pairs) > SHOWN_MOST,

@@ -1,7 +1,8 @@
 """What administrators changed: written down with each change, and a page that shows it.
 
-Promises: a change and its record commit together or not at all. Never holds a secret, an address,
-or a word about how somebody is.
+Promises: a change and its record commit together or not at all, and the database puts the record
+into the sealed log of who looked. Never holds a secret, an address, or a word about how somebody
+is.
 """
 
 from __future__ import annotations
@@ -57,6 +58,16 @@ class ChangeKind(StrEnum):
     ROTA_SAVED = "rota_saved"
 
 
+WHO_AND_WHAT_KINDS: Final = (
+    ChangeKind.KEY_WORKER_CHANGED,
+    ChangeKind.CLINICIAN_ASSIGNED,
+    ChangeKind.ASSIGNMENT_ENDED,
+    ChangeKind.AGREEMENT_RECORDED,
+    ChangeKind.COMPETENCE_RECORDED,
+    ChangeKind.SHARING_RECORDED,
+)
+"""Who may see a young person, and what they agreed to."""
+
 CHANGE_WORDS: Final = {
     ChangeKind.PERSON_ENROLLED: "enrolled a young person",
     ChangeKind.BIRTH_MONTH_SET: "wrote down a month of birth",
@@ -104,8 +115,8 @@ class ChangeRow:
     def words(self) -> str:
         """Return what was done, to whom."""
         known = {one.value: words for one, words in CHANGE_WORDS.items()}
-        about = self.person_label or self.about_staff
-        parts = [known.get(self.kind, self.kind), about or "", self.detail]
+        about = [one for one in (self.person_label, self.about_staff) if one]
+        parts = [known.get(self.kind, self.kind), ", ".join(about), self.detail]
         return ": ".join(part for part in parts if part)
 
 
@@ -128,6 +139,15 @@ async def record_change(
         "detail": detail[:300],
     }
     await connection.execute(_QUERIES["record"], values)
+
+
+async def read_changes_about_people(
+    connection: Connection, since: datetime, limit: int
+) -> list[ChangeRow]:
+    """Return who got or lost whom, and what was agreed, since a moment; the newest first."""
+    kinds = [kind.value for kind in WHO_AND_WHAT_KINDS]
+    values = {"since": since, "kinds": kinds, "limit": limit}
+    return await rows(connection, ChangeRow, _QUERIES["about_people"], values)
 
 
 async def show_changes(request: web.Request) -> web.Response:

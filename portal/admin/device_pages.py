@@ -1,7 +1,8 @@
 """Devices of one young person: paired with a code, replaced, taken back, taken out of use.
 
 Promises: a person wears one device at a time; a code or a secret is on one page, once, and that
-page is kept by no browser. Nobody gets a device against what was agreed.
+page is kept by no browser. Nobody gets a device against what was agreed. Each of these steps asks
+again who it is.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from portal.admin.people_pages import (
 from portal.context import SETTINGS, first_row, now_of, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
+from portal.signing_in.proof import require_recent_proof
 from tidewell.database import Connection, Queries
 from tidewell.device_credentials import give_secrets, revoke_device
 from tidewell.enrolment import device_name_of, enrol_device, return_device
@@ -72,6 +74,7 @@ class EndForm(Form):
 
 async def pair(request: web.Request) -> web.Response:
     """Make a code for the device that somebody wears, or for a first one."""
+    require_recent_proof(request)
     person = await find_enrolled(request)
     async with administration(request) as connection:
         allowed = await may_pair(connection, request, person.person_id)
@@ -94,6 +97,7 @@ async def pair(request: web.Request) -> web.Response:
 
 async def give_secret(request: web.Request) -> web.Response:
     """Give the device another secret by hand, and show it once."""
+    require_recent_proof(request)
     person = await find_enrolled(request)
     secret = ""
     async with administration(request) as connection:
@@ -133,6 +137,7 @@ async def make_secret(
 
 async def end_device(request: web.Request) -> web.Response:
     """Take a device back, or out of use; the next one is then paired."""
+    require_recent_proof(request)
     person, form = await find_enrolled(request), await read_form(request, EndForm)
     if form is None or form.how not in ("returned", "lost"):
         words = "Choose what became of the device"

@@ -33,6 +33,7 @@ from portal.context import SETTINGS, first_row, now_of, rows, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
 from portal.security import Refusal, not_found
+from portal.signing_in.proof import require_recent_proof
 from tidewell.database import Connection, Queries
 
 CHECK_WAIT_S: Final = 60.0
@@ -118,6 +119,7 @@ async def try_draft(request: web.Request) -> web.Response:
 
 async def switch_on(request: web.Request) -> web.Response:
     """Let an uploaded policy hold, once it was checked at this very moment."""
+    require_recent_proof(request)
     draft = await _draft(request)
     if draft.kind != "alerts":
         words = "Thresholds are switched on with a setting; the page says how"
@@ -131,6 +133,7 @@ async def switch_on(request: web.Request) -> web.Response:
 
 async def go_back(request: web.Request) -> web.Response:
     """Let an earlier policy hold again, if everybody whom it names is still here."""
+    require_recent_proof(request)
     which = {"policy_id": int(request.match_info["policy_id"])}
     async with administration(request) as connection:
         earlier = await first_row(connection, PolicyRow, _QUERIES["policy"], which)

@@ -32,13 +32,6 @@ UPDATE sign_in SET disabled_at = %(now)s WHERE staff_id = %(staff_id)s AND disab
 -- name: enable
 UPDATE sign_in SET disabled_at = NULL WHERE staff_id = %(staff_id)s AND disabled_at IS NOT NULL;
 
--- name: set_password
-UPDATE sign_in SET password_hash = %(password_hash)s WHERE staff_id = %(staff_id)s;
-
--- Run in the portal's own role, which writes sessions.
--- name: end_sessions
-UPDATE session SET ended_at = %(now)s WHERE username = %(username)s AND ended_at IS NULL;
-
 -- name: key_people
 SELECT person.person_id, person.label
 FROM assignment JOIN person USING (person_id)

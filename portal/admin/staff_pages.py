@@ -1,7 +1,8 @@
 """Those who work here: the list, adding somebody, their role and team, how they are reached.
 
-Promises: a password or an address is shown whole to nobody afterwards; who is stopped is signed out
-at once; no administrator can shut themselves out.
+Promises: no administrator learns or chooses a password; a link or an address is shown whole to
+nobody afterwards; who is stopped is signed out at once; no administrator can shut themselves out.
+Steps that let somebody in or give them more ask again who it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from psycopg.errors import UniqueViolation
 
 from portal.admin.changes import ChangeKind, record_change
 from portal.admin.door import administration
-from portal.admin.first_sign_in import make_first_sign_in
 from portal.admin.forms import Errors, OneNumber
 from portal.admin.staff import (
     CHANNEL_WORDS,
@@ -30,14 +30,16 @@ from portal.admin.staff import (
     TeamForm,
     TeamLine,
 )
-from portal.context import first_row, now_of, rows, transaction, viewer_of
+from portal.context import SETTINGS, first_row, now_of, rows, viewer_of
 from portal.forms import read_form
 from portal.rendering import page
 from portal.security import Refusal, not_found
+from portal.signing_in.proof import require_recent_proof
 from tidewell.contact_addresses import WRITTEN_DOWN, checked_address
 from tidewell.database import Connection, Queries
 from tidewell.enrolment import add_sign_in, add_staff, add_team
 from tidewell.errors import UsageError
+from tidewell.sign_in_links import SignInLink, drop_password, end_ways_in, make_link
 
 NOT_YOURSELF: Final = "Ask another administrator to change your own role or sign-in"
 
@@ -76,25 +78,25 @@ async def add_a_team(request: web.Request) -> web.Response:
 
 async def show_new(request: web.Request) -> web.Response:
     """Ask for what is needed to add somebody."""
+    require_recent_proof(request)
     return await _new_page(request, StaffForm(), {})
 
 
 async def add(request: web.Request) -> web.Response:
-    """Add somebody, and show once how they sign in."""
+    """Add somebody, and show once the link with which they choose a password."""
+    require_recent_proof(request)
     form = await read_form(request, StaffForm)
     if form is None:
         raise web.HTTPBadRequest
     if errors := form.errors():
         return await _new_page(request, form, errors, status=422)
-    way_in = await make_first_sign_in()
     try:
         async with administration(request) as connection:
             now = now_of(request)
             await _refuse_unknown_team(connection, form.team_id)
             staff_id = await add_staff(connection, form.role, form.name, form.team_id, now)
-            await add_sign_in(
-                connection, form.username, way_in.password_hash, now, staff_id=staff_id
-            )
+            await add_sign_in(connection, form.username, "", now, staff_id=staff_id)
+            link = await make_link(connection, form.username, now)
             kind, detail = ChangeKind.STAFF_ADDED, ROLE_WORDS[form.role]
             await record_change(connection, request, kind, about_staff_id=staff_id, detail=detail)
     except UniqueViolation:
@@ -102,7 +104,7 @@ async def add(request: web.Request) -> web.Response:
         return await _new_page(request, form, errors, status=409)
     except UsageError as error:
         return await _new_page(request, form, {"team": str(error)}, status=409)
-    return _way_in_page(request, staff_id, form.name, form.username, way_in.password)
+    return _way_in_page(request, staff_id, form.name, form.username, link)
 
 
 async def show_member(request: web.Request) -> web.Response:
@@ -112,6 +114,7 @@ async def show_member(request: web.Request) -> web.Response:
 
 async def change(request: web.Request) -> web.Response:
     """Change somebody's role or team, and whether they are a service manager."""
+    require_recent_proof(request)
     who, form = await _member(request), await read_form(request, ChangeForm)
     if form is None or form.role not in ROLE_WORDS or not form.team_id:
         return await _member_page(request, who, {"role": "Choose a role and a team"}, status=422)
@@ -154,21 +157,19 @@ async def allow_sign_in(request: web.Request) -> web.Response:
 
 
 async def invite(request: web.Request) -> web.Response:
-    """Give somebody another way to sign in, shown once; the one before and its sessions end."""
-    who = await _member(request)
+    """Give somebody a link for another password, shown once; what they had and its sessions end."""
+    require_recent_proof(request)
+    who, now = await _member(request), now_of(request)
     if who.username is None or not who.is_here:
         words = "They cannot sign in. Allow it first"
         return await _member_page(request, who, {"sign_in": words}, status=409)
-    way_in = await make_first_sign_in()
     async with administration(request) as connection:
-        values = {"staff_id": who.staff_id, "password_hash": way_in.password_hash}
-        await connection.execute(_QUERIES["set_password"], values)
+        await drop_password(connection, who.username)
+        await end_ways_in(connection, who.username, now)
+        link = await make_link(connection, who.username, now)
         kind = ChangeKind.STAFF_INVITED
         await record_change(connection, request, kind, about_staff_id=who.staff_id)
-    async with transaction(request) as connection:
-        ended = {"username": who.username, "now": now_of(request)}
-        await connection.execute(_QUERIES["end_sessions"], ended)
-    return _way_in_page(request, who.staff_id, who.name, who.username, way_in.password)
+    return _way_in_page(request, who.staff_id, who.name, who.username, link)
 
 
 async def add_contact(request: web.Request) -> web.Response:
@@ -227,12 +228,14 @@ async def remove_contact(request: web.Request) -> web.Response:
 
 
 async def _switch(request: web.Request, query: str, kind: ChangeKind) -> web.Response:
-    who = await _member(request)
+    require_recent_proof(request)
+    who, now = await _member(request), now_of(request)
     if who.staff_id == viewer_of(request).known_staff_id:
         return await _member_page(request, who, {"sign_in": NOT_YOURSELF}, status=409)
     async with administration(request) as connection:
-        values = {"staff_id": who.staff_id, "now": now_of(request)}
-        cursor = await connection.execute(_QUERIES[query], values)
+        cursor = await connection.execute(_QUERIES[query], {"staff_id": who.staff_id, "now": now})
+        if kind is ChangeKind.STAFF_DISABLED and who.username is not None:
+            await end_ways_in(connection, who.username, now)
         if cursor.rowcount:
             await record_change(connection, request, kind, about_staff_id=who.staff_id)
     raise _to_member(who)
@@ -283,9 +286,16 @@ async def _new_page(
 
 
 def _way_in_page(
-    request: web.Request, staff_id: int, name: str, username: str, password: str
+    request: web.Request, staff_id: int, name: str, username: str, link: SignInLink
 ) -> web.Response:
-    values = {"staff_id": staff_id, "name": name, "username": username, "password": password}
+    pages = request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
+    values = {
+        "staff_id": staff_id,
+        "name": name,
+        "username": username,
+        "link": link.address(pages),
+        "expires_at": link.expires_at,
+    }
     return page(request, "admin/way_in.jinja", values)
 
 

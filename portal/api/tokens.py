@@ -15,8 +15,8 @@ from typing import Final
 from aiohttp import web
 
 from portal.context import Audience, Scope, SessionLevel, Viewer, first_row, now_of, rows
-from portal.sessions import new_token, token_hash
 from tidewell.database import Connection, Queries
+from tidewell.secret_tokens import new_token, token_hash
 
 TOKEN_PREFIX: Final = "tidewell_"  # noqa: S105 -- what every token begins with
 """So that programs that look for leaked secrets know one when they see it."""

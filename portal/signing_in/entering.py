@@ -28,7 +28,6 @@ from portal.sessions import (
     open_session,
     renew_session,
     set_cookie,
-    token_hash,
     token_of,
 )
 from portal.signing_in.attempts import Attempts
@@ -36,6 +35,7 @@ from portal.signing_in.known_devices import remember_device, set_device_cookie
 from portal.signing_in.steps import STEP, STEP_PAGES, is_open_during, step_of
 from tidewell.database import Connection
 from tidewell.logs import get_logger
+from tidewell.secret_tokens import token_hash
 
 ATTEMPTS: Final = web.AppKey("attempts", Attempts)
 

@@ -12,10 +12,11 @@ from typing import Final
 from aiohttp import web
 
 from portal.context import SETTINGS, now_of, transaction
-from portal.sessions import new_token, served_securely, token_hash
+from portal.sessions import served_securely
 from portal.signing_in.attempts import Attempt
 from portal.signing_in.client_address import client_address, network_of, trusted_networks
 from tidewell.database import Connection, Queries
+from tidewell.secret_tokens import new_token, token_hash
 from tidewell.settings import Settings
 
 KNOWN_FOR: Final = timedelta(days=180)

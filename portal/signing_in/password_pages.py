@@ -18,7 +18,6 @@ from portal.forms import read_form
 from portal.passwords import PASSWORD_CHARACTERS_MAX
 from portal.rendering import page
 from portal.security import Refusal, log_refusal
-from portal.sessions import token_hash
 from portal.sign_in_pages import refusal_words
 from portal.signing_in.checking import (
     TryAnswer,
@@ -35,6 +34,7 @@ from portal.signing_in.password_rules import (
 )
 from tidewell.database import Queries
 from tidewell.logs import get_logger
+from tidewell.secret_tokens import token_hash
 
 _QUERIES: Final = Queries("portal.signing_in", "signing_in.sql")
 

@@ -12,11 +12,11 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from portal.sessions import token_hash
 from tests.browser.browsers import chromium_path, open_browser
 from tests.browser.served_site import ServedSite, serve
 from tests.browser.test_accessibility_in_browser import complaints_about
 from tests.browser.virtual_site import PASSWORD, SiteWriter
+from tidewell.secret_tokens import token_hash
 
 pytestmark = [
     pytest.mark.skipif(

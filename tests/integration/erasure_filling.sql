@@ -71,6 +71,9 @@ INSERT INTO sharing_preference (person_id, shares_with, recorded_at, recorded_by
 INSERT INTO concern (person_id, kind, source, staff_id, level, note, at)
     SELECT person_id, 'raise', 'staff', (SELECT min(staff_id) FROM staff), 'check_today', %(worry)s, %(now)s
     FROM person WHERE label = %(label)s;
+INSERT INTO opening (person_id, staff_id, reason, opened_at, ends_at)
+    SELECT person_id, (SELECT min(staff_id) FROM staff), %(worry)s, '2026-01-01 12:00Z', '2026-01-01 16:00Z'
+    FROM person WHERE label = %(label)s;
 
 -- Once an alert was raised.
 -- name: after_the_alert

@@ -61,7 +61,7 @@ ROWS_ABOUT_SAM: Final = (
 CHANGED_BY_PAGES: Final = (
     *("person", "identity", "assignment", "device_assignment", "pause", "alert_action", "concern"),
     *("context_note", "own_choice", "channel_off", "check_in", "data_request", "contact_log"),
-    *("support_note", "agreement", "competence", "sharing_preference", "cover"),
+    *("support_note", "agreement", "competence", "sharing_preference", "cover", "opening"),
 )
 """What the pages write about people."""
 

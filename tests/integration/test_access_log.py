@@ -156,7 +156,10 @@ def test_the_command_says_that_it_holds_or_what_was_done_first_and_fails(
     status, head = run("head")
     assert status == 0
     status, said = run("verify", "--head", head.strip())
-    assert (status, said.strip()) == (0, "The access log holds: 6 seals, 0 looks wait for theirs.")
+    assert (status, said.strip()) == (
+        0,
+        "The access log holds: 6 seals, 0 entries wait for theirs.",
+    )
     log.tamper("DELETE FROM access_log WHERE access_id = 3")
     status, said = run("verify")
     assert status == 1

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
+from typing import Final
 
-from aiohttp import ClientSession
+import pytest
+from aiohttp import ClientResponse, ClientSession
+from yarl import URL
 
 from tests.integration.test_admin_pages import changes, text_of
-from tests.integration.test_portal_pages import Pages, pages
+from tests.integration.test_portal_pages import NOW, Pages, pages
 
 __all__ = ["pages"]
+
+FIRST_PASSWORD: Final = "seven slow ferries"
+OTHER_PASSWORD: Final = "eleven grey herons"
 
 
 async def signed_in_elsewhere(pages: Pages, password: str) -> str:
@@ -30,7 +37,22 @@ async def opens(pages: Pages, token: str) -> bool:
         return answer.status == 200
 
 
-async def test_somebody_is_added_gets_in_once_and_is_stopped(pages: Pages) -> None:
+async def link_on(answer: ClientResponse) -> str:
+    """Return the path of the link that a page shows once."""
+    found = re.search(r'<dd class="tw-to-type tw-long">([^<]+)</dd>', await answer.text())
+    assert found is not None
+    return URL(unescape(found[1])).path
+
+
+async def choose(pages: Pages, link: str, password: str) -> int:
+    """Choose a password with a link in a browser where nobody is signed in."""
+    pages.client.session.cookie_jar.clear()
+    status = (await pages.post(link, {"chosen": password})).status
+    pages.client.session.cookie_jar.clear()
+    return status
+
+
+async def test_somebody_is_added_chooses_a_password_and_is_stopped(pages: Pages) -> None:
     await pages.sign_in("ade")
     await pages.post("/service/teams", {"team_name": "River team"})
     [(team,)] = pages.ask("SELECT team_id FROM team WHERE name = 'River team'")
@@ -42,27 +64,67 @@ async def test_somebody_is_added_gets_in_once_and_is_stopped(pages: Pages) -> No
     }
     answer = await pages.post("/service/staff/new", form)
     assert answer.status == 200
-    found = re.search(r'<dd class="tw-to-type tw-long">([^<]+)</dd>', await answer.text())
-    assert found is not None
-    password = unescape(found[1])
+    link = await link_on(answer)
     assert (await pages.post("/service/staff/new", form)).status == 409
     [(ray,)] = pages.ask("SELECT staff_id FROM sign_in WHERE username = 'ray.new'")
     here = f"/service/staff/{ray}"
-    token = await signed_in_elsewhere(pages, password)
+    assert (await pages.sign_in("ray.new", "")).status != 303, "no password was chosen yet"
+    assert await choose(pages, link, FIRST_PASSWORD) == 303
+    assert await choose(pages, link, OTHER_PASSWORD) != 303, "a link works once"
+    token = await signed_in_elsewhere(pages, FIRST_PASSWORD)
     assert await opens(pages, token)
     await pages.sign_in("ade")
     assert (await pages.post(here + "/stop")).status == 303
     assert not await opens(pages, token)
     assert (await pages.post(here + "/allow")).status == 303
-    token = await signed_in_elsewhere(pages, password)
+    assert not await opens(pages, token), "what was ended stays so"
+    token = await signed_in_elsewhere(pages, FIRST_PASSWORD)
     assert await opens(pages, token)
     await pages.sign_in("ade")
-    assert (await pages.post(here + "/invite")).status == 200
+    answer = await pages.post(here + "/invite")
+    assert answer.status == 200
     assert not await opens(pages, token)
-    assert (await pages.sign_in("ray.new", password)).status == 401
+    link = await link_on(answer)
+    assert (await pages.sign_in("ray.new", FIRST_PASSWORD)).status == 401
+    assert await choose(pages, link, OTHER_PASSWORD) == 303
+    assert await opens(pages, await signed_in_elsewhere(pages, OTHER_PASSWORD))
     assert changes(pages) == sorted(
         ["team_added", "staff_added", "staff_disabled", "staff_enabled", "staff_invited"]
     )
+
+
+async def test_a_link_that_waits_is_void_when_somebody_is_stopped(pages: Pages) -> None:
+    await pages.sign_in("ade")
+    here = f"/service/staff/{pages.site.practitioner}"
+    link = await link_on(await pages.post(here + "/invite"))
+    await pages.post(here + "/stop")
+    await pages.post(here + "/allow")
+    assert await choose(pages, link, OTHER_PASSWORD) != 303
+
+
+@pytest.mark.parametrize("ways", [("stop", "allow"), ("invite",)], ids=["stopped", "invited"])
+async def test_programs_and_calendars_end_when_somebody_is_stopped_or_gets_another_password(
+    pages: Pages, ways: tuple[str, ...]
+) -> None:
+    pages.write(
+        "INSERT INTO api_token (token_hash, username, name, may_act, made_at, expires_at)"
+        " SELECT sha256(username::bytea), username, 'a program', true, %s, %s"
+        " FROM sign_in WHERE username IN ('jo', 'kim')",
+        *(NOW, NOW + timedelta(days=365)),
+    )
+    pages.write(
+        "INSERT INTO calendar_feed (token_hash, staff_id, made_at)"
+        " SELECT username::bytea, staff_id, %s FROM sign_in WHERE username IN ('jo', 'kim')",
+        NOW,
+    )
+    await pages.sign_in("ade")
+    for way in ways:
+        answer = await pages.post(f"/service/staff/{pages.site.practitioner}/{way}")
+        assert answer.status in (200, 303)
+    assert pages.ask("SELECT username FROM api_token WHERE revoked_at IS NULL") == [("kim",)]
+    assert pages.ask(
+        "SELECT username FROM calendar_feed JOIN sign_in USING (staff_id) WHERE revoked_at IS NULL"
+    ) == [("kim",)]
 
 
 async def test_an_administrator_cannot_shut_themselves_out(pages: Pages) -> None:

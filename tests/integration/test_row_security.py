@@ -188,8 +188,73 @@ def test_who_was_asked_about_an_alert_sees_the_person_until_a_day_after_its_end(
     assert place.eyes.people(staff=place.asked, at=NOW + timedelta(hours=1)) == set()
 
 
+HOUR: Final = timedelta(hours=1)
+JUST: Final = timedelta(microseconds=1)
+OPENED: Final = (
+    "INSERT INTO opening (person_id, staff_id, reason, opened_at, ends_at)"
+    " VALUES (%s, %s, 'Nobody who is assigned answers.', %s, %s)"
+)
+
+
+def test_an_opening_in_need_shows_one_person_from_its_beginning_to_its_end(place: Place) -> None:
+    stranger, began = place.site.stranger, NOW - HOUR
+    place.run(OPENED, place.site.sam, stranger, began, began + 4 * HOUR)
+    moments = (began - JUST, began, NOW, began + 4 * HOUR - JUST, began + 4 * HOUR)
+    seen = [place.eyes.people(staff=stranger, at=at) for at in moments]
+    sam = {place.site.sam}
+    assert seen == [set(), sam, sam, sam, set()]
+    assert place.eyes.people(staff=place.coverer) == set(), "it is for whoever opened"
+    for table in set(guarded_tables(place.url)) - {"access_log"}:
+        assert place.eyes.count(table, staff=stranger) > 0, table
+    place.run("UPDATE opening SET finished_at = %s", NOW)
+    assert place.eyes.people(staff=stranger, at=NOW - JUST) == sam
+    assert place.eyes.people(staff=stranger) == set()
+
+
+def test_no_opening_lasts_longer_than_four_hours_whoever_writes_it(place: Place) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        place.run(OPENED, place.site.sam, place.site.stranger, NOW, NOW + 4 * HOUR + JUST)
+
+
+def test_whoever_became_an_administrator_sees_nobody_whom_they_opened(place: Place) -> None:
+    place.run(OPENED, place.site.sam, place.site.stranger, NOW, NOW + HOUR)
+    place.run("UPDATE staff SET role = 'admin' WHERE staff_id = %s", place.site.stranger)
+    assert place.eyes.count("alert", staff=place.site.stranger) == 0
+
+
+PAGES_OF: Final[LiteralString] = "SELECT person_id, because FROM people_open_to(%s, %s) ORDER BY 1"
+
+
+def test_pages_open_to_who_is_assigned_covers_or_opened_them_and_the_database_says_why(
+    place: Place,
+) -> None:
+    site = place.site
+    place.run(
+        "INSERT INTO cover (away_staff_id, cover_staff_id, valid_from, valid_until, accepted_at)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        *(site.practitioner, place.coverer, NOW - DAY, NOW + DAY, NOW - DAY),
+    )
+    place.run(OPENED, site.sam, site.stranger, NOW, NOW + HOUR)
+    place.run(OPENED, site.sam, place.coverer, NOW, NOW + HOUR)
+    expected = {
+        site.practitioner: [(one, "assigned") for one in (site.sam, site.robin, site.alex)],
+        place.coverer: [(one, "covering") for one in (site.sam, site.robin, site.alex)],
+        site.stranger: [(site.sam, "opened")],
+        place.asked: [],
+    }
+    for staff, pages in expected.items():
+        with place.eyes.of(staff=staff) as connection:
+            assert connection.execute(PAGES_OF, (staff, NOW)).fetchall() == pages
+            other = site.clinician
+            assert connection.execute(PAGES_OF, (other, NOW)).fetchall() == [], "of the viewer only"
+
+
 def test_the_three_ways_to_ask_who_sees_whom_agree(place: Place) -> None:
     """A rule that is said thrice is one rule."""
+    place.run(OPENED, place.site.sam, place.site.stranger, NOW - HOUR, NOW + HOUR)
+    place.run(OPENED, place.site.alex, place.admin, NOW - HOUR, NOW + HOUR)
+    place.run(OPENED, place.site.robin, place.site.stranger, NOW - HOUR, NOW + HOUR)
+    place.run("UPDATE opening SET finished_at = %s WHERE person_id = %s", NOW, place.site.robin)
     place.run(
         "INSERT INTO cover (away_staff_id, cover_staff_id, valid_from, valid_until, accepted_at)"
         " VALUES (%s, %s, %s, %s, %s)",

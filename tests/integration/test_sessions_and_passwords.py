@@ -143,7 +143,7 @@ def test_a_hundred_sign_ins_of_one_person_leave_the_streams_to_others() -> None:
 
 
 async def write_link(site: SignInSite, username: str, hours: float = 72) -> str:
-    from portal.sessions import new_token, token_hash
+    from tidewell.secret_tokens import new_token, token_hash
 
     token = new_token()
     with psycopg.connect(site.url, autocommit=True) as connection:

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from portal.sessions import token_hash
 from tests.browser.virtual_site import SiteWriter
 from tidewell.clock import now_utc
 from tidewell.commands import app
-from tidewell.commands.sign_ins import LINK_HOLDS
 from tidewell.errors import UsageError
+from tidewell.secret_tokens import token_hash
+from tidewell.sign_in_links import LINK_HOLDS
 
 
 class Place:

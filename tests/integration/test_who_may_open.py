@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +22,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from portal.application import ROUTES, build_application
 from portal.context import Audience
 from portal.service import make_pool
-from portal.sessions import token_hash
 from tests.browser.virtual_site import SiteWriter
 from tests.integration import looking
 from tests.integration.looking import DAY, NOW, Place
+from tidewell.secret_tokens import token_hash
 from tidewell.settings import load_settings
 
 place = looking.place
@@ -35,7 +36,7 @@ ADD_A_LINE: Final = (
     " what the words mean"
 )
 PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}")
-OF_WHOM: Final = frozenset({"-", "assigned", "open", "seen", "own", "named", "secret"})
+OF_WHOM: Final = frozenset({"-", "assigned", "seen", "own", "named", "reviewed", "secret"})
 GUESSED: Final = {
     "person_id": "987654",
     "public_id": "guessed",
@@ -114,7 +115,7 @@ class Looker:
 
     audiences: frozenset[str]
     relation: str
-    """assigned, covering, asked, themselves, admin or none."""
+    """assigned, covering, opened, asked, themselves, admin or none."""
     owns: str = ""
     """What the rows are called that are theirs, beside those that follow from the relation."""
 
@@ -129,8 +130,14 @@ LOOKERS: Final = {
     "assigned": looker("assigned", "practitioner", owns="cover_id"),
     "clinician": looker("assigned", "clinician"),
     "covering": looker("covering", "practitioner", owns="cover_id"),
+    "opened": looker("opened", "practitioner", owns="opening_id"),
+    "opened_clinician": looker("opened", "clinician"),
     "asked": looker("asked", "practitioner"),
     "formerly": looker("none", "practitioner"),
+    "covered_before": looker("none", "practitioner"),
+    "covers_unaccepted": looker("none", "practitioner"),
+    "opened_before": looker("none", "practitioner"),
+    "finished": looker("none", "clinician"),
     "other_team": looker("none", "practitioner"),
     "other_clinician": looker("none", "clinician"),
     "manager": looker("none", "practitioner", "service_manager"),
@@ -150,17 +157,21 @@ USERNAMES: Final = {
 """The others have their own name."""
 
 
+OPEN_PAGES: Final = frozenset({"assigned", "covering", "opened"})
+"""Relations to whom a young person's pages open."""
+
+
 def may_open(line: Line, who: Looker) -> bool:
     """Say what the table expects of an address that names what is really there."""
     if not line.is_for(who.audiences):
         return False
     opens = {
         "-": True,
-        "assigned": who.relation == "assigned",
-        "open": who.relation in ("assigned", "covering"),
-        "seen": who.relation in ("assigned", "covering", "asked"),
+        "assigned": who.relation in OPEN_PAGES,
+        "seen": who.relation in {*OPEN_PAGES, "asked"},
         "own": bool(set(PLACEHOLDER.findall(line.path)) & set(who.owns.split())),
         "named": who.relation == "admin",
+        "reviewed": "service_manager" in who.audiences,
         "secret": False,
     }
     return opens[line.of_whom]
@@ -174,7 +185,7 @@ def write_lookers(place: Place) -> None:
         writer.staff("clinician", "Dr Lee Virtual", "other_clinician")
         manager = writer.staff("practitioner", "Max Virtual", "manager")
         writer.run("UPDATE staff SET is_service_manager = true WHERE staff_id = %s", manager)
-        off = writer.staff("practitioner", "Una Virtual", "switched_off")
+        off = writer.staff("practitioner", "Uri Virtual", "switched_off")
         writer.assign(off, place.site.sam, "clinician")
         writer.run("UPDATE sign_in SET disabled_at = %s WHERE username = 'switched_off'", NOW - DAY)
         writer.sign_in("other_young", person_id=place.site.robin)
@@ -182,14 +193,44 @@ def write_lookers(place: Place) -> None:
         writer.run(
             "UPDATE assignment SET valid_until = %s WHERE staff_id = %s", NOW - DAY, formerly
         )
+        write_covers(writer, place)
+        write_openings(writer, place)
+    finally:
+        writer.close()
+
+
+def write_covers(writer: SiteWriter, place: Place) -> None:
+    """Write a cover that lasts, one that is over, and one that nobody accepted."""
+    before = writer.staff("practitioner", "Cal Virtual", "covered_before")
+    unaccepted = writer.staff("practitioner", "Una Virtual", "covers_unaccepted")
+    for staff, until, accepted in (
+        (place.coverer, NOW + DAY, NOW - DAY),
+        (before, NOW, NOW - DAY),
+        (unaccepted, NOW + DAY, None),
+    ):
         writer.run(
             "INSERT INTO cover"
             " (away_staff_id, cover_staff_id, valid_from, valid_until, accepted_at)"
             " VALUES (%s, %s, %s, %s, %s)",
-            *(place.site.practitioner, place.coverer, NOW - DAY, NOW + DAY, NOW - DAY),
+            *(place.site.practitioner, staff, NOW - DAY, until, accepted),
         )
-    finally:
-        writer.close()
+
+
+def write_openings(writer: SiteWriter, place: Place) -> None:
+    """Write openings in need that last, one that is over, and one that was finished with."""
+    hour = timedelta(hours=1)
+    for role, username, opened, finished in (
+        ("practitioner", "opened", NOW - hour, None),
+        ("clinician", "opened_clinician", NOW - 4 * hour + timedelta(seconds=1), None),
+        ("practitioner", "opened_before", NOW - 4 * hour, None),
+        ("clinician", "finished", NOW - hour, NOW),
+    ):
+        staff = writer.staff(role, f"Oz {username} Virtual", username)
+        writer.run(
+            "INSERT INTO opening (person_id, staff_id, reason, opened_at, ends_at, finished_at)"
+            " VALUES (%s, %s, 'Nobody who is assigned answers.', %s, %s, %s)",
+            *(place.site.sam, staff, opened, opened + 4 * hour, finished),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +308,7 @@ async def asking(place: Place) -> AsyncIterator[Asking]:
             ("data_request_id", "data_request"),
             ("cover_id", "cover"),
             ("contact_id", "contact_log"),
+            ("opening_id", "opening"),
         ):
             real[name] = str(writer.one(f"SELECT min({name}) FROM {table}"))
         real["assignment_id"] = str(
@@ -300,6 +342,9 @@ def is_closed(line: Line, answer: Answered, *, is_somebody: bool) -> bool:
 
 
 SAM: Final = re.compile(r"\bSam\b|p-sam")
+NAME: Final = re.compile(r"\bSam\b")
+KNOW_OF_OPENINGS: Final = frozenset({"manager", "opened_before", "finished"})
+"""They read on the page of openings whose pages were opened, by label."""
 
 
 @pytest.mark.parametrize("name", LOOKERS)
@@ -327,7 +372,8 @@ async def test_an_address_opens_to_whom_the_table_says_and_tells_nobody_else_a_t
                 problem = ""
             if not is_closed(line, guessed, is_somebody=is_somebody) and not tells_nothing:
                 problem = f"takes a guessed number: {guessed.status}"
-        if who.relation == "none" and SAM.search(real.text):
+        by_label = line.path == "/openings" and name in KNOW_OF_OPENINGS
+        if who.relation == "none" and (NAME if by_label else SAM).search(real.text):
             problem = "names Sam"
         if problem:
             wrong.append(f"{line.method} {line.path} {problem}: {real.status} {real.leads_to}")

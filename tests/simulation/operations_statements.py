@@ -1,6 +1,6 @@
 """What the database in memory answers about notices to the people who run the service.
 
-Nobody here is an administrator: they are told by the console.
+Nobody here is an administrator: they are told by the console. Nobody opens pages in need.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from alerts.openings import store as openings
 from alerts.operations import store as operations
 from tests.simulation.alert_statements import change, some
 from tests.simulation.database import STATEMENTS, Answer, Row, Work
@@ -96,6 +97,9 @@ async def _open_notice_again(work: Work, given: Given) -> Answer:
     return Answer(touched=1)
 
 
+@STATEMENTS.of(openings._SQL, "new_openings")
+@STATEMENTS.of(openings._SQL, "raise_notice")
+@STATEMENTS.of(openings._SQL, "told")
 @STATEMENTS.of(operations._SQL, "admins")
 @STATEMENTS.of(operations._SQL, "addresses_of_admins")
 async def _nobody(work: Work, given: Given) -> Answer:

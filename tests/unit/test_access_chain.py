@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -72,6 +73,41 @@ def test_an_entry_that_was_put_in_between_breaks_the_seals_after_it() -> None:
     followed = follow([*seals[:2], put_in, *moved])
     assert followed.head.number == 3
     assert followed.problem == "entry 21 is not what seal 4 was set on"
+
+
+def change_entry(content: str | None, *, may_be_gone: bool = False) -> list[Seal]:
+    """Return a chain of one entry about a change by an administrator."""
+    kept = hashlib.sha256(b"change|1|0|4|key_worker_changed|7|2|from today").digest()
+    entry = Entry(5, 7, 4, "changed_workers", kept, content, may_be_gone)
+    return [Seal(1, 9, seal_of(b"", 9, entry), entry)]
+
+
+def test_what_was_changed_is_compared_with_the_hash_that_was_sealed() -> None:
+    said = "change|1|0|4|key_worker_changed|7|2|from today"
+    assert follow(change_entry(said)).problem == ""
+    other = follow(change_entry(said.replace("|2|", "|3|")))
+    assert (other.problem, other.head) == ("what entry 9 is about was changed", NO_HEAD)
+    assert follow(change_entry(None)).problem == "what entry 9 is about is gone"
+    assert follow(change_entry(None, may_be_gone=True)).problem == "", "erased with its person"
+    assert follow(change_entry(said + "!", may_be_gone=True)).problem != ""
+
+
+def test_the_hash_of_what_was_changed_is_part_of_the_seal() -> None:
+    [seal] = change_entry(None, may_be_gone=True)
+    assert seal.entry is not None
+    for changed in (
+        replace(seal.entry, content_hash=bytes(32)),
+        replace(seal.entry, content_hash=None),
+    ):
+        assert (
+            follow([replace(seal, entry=changed)]).problem
+            == "entry 9 is not what seal 1 was set on"
+        )
+
+
+def test_an_entry_about_nobody_has_its_own_sign() -> None:
+    nobody = Entry(5, None, 4, "changed", bytes(32), "x")
+    assert seal_of(b"", 9, nobody) == hashlib.sha256(b"9|5|-|4|changed|" + b"00" * 32).digest()
 
 
 def test_a_head_that_was_kept_shows_a_chain_that_was_cut_off_or_written_anew() -> None:

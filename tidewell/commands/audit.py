@@ -1,5 +1,7 @@
 """`tidewell audit`: whether the access log is as it was written, and its head for safe keeping.
 
+The log has every look, every change by an administrator and every opening in need.
+
 It works as the owner of the database and reads only. `verify` ends with status 1 and names the
 first entry that does not hold.
 """
@@ -48,7 +50,7 @@ def verify(
             f"the access log was tampered with: {followed.problem}; everything up to seal"
             f" {followed.head.number} holds. Keep the database as it is and compare with a backup"
         )
-    say(f"The access log holds: {followed.head.number} seals, {waiting} looks wait for theirs.")
+    say(f"The access log holds: {followed.head.number} seals, {waiting} entries wait for theirs.")
 
 
 async def verified(url: str, kept: Head | None) -> tuple[Followed, int]:
@@ -62,7 +64,7 @@ async def verified(url: str, kept: Head | None) -> tuple[Followed, int]:
         followed = follower.end()
         lost = await (await connection.execute(QUERIES["unaccounted"])).fetchone()
         if lost is not None and not followed.problem:
-            followed = Followed(followed.head, f"entry {lost[0]} came or went without a seal")
+            followed = Followed(followed.head, str(lost[0]))
         waiting = await (await connection.execute(QUERIES["waiting"])).fetchone()
     return followed, int(waiting[0]) if waiting else 0
 
@@ -71,8 +73,8 @@ async def _seals(connection: Connection) -> AsyncIterator[Seal]:
     async with connection.cursor(name="seals") as cursor:
         cursor.itersize = ROWS_AT_ONCE
         await cursor.execute(QUERIES["seals"])
-        async for number, access_id, sealed, at_us, person_id, staff_id, looked_at in cursor:
-            entry = None if at_us is None else Entry(at_us, person_id, staff_id, looked_at)
+        async for number, access_id, sealed, at_us, *written in cursor:
+            entry = None if at_us is None else Entry(at_us, *written)
             yield Seal(number, access_id, bytes(sealed), entry)
 
 

@@ -20,7 +20,7 @@ from tidewell.clock import now_utc
 from tidewell.commands import credentials, plan
 from tidewell.commands.credentials import shown_once
 from tidewell.commands.shared import DataDir, say, start_command
-from tidewell.commands.sign_ins import database_of, make_link
+from tidewell.commands.sign_ins import database_of, link_words
 from tidewell.database import Connection, Role, connect
 from tidewell.device_credentials import give_secrets
 from tidewell.embedded.files import write_private
@@ -164,7 +164,7 @@ async def _add_one(
         async with await connect(url, Role.ENROL, "tidewell staff") as connection:
             made = await _add(connection, username, role, name, team, hash_password)
             if hash_password is None:
-                return await make_link(connection, settings, username, now_utc())
+                return await link_words(connection, settings, username, now_utc())
             return made
     except CheckViolation:
         raise UsageError(

@@ -1,14 +1,14 @@
 """`tidewell sign-in`: links to choose an own password, and ways in that are closed.
 
-A link is made here, shown once, and kept only as a hash; it works once and for three days. Whoever
-hands it over sees to it that it reaches the right person: it is as good as a password until then.
+A link is shown once (`tidewell/sign_in_links.py`); whoever hands it over sees to it that it reaches
+the right person: it is as good as a password until then.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -21,10 +21,8 @@ from tidewell.database import Connection, Queries, Role, connect
 from tidewell.enrolment import add_sign_in, known_person
 from tidewell.errors import UsageError
 from tidewell.settings import Settings
+from tidewell.sign_in_links import drop_password, end_ways_in, make_link
 from tidewell.small_site import find_site
-
-LINK_HOLDS: Final = timedelta(hours=72)
-"""From a Friday to the Monday after it; a link that lies about for longer is a risk."""
 
 _QUERIES: Final = Queries("tidewell.commands", "sign_ins.sql")
 
@@ -139,32 +137,22 @@ def database_of(settings: Settings) -> str:
     return given.get_secret_value() if given else find_site(settings).database_url
 
 
-async def make_link(
+async def link_words(
     connection: Connection, settings: Settings, username: str, now: datetime
 ) -> str:
     """Make a link and return what to say about it; earlier ones are void."""
-    from portal.sessions import new_token, token_hash  # noqa: PLC0415 -- aiohttp loads slowly
-
-    token, expires_at = new_token(), now + LINK_HOLDS
-    what = {
-        "link_hash": token_hash(token),
-        "username": username,
-        "now": now,
-        "expires_at": expires_at,
-    }
-    await connection.execute(_QUERIES["void_links"], what)
-    await connection.execute(_QUERIES["add_link"], what)
+    link = await make_link(connection, username, now)
     return (
-        f"{_pages(settings)}/sign-in/link/{token}\n"
+        f"{link.address(_pages(settings))}\n"
         f"With this link {username} chooses a password. It works once, until"
-        f" {_when(expires_at)}, and is not shown again: give it to nobody else."
+        f" {link.until_words}, and is not shown again: give it to nobody else."
     )
 
 
 def _pages(settings: Settings) -> str:
     own_site = "" if settings.database_url else find_site(settings).portal_url
     address = settings.public_url or own_site
-    return (address or f"http://{settings.portal_host}:{settings.portal_port}").rstrip("/")
+    return address or f"http://{settings.portal_host}:{settings.portal_port}"
 
 
 def _when(moment: datetime) -> str:
@@ -216,7 +204,7 @@ async def _invite(settings: Settings, username: str, label: str | None) -> str:
                 f" for staff use `tidewell staff {username[:63]} --role … --name … --link`"
             )
         await _open(connection, username, now)
-        return await make_link(connection, settings, username, now)
+        return await link_words(connection, settings, username, now)
 
 
 async def _add_young_person(
@@ -250,17 +238,18 @@ async def _reset(settings: Settings, username: str) -> str:
     url = database_of(settings)
     async with await connect(url, Role.ENROL, "tidewell sign-in") as connection:
         await _open(connection, username, now)
-        for statement in ("drop_password", "end_ways_in", "remove_second_factors"):
-            await connection.execute(_QUERIES[statement], which)
-        return await make_link(connection, settings, username, now)
+        await drop_password(connection, username)
+        await end_ways_in(connection, username, now)
+        await connection.execute(_QUERIES["remove_second_factors"], which)
+        return await link_words(connection, settings, username, now)
 
 
 async def _disable(url: str, username: str) -> None:
-    which = {"username": username, "now": now_utc()}
+    now = now_utc()
     async with await connect(url, Role.ENROL, "tidewell sign-in") as connection:
         await _known(connection, username)
-        await connection.execute(_QUERIES["disable"], which)
-        await connection.execute(_QUERIES["end_ways_in"], which)
+        await connection.execute(_QUERIES["disable"], {"username": username, "now": now})
+        await end_ways_in(connection, username, now)
 
 
 async def _enable(url: str, username: str) -> None:

@@ -11,26 +11,12 @@ FROM sign_in_state ORDER BY username;
 -- name: sign_in_of_person
 SELECT username FROM sign_in WHERE person_id = %(person_id)s;
 
--- name: void_links
-UPDATE sign_in_link SET voided_at = %(now)s
-WHERE username = %(username)s AND used_at IS NULL AND voided_at IS NULL;
-
--- name: add_link
-INSERT INTO sign_in_link (link_hash, username, made_at, expires_at)
-VALUES (%(link_hash)s, %(username)s, %(now)s, %(expires_at)s);
-
--- name: drop_password
-UPDATE sign_in SET password_hash = '' WHERE username = %(username)s;
-
 -- name: disable
 UPDATE sign_in SET disabled_at = %(now)s
 WHERE username = %(username)s AND (disabled_at IS NULL OR disabled_at > %(now)s);
 
 -- name: enable
 UPDATE sign_in SET disabled_at = NULL WHERE username = %(username)s;
-
--- name: end_ways_in
-SELECT end_ways_in(%(username)s, %(now)s);
 
 -- name: remove_second_factors
 SELECT remove_second_factors(%(username)s, %(now)s);

@@ -211,6 +211,9 @@ DELETE FROM competence WHERE person_id = %(person_id)s;
 -- name: sharing_preference
 DELETE FROM sharing_preference WHERE person_id = %(person_id)s;
 
+-- name: opening
+DELETE FROM opening WHERE person_id = %(person_id)s;
+
 -- name: admin_change
 DELETE FROM admin_change WHERE person_id = %(person_id)s;
 
@@ -289,7 +292,7 @@ FROM pg_stats WHERE schemaname = 'public' AND tablename = ANY (%(tables)s);
 -- name: vacuum
 VACUUM (ANALYZE) receipt_intake, delivery_receipt, delivery, alert_event, alert_action, alert_intake, concern_intake,
     alert, concern, episode_event, silence, episode, detector_signal, dead_letter, device_status, device_credential,
-    device_assignment, device, context_note, contact_log, support_note, check_in, data_request, agreement, competence, admin_change,
+    device_assignment, device, context_note, contact_log, support_note, check_in, data_request, agreement, competence, admin_change, opening,
     pause, plan_limit, assignment, session, sign_in, identity, person;
 
 -- name: certify

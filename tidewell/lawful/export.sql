@@ -123,6 +123,13 @@ SELECT identity.* FROM identity WHERE person_id = %(person_id)s;
 -- name: legal_hold
 SELECT legal_hold.* FROM legal_hold WHERE person_id = %(person_id)s ORDER BY legal_hold_id;
 
+-- name: opening
+SELECT opening.*, opener.display_name AS opened_by, reviewer.display_name AS reviewed_by_name
+FROM opening
+JOIN staff AS opener ON opener.staff_id = opening.staff_id
+LEFT JOIN staff AS reviewer ON reviewer.staff_id = opening.reviewed_by
+WHERE opening.person_id = %(person_id)s ORDER BY opening.opening_id;
+
 -- name: own_choice
 SELECT own_choice.* FROM own_choice WHERE person_id = %(person_id)s ORDER BY person_id;
 

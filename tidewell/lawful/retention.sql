@@ -52,6 +52,9 @@ WHERE received_at < %(before)s
 -- name: session
 DELETE FROM session WHERE greatest(seen_at, ended_at) < %(before)s;
 
+-- name: opening_try
+DELETE FROM opening_try WHERE tried_at < %(before)s;
+
 -- Alerts that are about to go; what refers to them first.
 -- name: forget_former_alerts
 UPDATE alert SET former_alert_id = NULL

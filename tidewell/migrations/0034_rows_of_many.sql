@@ -38,7 +38,8 @@ $$;
 CREATE INDEX alert_by_closing ON alert (closed_at);
 
 -- Who looked at whom, as before. Most looks are at people whom the viewer was assigned to, which a row of the index
--- says; the whole rule is asked of the others only.
+-- says; the whole rule is asked of the others only. What administrators changed and what was opened in need are no
+-- looks and stand beside them.
 CREATE OR REPLACE FUNCTION looks_between(first_time timestamptz, end_time timestamptz, most integer)
 RETURNS TABLE (
     staff_name text, staff_role text, person_label text, looks bigint, without_reason bigint, out_of_hours bigint,
@@ -69,6 +70,7 @@ BEGIN ATOMIC
             count(*) AS looks, max(access_log.at) AS last_at
         FROM public.access_log
         WHERE access_log.at >= first_time AND access_log.at < end_time AND access_log.staff_id IS NOT NULL
+          AND access_log.content_hash IS NULL AND access_log.looked_at <> 'reason_read'
           AND public.viewer_is_admin()
         GROUP BY 1, 2, 3
     ) AS looked

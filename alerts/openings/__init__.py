@@ -1,0 +1,1 @@
+"""Pages that somebody opened in need: told once to whoever should know."""
