@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Final
 
+import pytest
 from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
 from tests.integration.test_admin_pages import changes, text_of
-from tests.integration.test_portal_pages import Pages, pages
+from tests.integration.test_portal_pages import NOW, Pages, pages
 
 __all__ = ["pages"]
 
@@ -98,6 +100,31 @@ async def test_a_link_that_waits_is_void_when_somebody_is_stopped(pages: Pages) 
     await pages.post(here + "/stop")
     await pages.post(here + "/allow")
     assert await choose(pages, link, OTHER_PASSWORD) != 303
+
+
+@pytest.mark.parametrize("ways", [("stop", "allow"), ("invite",)], ids=["stopped", "invited"])
+async def test_programs_and_calendars_end_when_somebody_is_stopped_or_gets_another_password(
+    pages: Pages, ways: tuple[str, ...]
+) -> None:
+    pages.write(
+        "INSERT INTO api_token (token_hash, username, name, may_act, made_at, expires_at)"
+        " SELECT sha256(username::bytea), username, 'a program', true, %s, %s"
+        " FROM sign_in WHERE username IN ('jo', 'kim')",
+        *(NOW, NOW + timedelta(days=365)),
+    )
+    pages.write(
+        "INSERT INTO calendar_feed (token_hash, staff_id, made_at)"
+        " SELECT username::bytea, staff_id, %s FROM sign_in WHERE username IN ('jo', 'kim')",
+        NOW,
+    )
+    await pages.sign_in("ade")
+    for way in ways:
+        answer = await pages.post(f"/service/staff/{pages.site.practitioner}/{way}")
+        assert answer.status in (200, 303)
+    assert pages.ask("SELECT username FROM api_token WHERE revoked_at IS NULL") == [("kim",)]
+    assert pages.ask(
+        "SELECT username FROM calendar_feed JOIN sign_in USING (staff_id) WHERE revoked_at IS NULL"
+    ) == [("kim",)]
 
 
 async def test_an_administrator_cannot_shut_themselves_out(pages: Pages) -> None:

@@ -36,7 +36,7 @@ ADD_A_LINE: Final = (
     " what the words mean"
 )
 PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}")
-OF_WHOM: Final = frozenset({"-", "assigned", "open", "seen", "own", "named", "reviewed", "secret"})
+OF_WHOM: Final = frozenset({"-", "assigned", "seen", "own", "named", "reviewed", "secret"})
 GUESSED: Final = {
     "person_id": "987654",
     "public_id": "guessed",
@@ -169,7 +169,6 @@ def may_open(line: Line, who: Looker) -> bool:
         "-": True,
         "assigned": who.relation in OPEN_PAGES,
         "seen": who.relation in {*OPEN_PAGES, "asked"},
-        "open": who.relation in ("assigned", "covering"),
         "own": bool(set(PLACEHOLDER.findall(line.path)) & set(who.owns.split())),
         "named": who.relation == "admin",
         "reviewed": "service_manager" in who.audiences,

@@ -15,37 +15,6 @@ BEGIN ATOMIC
       AND calendar_feed.revoked_at IS NULL;
 END;
 
--- Whose pages open to a member of staff: those they are assigned to, and those of whom they accepted to cover, while it
--- lasts. Who was only asked about an alert opens that alert. It answers about nobody but the viewer. A schema that
--- knows more reasons has it already.
-DO $do$
-BEGIN
-    IF to_regprocedure('people_open_to(integer, timestamptz)') IS NULL THEN
-        CREATE FUNCTION people_open_to(viewer integer, moment timestamptz)
-        RETURNS TABLE (person_id integer, because text)
-        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-        AS $$
-            SELECT found.person_id, min(found.because) FROM (
-                SELECT assignment.person_id, 'assigned' AS because FROM public.assignment
-                WHERE assignment.staff_id = viewer AND assignment.valid_from <= moment
-                  AND (assignment.valid_until IS NULL OR assignment.valid_until > moment)
-                UNION ALL
-                SELECT assignment.person_id, 'covering' FROM public.cover
-                JOIN public.assignment ON assignment.staff_id = cover.away_staff_id
-                WHERE cover.cover_staff_id = viewer AND cover.accepted_at <= moment
-                  AND cover.valid_from <= moment AND cover.valid_until > moment
-                  AND assignment.valid_from <= moment
-                  AND (assignment.valid_until IS NULL OR assignment.valid_until > moment)
-            ) AS found
-            WHERE viewer = public.viewer_staff_id()
-            GROUP BY found.person_id;
-        $$;
-        REVOKE EXECUTE ON FUNCTION people_open_to FROM PUBLIC;
-        GRANT EXECUTE ON FUNCTION people_open_to TO tidewell_portal;
-    END IF;
-END
-$do$;
-
 -- An answer to what somebody asked about their information is for those to whom their pages open. Its words stand in
 -- the alert that they raised, so whoever was asked about that alert still reads them there.
 ALTER POLICY taken_back_or_answered ON data_request
