@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from portal.api.operations import Answer, Call, Request, Text, broken_rules
+from portal.api.operations import Answer, Call, Request, Text, Written, broken_rules
 from portal.young.request_pages import look_at_requests, write_answer
 from portal.young.requests import (
     WORDS_CHARACTERS_MOST,
@@ -58,14 +58,14 @@ async def list_asked(call: Call) -> AskedAboutMany:
     return AskedAboutMany(items=[_asked(one) for one in found])
 
 
-async def answer_asked(call: Call) -> AskedAboutMany:
+async def answer_asked(call: Call) -> Written:
     """Keep an answer."""
     said = call.body_as(AnswerRequest)
     form = AnswerForm(outcome=said.outcome, answer=said.answer)
     if errors := form.errors():
         raise broken_rules(errors)
     await write_answer(call.connection, call.request, form)
-    return await list_asked(call)
+    return Written(is_new=True)
 
 
 def _asked(row: StaffRequestRow) -> AskedAbout:

@@ -1,7 +1,8 @@
 """Young people who are enrolled, for programs of administrators: list, enrolling, one of them.
 
 In the list a person is a label and not a name; a look at one of them is written down before
-anything is told, and the young person can read it. Nothing here says how anybody is.
+anything is told, and the young person can read it. Nothing here says how anybody is. What answers a
+change holds nothing about the person: it is kept for when the request comes again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from portal.admin.people_pages import (
     write_enrolment,
 )
 from portal.api.alerts import MOST_INTEGER
-from portal.api.operations import Answer, Call, Request, Text, broken_rules
+from portal.api.operations import Answer, Call, Request, Text, Written, broken_rules
 from portal.api.paging import PageQuery, page_of
 from portal.api.saying import ReadingLevel
 from portal.context import transaction
@@ -113,6 +114,12 @@ class EnrolledPerson(Answer):
     assignments: list[Assigned]
 
 
+class Enrolled(Answer):
+    """The number of the young person who was enrolled."""
+
+    person_id: int
+
+
 class EnrolRequest(Request):
     """Who is enrolled, with their key worker: without one nobody is told."""
 
@@ -142,7 +149,7 @@ async def list_enrolled(call: Call) -> EnrolledPeople:
     return EnrolledPeople(items=items, next=following)
 
 
-async def enrol(call: Call) -> EnrolledPerson:
+async def enrol(call: Call) -> Enrolled:
     """Enrol a young person."""
     said = call.body_as(EnrolRequest)
     year, month = said.birth_month.split("-")
@@ -163,15 +170,15 @@ async def enrol(call: Call) -> EnrolledPerson:
             raise broken_rules({"timezone": str(error)}) from None
     if errors:
         raise broken_rules(errors)
-    return await told(call, await enrolled_of(call.connection, call.request, person_id))
+    return Enrolled(person_id=person_id)
 
 
 async def show_enrolled(call: Call) -> EnrolledPerson:
     """Return one young person."""
-    return await told(call, await looked_at(call))
+    return await _told(call, await looked_at(call))
 
 
-async def set_birth_month(call: Call) -> EnrolledPerson:
+async def set_birth_month(call: Call) -> Written:
     """Write down a month of birth."""
     person = await looked_at(call)
     year, month = call.body_as(BirthMonthRequest).birth_month.split("-")
@@ -179,7 +186,7 @@ async def set_birth_month(call: Call) -> EnrolledPerson:
     if problem := birth_problem(form.born, today_of(call.request)):
         raise broken_rules({"birth_month": problem})
     await write_birth_month(call.connection, call.request, person.person_id, form)
-    return await told(call, await enrolled_of(call.connection, call.request))
+    return Written(is_new=True)
 
 
 async def looked_at(call: Call) -> PersonFacts:
@@ -195,7 +202,7 @@ async def looked_at(call: Call) -> PersonFacts:
     return person
 
 
-async def told(call: Call, person: PersonFacts) -> EnrolledPerson:
+async def _told(call: Call, person: PersonFacts) -> EnrolledPerson:
     """Return everything about a young person; whoever asks has written the look down."""
     today = today_of(call.request)
     found = await read_person(call.connection, person, call.now, today)

@@ -36,8 +36,8 @@ from portal.admin.pairing import CODE_HOLDS, pairing_address, shown_code
 from portal.admin.people import AssignForm, PersonFacts
 from portal.admin.people_pages import today_of
 from portal.api.alerts import MOST_INTEGER
-from portal.api.enrolled import EnrolledPerson, looked_at, told
-from portal.api.operations import Answer, Call, Day, Request, broken_rules
+from portal.api.enrolled import looked_at
+from portal.api.operations import Answer, Call, Day, Request, Written, broken_rules
 from portal.api.problems import ProblemError, ProblemKind
 
 
@@ -116,34 +116,34 @@ async def give_secret(call: Call) -> DeviceSecret:
     return DeviceSecret(device=device.name, secret=secret)
 
 
-async def end_device(call: Call) -> EnrolledPerson:
+async def end_device(call: Call) -> Written:
     """Take the device back, or out of use."""
     person = await looked_at(call)
     device = await _worn(call, person)
     how = call.body_as(EndDeviceRequest).how
     await take_from(call.connection, call.request, person.person_id, device, how)
-    return await told(call, person)
+    return Written(is_new=True)
 
 
-async def change_key_worker(call: Call) -> EnrolledPerson:
+async def change_key_worker(call: Call) -> Written:
     """Give a young person another key worker."""
     return await _assign(call, "key_worker")
 
 
-async def assign_clinician(call: Call) -> EnrolledPerson:
+async def assign_clinician(call: Call) -> Written:
     """Let a clinician see a young person."""
     return await _assign(call, "clinician")
 
 
-async def end_assignment(call: Call) -> EnrolledPerson:
+async def end_assignment(call: Call) -> Written:
     """End the assignment of a clinician."""
     person = await looked_at(call)
     if not await write_end(call.connection, call.request, person.person_id):
         raise ProblemError(ProblemKind.CANNOT_BE_DONE_NOW, fact=f"{NOT_ENDED}.")
-    return await told(call, person)
+    return Written(is_new=True)
 
 
-async def record_agreement(call: Call) -> EnrolledPerson:
+async def record_agreement(call: Call) -> Written:
     """Write down what somebody said."""
     person, said = await looked_at(call), call.body_as(AgreementRequest)
     form = SaidForm(
@@ -154,10 +154,10 @@ async def record_agreement(call: Call) -> EnrolledPerson:
     if not await write_agreement(call.connection, call.request, person.person_id, form):
         fact = STANDING_WORDS[AgreementStanding.NO_TEXT]
         raise ProblemError(ProblemKind.CANNOT_BE_DONE_NOW, fact=f"{fact}.")
-    return await told(call, person)
+    return Written(is_new=True)
 
 
-async def record_competence(call: Call) -> EnrolledPerson:
+async def record_competence(call: Call) -> Written:
     """Write down who judged whether a young person can decide."""
     person, said = await looked_at(call), call.body_as(CompetenceRequest)
     form = CompetenceForm(
@@ -170,16 +170,16 @@ async def record_competence(call: Call) -> EnrolledPerson:
         raise broken_rules({"outcome": problem})
     if not await write_competence(call.connection, call.request, person.person_id, form):
         raise broken_rules({"judged_by": NO_JUDGE})
-    return await told(call, person)
+    return Written(is_new=True)
 
 
-async def record_sharing(call: Call) -> EnrolledPerson:
+async def record_sharing(call: Call) -> Written:
     """Write down with whom a young person wants to share."""
     person, said = await looked_at(call), call.body_as(SharingRequest)
     chosen = {name: "yes" for name, is_chosen in said.model_dump().items() if is_chosen}
     form = SharingForm.model_validate(chosen)
     await write_sharing(call.connection, call.request, person.person_id, form)
-    return await told(call, person)
+    return Written(is_new=True)
 
 
 async def _allowed(call: Call) -> PersonFacts:
@@ -197,7 +197,7 @@ async def _worn(call: Call, person: PersonFacts) -> WornRow:
     return device
 
 
-async def _assign(call: Call, kind: str) -> EnrolledPerson:
+async def _assign(call: Call, kind: str) -> Written:
     person, said = await looked_at(call), call.body_as(AssignRequest)
     form = AssignForm(
         staff=str(said.staff_id),
@@ -209,4 +209,4 @@ async def _assign(call: Call, kind: str) -> EnrolledPerson:
     refused = await write_assignment(call.connection, call.request, person, form, kind)
     if refused:
         raise ProblemError(ProblemKind.CANNOT_BE_DONE_NOW, fact=f"{refused}.")
-    return await told(call, person)
+    return Written(is_new=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from portal.api import asked, caseload, clinic, record
-from portal.api.operations import BASE, Operation
+from portal.api.operations import BASE, Operation, Written
 from portal.api.paging import PageQuery
 from portal.api.problems import ProblemKind
 from portal.context import Audience
@@ -38,7 +38,7 @@ FOR_THE_RECORD: Final = (
         audiences=_STAFF,
         work=record.correct,
         body=record.CorrectionRequest,
-        answer=record.CorrectionKept,
+        answer=Written,
         status=201,
     ),
     Operation(
@@ -61,7 +61,7 @@ FOR_THE_RECORD: Final = (
         audiences=_STAFF,
         work=record.add_contact,
         body=record.ContactRequest,
-        answer=record.Contacts,
+        answer=Written,
         status=201,
     ),
     Operation(
@@ -83,7 +83,7 @@ FOR_THE_RECORD: Final = (
         audiences=_STAFF,
         work=record.add_columns,
         body=record.ColumnsRequest,
-        answer=record.ThreeColumns,
+        answer=Written,
         status=201,
     ),
     Operation(
@@ -115,7 +115,7 @@ FOR_THE_RECORD: Final = (
         audiences=_PRACTITIONER,
         work=asked.answer_asked,
         body=asked.AnswerRequest,
-        answer=asked.AskedAboutMany,
+        answer=Written,
         status=201,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from portal.api import enrolled, enrolling
-from portal.api.operations import BASE, Operation
+from portal.api.operations import BASE, Operation, Written
 from portal.api.paging import PageQuery
 from portal.api.problems import ProblemKind
 from portal.context import Audience
@@ -36,7 +36,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolled.enrol,
         body=enrolled.EnrolRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=enrolled.Enrolled,
         status=201,
         is_administration=True,
     ),
@@ -60,7 +60,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolled.set_birth_month,
         body=enrolled.BirthMonthRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         is_administration=True,
     ),
     Operation(
@@ -100,7 +100,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolling.end_device,
         body=enrolling.EndDeviceRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         problems=(ProblemKind.CANNOT_BE_DONE_NOW,),
         is_administration=True,
     ),
@@ -113,7 +113,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolling.change_key_worker,
         body=enrolling.AssignRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         problems=(ProblemKind.CANNOT_BE_DONE_NOW,),
         is_administration=True,
     ),
@@ -126,7 +126,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolling.assign_clinician,
         body=enrolling.AssignRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         problems=(ProblemKind.CANNOT_BE_DONE_NOW,),
         is_administration=True,
     ),
@@ -138,7 +138,7 @@ FOR_ENROLMENT: Final = (
         group="Enrolment",
         audiences=_ADMIN,
         work=enrolling.end_assignment,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         problems=(ProblemKind.CANNOT_BE_DONE_NOW,),
         is_administration=True,
     ),
@@ -151,7 +151,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolling.record_agreement,
         body=enrolling.AgreementRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         status=201,
         problems=(ProblemKind.CANNOT_BE_DONE_NOW,),
         is_administration=True,
@@ -165,7 +165,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolling.record_competence,
         body=enrolling.CompetenceRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         status=201,
         is_administration=True,
     ),
@@ -178,7 +178,7 @@ FOR_ENROLMENT: Final = (
         audiences=_ADMIN,
         work=enrolling.record_sharing,
         body=enrolling.SharingRequest,
-        answer=enrolled.EnrolledPerson,
+        answer=Written,
         status=201,
         is_administration=True,
     ),

@@ -1,7 +1,8 @@
 """The record of a person for programs of staff: timeline, contacts, three columns, check-ins.
 
 Nothing is typed twice and nothing is overwritten, as on the pages: a mistake is put right by
-another line, and both are told. Every look is written down.
+another line, and both are told. Every look is written down. What answers a new line never holds
+one: the answer is kept under its writer's name for when the request comes again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from portal.api.operations import Answer, Call, Day, Request, Text, broken_rules
+from portal.api.operations import Answer, Call, Day, Request, Text, Written, broken_rules
 from portal.people import LookedAt, PersonRow, find_person, log_look
 from portal.record.forms import (
     COLUMN_CHARACTERS_MOST,
@@ -138,12 +139,6 @@ class CorrectionRequest(Request):
     note: Annotated[Text, Field(max_length=NOTE_CHARACTERS_MOST)]
 
 
-class CorrectionKept(Answer):
-    """The correction stands under what it is about."""
-
-    note: str
-
-
 class ColumnsVersion(Answer):
     """The three columns as somebody wrote them."""
 
@@ -216,21 +211,19 @@ async def list_contacts(call: Call) -> Contacts:
     return await _contacts(call, person, call.query_as(ContactsQuery).until)
 
 
-async def add_contact(call: Call) -> Contacts:
+async def add_contact(call: Call) -> Written:
     """Write down what somebody did."""
     said = call.body_as(ContactRequest)
     form = ContactForm(
         kind=said.kind.value, day=said.day.isoformat() if said.day else "", note=said.note
     )
-    person, errors = await write_contact(call.connection, call.request, form)
+    _, errors = await write_contact(call.connection, call.request, form)
     if errors:
         raise broken_rules(errors)
-    staff_id = call.viewer.known_staff_id
-    await log_look(call.connection, staff_id, person.person_id, LookedAt.RECORD, call.now)
-    return await _contacts(call, person, None)
+    return Written(is_new=True)
 
 
-async def correct(call: Call) -> CorrectionKept:
+async def correct(call: Call) -> Written:
     """Write down what is right, beside what it puts right."""
     said = call.body_as(CorrectionRequest)
     if (said.contact_id is None) == (said.public_id is None):
@@ -239,7 +232,7 @@ async def correct(call: Call) -> CorrectionKept:
     if errors := form.errors():
         raise broken_rules(errors)
     await write_correction(call.connection, call.request, form)
-    return CorrectionKept(note=form.note)
+    return Written(is_new=True)
 
 
 async def list_columns(call: Call) -> ThreeColumns:
@@ -247,15 +240,16 @@ async def list_columns(call: Call) -> ThreeColumns:
     return await _columns(call, await _looked_at(call))
 
 
-async def add_columns(call: Call) -> ThreeColumns:
+async def add_columns(call: Call) -> Written:
     """Keep a new version of the three columns."""
     form = call.body_as(ColumnsRequest).as_form()
     if errors := form.errors():
         raise broken_rules(errors)
-    person = await _looked_at(call)
-    writer = Writer(person.person_id, call.viewer.known_staff_id, call.now)
+    staff_id = call.viewer.known_staff_id
+    person = await find_person(call.connection, call.request, staff_id, call.now)
+    writer = Writer(person.person_id, staff_id, call.now)
     await keep_columns(call.connection, writer, form)
-    return await _columns(call, person)
+    return Written(is_new=True)
 
 
 async def list_check_ins(call: Call) -> CheckIns:

@@ -47,7 +47,8 @@ async def post(programs: Programs, path: str, body: object, status: int) -> Any:
 
 async def test_a_young_person_is_enrolled_as_on_the_page(programs: Programs) -> None:
     body = ENROL | {"key_worker": programs.site.practitioner}
-    enrolled = await post(programs, "/service/people", body, 201)
+    number = (await post(programs, "/service/people", body, 201))["person_id"]
+    enrolled = await programs.get("ade", f"/service/people/{number}")
     assert (enrolled["label"], enrolled["birth_month"]) == ("P-100", "2013-04")
     assert enrolled["reading_level"] == "12-15"
     assert [one["name"] for one in enrolled["assignments"]] == ["Jo Virtual"]
@@ -132,7 +133,8 @@ async def test_a_secret_is_shown_once_and_kept_nowhere(
 
 
 async def test_a_device_is_taken_back_and_the_next_one_paired(programs: Programs) -> None:
-    ended = await post(programs, of_sam(programs, "/device/end"), {"how": "returned"}, 200)
+    await post(programs, of_sam(programs, "/device/end"), {"how": "returned"}, 200)
+    ended = await programs.get("ade", of_sam(programs))
     assert [one["is_worn"] for one in ended["devices"]] == [False]
     again = await post(programs, of_sam(programs, "/device/end"), {"how": "lost"}, 409)
     assert "no device" in again["fact"]
@@ -156,7 +158,8 @@ async def test_without_an_agreement_no_device_where_the_site_decided_so(
 async def test_somebody_is_assigned_and_their_assignment_ended(programs: Programs) -> None:
     programs.write("UPDATE assignment SET valid_until = %s WHERE kind = 'clinician'", NOW)
     body = {"staff_id": programs.site.clinician}
-    found = await post(programs, of_sam(programs, "/clinician"), body, 200)
+    await post(programs, of_sam(programs, "/clinician"), body, 200)
+    found = await programs.get("ade", of_sam(programs))
     [clinician] = [
         one for one in found["assignments"] if one["kind"] == "clinician" and not one["valid_until"]
     ]
@@ -180,7 +183,8 @@ async def test_what_was_agreed_is_written_down_and_a_no_takes_the_device(
     await post(programs, of_sam(programs, "/agreement"), said, 409)
     programs.write(TEXT, NOW)
     await post(programs, of_sam(programs, "/birth-month"), {"birth_month": "2010-01"}, 200)
-    agreed = await post(programs, of_sam(programs, "/agreement"), said, 201)
+    await post(programs, of_sam(programs, "/agreement"), said, 201)
+    agreed = await programs.get("ade", of_sam(programs))
     assert (agreed["agreement"], agreed["said"][0]["decision"]) == ("agreed", "agreed")
     judged = {
         "outcome": "can_decide",
@@ -190,11 +194,12 @@ async def test_what_was_agreed_is_written_down_and_a_no_takes_the_device(
     }
     await post(programs, of_sam(programs, "/competence"), judged, 201)
     await post(programs, of_sam(programs, "/competence"), judged | {"judged_by": 999}, 422)
-    shared = await post(programs, of_sam(programs, "/sharing"), {"school": True}, 201)
+    await post(programs, of_sam(programs, "/sharing"), {"school": True}, 201)
+    shared = await programs.get("ade", of_sam(programs))
     assert shared["shares_with"] == ["school"]
-    declined = await post(
-        programs, of_sam(programs, "/agreement"), said | {"decision": "withdrawn"}, 201
-    )
+    withdrawn = said | {"decision": "withdrawn"}
+    await post(programs, of_sam(programs, "/agreement"), withdrawn, 201)
+    declined = await programs.get("ade", of_sam(programs))
     assert declined["agreement"] == "declined"
     assert [one["is_worn"] for one in declined["devices"]] == [False]
     await post(programs, of_sam(programs, "/agreement"), said | {"decided_on": "2026-12-24"}, 422)

@@ -30,7 +30,8 @@ async def test_a_contact_is_written_listed_and_told_in_the_timeline(programs: Pr
     today = await programs.post("jo", path, {"kind": "spoke", "note": "Is better."})
     assert today.status == 201
     earlier = await programs.post("jo", path, {"kind": "visited", "day": "2026-11-20"})
-    found = json.loads(await earlier.text())
+    assert json.loads(await earlier.text()) == {"is_new": True}
+    found = await programs.get("jo", path)
     assert [(one["kind"], one["is_whole_day"]) for one in found["items"]] == [
         ("spoke", False),
         ("visited", True),
@@ -97,8 +98,8 @@ async def test_a_correction_stands_beside_what_it_puts_right(programs: Programs)
 async def test_three_columns_keep_every_version(programs: Programs) -> None:
     path = of_sam(programs, "three-columns")
     assert (await programs.post("jo", path, COLUMNS)).status == 201
-    again = await programs.post("jo", path, COLUMNS)
-    assert len(json.loads(await again.text())["items"]) == 1
+    await programs.post("jo", path, COLUMNS)
+    assert len((await programs.get("jo", path))["items"]) == 1
     await programs.post("kim", path, {**COLUMNS, "scale": 0})
     versions = (await programs.get("jo", path))["items"]
     assert [(one["scale"], one["written_by"]) for one in versions] == [
