@@ -28,13 +28,13 @@ from bench.pages import BARE, TOKEN, Page, pages
 from bench.streaming.servers import PASSABLE, percentile
 from portal.passwords import hash_password
 from portal.service import run_portal
-from portal.sessions import token_hash
 from tidewell.clock import monotonic_s, now_utc
 from tidewell.database import Queries
 from tidewell.embedded.postgres import PostgresServer
 from tidewell.errors import ServerError
 from tidewell.logs import configure_logs
 from tidewell.schema import migrate
+from tidewell.secret_tokens import token_hash
 from tidewell.settings import load_settings
 
 PEOPLE: Final = 1_000
