@@ -11,7 +11,8 @@ ORDER BY opening_id LIMIT %(most)s;
 -- name: raise_notice
 INSERT INTO operations_notice (about, opening_id, began_at, noticed_at, ended_at, is_afterwards)
 VALUES (
-    'opened_in_need', %(opening_id)s, %(opened_at)s, %(now)s, greatest(%(opened_at)s, %(now)s), false
+    'opened_in_need', %(opening_id)s, %(opened_at)s::timestamptz, %(now)s::timestamptz,
+    greatest(%(opened_at)s::timestamptz, %(now)s::timestamptz), false
 )
 ON CONFLICT (opening_id) DO NOTHING
 RETURNING operations_notice_id;

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browsers import FLAGS, chromium_path, open_browser
 from tests.browser.make_icons import FOLDER, ROUND_PX, WHOLE_PX, draw
@@ -62,16 +62,15 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def ordinary_page(folder: Path) -> Iterator[Page]:
+def ordinary_page(browser: Browser, folder: Path) -> Iterator[Page]:
     """Lend a page that is not private: only such a one can be installed."""
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            folder, executable_path=chromium_path(), args=list(FLAGS)
-        )
-        try:
-            yield context.new_page()
-        finally:
-            context.close()
+    context = browser.browser_type.launch_persistent_context(
+        folder, executable_path=chromium_path(), args=list(FLAGS)
+    )
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
 
 
 def wait_for_worker(page: Page) -> None:
@@ -79,9 +78,9 @@ def wait_for_worker(page: Page) -> None:
 
 
 def test_chromium_finds_nothing_that_keeps_it_from_being_installed(
-    served: ServedSite, tmp_path: Path
+    browser: Browser, served: ServedSite, tmp_path: Path
 ) -> None:
-    with ordinary_page(tmp_path) as page:
+    with ordinary_page(browser, tmp_path) as page:
         sign_in(page, served.url, "jo", PASSWORD)
         wait_for_worker(page)
         devtools = page.context.new_cdp_session(page)

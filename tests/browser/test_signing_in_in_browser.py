@@ -87,7 +87,7 @@ def type_password(page: Page, site: ServedSite, username: str = "jo") -> None:
 
 def set_up_app(page: Page) -> tuple[pyotp.TOTP, list[str]]:
     page.click("text=Use an app")
-    expect(page.locator("svg.tw-picture")).to_be_visible()
+    expect(page.locator("svg.tw-key-picture")).to_be_visible()
     page.click("summary")
     key = re.search(r"Key: ([A-Z2-7 ]+)", page.locator("details").inner_text())
     assert key is not None

@@ -16,7 +16,7 @@ from tidewell.errors import ServerError, UsageError
 from tidewell.lawful import retention
 from tidewell.lawful.erasing import hash_of
 from tidewell.lawful.following import empty_if_asked, is_due
-from tidewell.lawful.retention import CUT, Gone, kept_for
+from tidewell.lawful.retention import ANSWERS, CUT, Gone, kept_for
 from tidewell.lawful.tables import KeepClass
 from tidewell.settings import Settings, load_settings
 
@@ -199,7 +199,7 @@ async def test_each_run_says_what_went(
     await retention.run(database_url, settings(), NOW)
     rows = database.execute("SELECT class, before, gone FROM retention_run ORDER BY 1").fetchall()
     found = {str(name): (before, gone) for name, before, gone in rows}
-    assert found.keys() == {*(one.value for one in CUT), "erased_people"}
+    assert found.keys() == {*(one.value for one in CUT), ANSWERS, "erased_people"}
     assert found["sessions"] == (NOW - timedelta(days=30), {"session": 1})
     assert found["record"] == (None, {})
 
