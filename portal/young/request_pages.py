@@ -15,7 +15,7 @@ from aiohttp import web
 
 from portal.context import first_row, now_of, rows, transaction, viewer_of
 from portal.forms import read_form
-from portal.people import LookedAt, log_look
+from portal.people import LookedAt, log_looks
 from portal.rendering import page
 from portal.security import Refusal, not_found
 from portal.young.requests import (
@@ -198,6 +198,6 @@ async def look_at_requests(connection: Connection, request: web.Request) -> list
         "limit": SHOWN_MOST,
     }
     found = await rows(connection, StaffRequestRow, _QUERIES["requests_for_staff"], values)
-    for person_id in sorted({one.person_id for one in found}):
-        await log_look(connection, staff_id, person_id, LookedAt.REQUESTS, now)
+    people = sorted({one.person_id for one in found})
+    await log_looks(connection, staff_id, people, LookedAt.REQUESTS, now)
     return found
