@@ -34,7 +34,7 @@ BENCHES: Final = {
 }
 OPTIONS: Final = {
     "ingest": ("quick", "part", "seconds"),
-    "faults": ("seed", "seconds", "plant", "calm_s", "logs"),
+    "faults": ("seed", "seconds", "plant", "only", "calm_s", "logs"),
 }
 """What they are told; of the others `quick`. What is not given has its default there."""
 PARTS_OF_INGEST: Final = ("runs", "growth", "overload", "backfill")
@@ -55,6 +55,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="faults and ingest's overload: for how long")
     parser.add_argument("--part", choices=PARTS_OF_INGEST, help="ingest: this alone")
     parser.add_argument("--plant", help="faults: put this one into the service first")
+    parser.add_argument("--only", help="faults: these and no others, with commas between")
     parser.add_argument(
         "--calm-s", type=float, default=150.0, help="faults: wait at most so long after"
     )

@@ -26,7 +26,7 @@ from bench.faulting.making import CROSSING_S, SECOND_MS, Life
 from bench.faulting.nemesis import Nemesis
 from bench.faulting.provider import Provider, ProviderLedger
 from bench.faulting.replaying import Comparison, Stored, compare_with_replay
-from bench.faulting.schedule import Planned, plan_faults
+from bench.faulting.schedule import Fault, Planned, plan_faults
 from bench.faulting.stages import ALERTS, INGEST, PLANTED_IN
 from bench.faulting.verdict import Told, Verdict, judge_alerts, judge_frames, judge_messages
 from bench.faulting.waiting import until_told
@@ -91,6 +91,7 @@ class Chosen:
     seed: int
     seconds: float
     plant: str | None
+    only: tuple[Fault, ...]
     calm_s: float
 
 
@@ -109,21 +110,22 @@ def run(
     seed: int,
     seconds: float = SECONDS_USUAL,
     plant: str | None,
+    only: str | None = None,
     calm_s: float,
     logs: Path | None = None,
 ) -> Figures:
     """Break a site for so many seconds, and return the ledger.
 
     Raises:
-        UsageError: the run would be too short to show anything, or no such fault can be planted.
+        UsageError: the run would be too short to show anything, or there is no such fault.
     """
     if seconds < SECONDS_LEAST:
         raise UsageError(f"--seconds {seconds:g}: expected {SECONDS_LEAST:g} or more")
     if plant is not None and plant not in PLANTED_IN:
         raise UsageError(f"--plant {plant}: choose one of {', '.join(PLANTED_IN)}")
+    chosen = Chosen(seed, seconds, plant, _faults_named(only), calm_s)
     configure_logs("error", "console", "bench faults")
     with small_disk() as (folder, has_disk), tempfile.TemporaryDirectory() as records:
-        chosen = Chosen(seed, seconds, plant, calm_s)
         try:
             return asyncio.run(_run(folder, Path(records), has_disk, chosen))
         finally:
@@ -150,7 +152,7 @@ async def _run(folder: Path, records: Path, has_disk: bool, chosen: Chosen) -> F
         running.append(asyncio.create_task(witness.run()))
         live_s = monotonic_s()
         nemesis = Nemesis(site, provider, devices, rng)
-        await nemesis.run(faults_of(chosen.seed, chosen.seconds))
+        await nemesis.run(faults_of(chosen.seed, chosen.seconds, chosen.only))
         await asyncio.sleep(max(0.0, live_s + chosen.seconds - monotonic_s()))
         calm_from_s = monotonic_s()
         is_calm = await _calm_down(site, devices, chosen.calm_s)
@@ -180,9 +182,16 @@ async def _run(folder: Path, records: Path, has_disk: bool, chosen: Chosen) -> F
     )
 
 
-def faults_of(seed: int, seconds: float) -> list[Planned]:
+def faults_of(seed: int, seconds: float, only: Sequence[Fault] = ()) -> list[Planned]:
     """Return the faults of a run: the same for the same seed, whatever else chance decides."""
-    return plan_faults(Random(seed), seconds)  # noqa: S311 -- a seed repeats a run
+    return plan_faults(Random(seed), seconds, only)  # noqa: S311 -- a seed repeats a run
+
+
+def _faults_named(only: str | None) -> tuple[Fault, ...]:
+    names = [] if only is None else only.split(",")
+    if unknown := [name for name in names if name not in set(Fault)]:
+        raise UsageError(f"--only {unknown[0]}: choose among {', '.join(Fault)}")
+    return tuple(Fault(name) for name in names)
 
 
 def _devices(

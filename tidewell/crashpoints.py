@@ -1,16 +1,18 @@
-"""Named places where a process can be made to die, as a power cut would end it there.
+"""Named places where a process can be made to die or to freeze, as machines do.
 
 It promises: nothing happens, and hardly a cycle is spent, unless two settings ask for it together.
 `TIDEWELL_CRASH_AT` names a place and how often it is passed before (`after_claim:3` dies at the
-third); `TIDEWELL_FAULT_TESTS` says that this site exists to be broken. `python -m bench faults`
-sets both for sites of its own, in a temporary folder. It must never be set where people are looked
-after, and a start that is asked for a crash without that is refused.
+third), as a power cut would end it; at the one of `TIDEWELL_FREEZE_AT` a process stops as it is
+until somebody lets it go on. `TIDEWELL_FAULT_TESTS` says that this site exists to be broken.
+`python -m bench faults` sets them for sites of its own, in a temporary folder. They must never be
+set where people are looked after, and a start that is asked for a crash without that is refused.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +28,7 @@ PASSES_MOST: Final = 1_000_000
 class CrashPoint(StrEnum):
     """The places; `docs/operations.md` says what each of them proves."""
 
+    BEFORE_TRANSACTION = "before_transaction"
     AFTER_COPY_BEFORE_COMMIT = "after_copy_before_commit"
     BEFORE_COMMIT = "before_commit"
     AFTER_COMMIT_BEFORE_CONFIRM = "after_commit_before_confirm"
@@ -43,23 +46,40 @@ class CrashPoint(StrEnum):
     IN_AUDIT = "in_audit"
 
 
-_armed: dict[CrashPoint, int] = {}
+@dataclass(slots=True)
+class _Armed:
+    """What is to happen at a place, and how often the place is still passed until then."""
+
+    passes: int
+    with_signal: signal.Signals
+
+
+_armed: dict[CrashPoint, _Armed] = {}
 
 
 def arm(settings: Settings) -> None:
-    """Take over from the settings where this process is to die; usually nowhere.
+    """Take over from the settings where this process is to die or to freeze; usually nowhere.
 
     Raises:
         SettingsError: a crash is asked for on a site that is not for fault tests, or at no place.
     """
     _armed.clear()
-    wanted = settings.crash_at
-    if wanted is None:
-        return
-    if not settings.fault_tests:
-        raise SettingsError(
-            "TIDEWELL_CRASH_AT is set on a site that is not for fault tests; take it away"
-        )
+    wanted = {
+        "TIDEWELL_CRASH_AT": (settings.crash_at, signal.SIGKILL),
+        "TIDEWELL_FREEZE_AT": (settings.freeze_at, signal.SIGSTOP),
+    }
+    for setting, (place, with_signal) in wanted.items():
+        if place is None:
+            continue
+        if not settings.fault_tests:
+            raise SettingsError(
+                f"{setting} is set on a site that is not for fault tests; take it away"
+            )
+        point, passes = _place_of(setting, place)
+        _armed[point] = _Armed(passes, with_signal)
+
+
+def _place_of(setting: str, wanted: str) -> tuple[CrashPoint, int]:
     name, _, passes = wanted.partition(":")
     try:
         point, count = CrashPoint(name), int(passes or "1")
@@ -68,16 +88,17 @@ def arm(settings: Settings) -> None:
     if point is None or not 1 <= count <= PASSES_MOST:
         known = ", ".join(CrashPoint)
         raise SettingsError(
-            f"TIDEWELL_CRASH_AT: expected a place and a number, such as after_claim:3; "
+            f"{setting}: expected a place and a number, such as after_claim:3; "
             f"the places are {known}"
         )
-    _armed[point] = count
+    return point, count
 
 
 def crashpoint(point: CrashPoint) -> None:
-    """Die here, without a word or a goodbye, if this is the place and the time."""
+    """Die or freeze here, without a word or a goodbye, if this is the place and the time."""
     if not _armed or point not in _armed:
         return
-    _armed[point] -= 1
-    if not _armed[point]:
-        os.kill(os.getpid(), signal.SIGKILL)
+    armed = _armed[point]
+    armed.passes -= 1
+    if not armed.passes:
+        os.kill(os.getpid(), armed.with_signal)

@@ -274,10 +274,13 @@ class Settings(BaseSettings):
         default=None, description="Folder of recorded data, for tests and evaluation only."
     )
     fault_tests: bool = Field(
-        default=False, description="This site exists to be broken; allows crash_at."
+        default=False, description="This site exists to be broken; allows crash_at and freeze_at."
     )
     crash_at: str | None = Field(
         default=None, description="Where a process kills itself, such as after_claim:3."
+    )
+    freeze_at: str | None = Field(
+        default=None, description="Where a process stops itself, such as before_transaction:3."
     )
 
 

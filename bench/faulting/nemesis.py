@@ -47,10 +47,13 @@ FLOOD_FRAMES: Final = 600
 STORMS: Final = 3
 TAKEOVERS: Final = 4
 GARBAGE_MESSAGES: Final = 40
-COPYING: Final = b"COPY staging"
+FREEZE_AT_PASS_MOST: Final = 8
+COPYING: Final = b"COPY "
+"""Readings go straight into their table, or by way of another one."""
 COMMITTING: Final = b"COMMIT\x00"
 
 INGEST_POINTS: Final = (
+    (CrashPoint.BEFORE_TRANSACTION, 12),
     (CrashPoint.AFTER_COPY_BEFORE_COMMIT, 12),
     (CrashPoint.BEFORE_COMMIT, 12),
     (CrashPoint.AFTER_COMMIT_BEFORE_CONFIRM, 12),
@@ -139,6 +142,7 @@ class Nemesis:
             Fault.SLICED: lambda: self._line_is(Mode.SLICED, self._rng.choice(proxies.all)),
             Fault.SLOW: lambda: self._line_is(Mode.SLOW, self._rng.choice(proxies.all)),
             Fault.FREEZE_INGEST: self._freeze,
+            Fault.FREEZE_BEFORE_COMMIT: self._freeze_before_commit,
             Fault.DISK_FULL: self._fill_disk,
             Fault.FLOOD: self._flood,
             Fault.RECONNECT_STORM: self._storm,
@@ -185,6 +189,21 @@ class Nemesis:
         stage = await self._victim(INGEST)
         if not stage.freeze():
             raise _NothingToBreakError("the process was down already")
+        await self._thaw_beyond_lease(stage)
+
+    async def _freeze_before_commit(self) -> None:
+        """Freeze it with a batch in hand and no lock held: only the fence refuses its commit."""
+        stage = await self._victim(INGEST)
+        stage.freeze_at_next_start(
+            CrashPoint.BEFORE_TRANSACTION, self._rng.randint(1, FREEZE_AT_PASS_MOST)
+        )
+        stage.kill()
+        if not await until(lambda: stage.is_frozen, CRASH_WITHIN_S):
+            stage.kill()
+            raise _NothingToBreakError("it committed nothing meanwhile")
+        await self._thaw_beyond_lease(stage)
+
+    async def _thaw_beyond_lease(self, stage: Stage) -> None:
         try:
             await asyncio.sleep(LEASE_S * self._rng.uniform(1.6, 2.2))
         finally:

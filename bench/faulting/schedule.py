@@ -47,6 +47,7 @@ class Fault(StrEnum):
     SLICED = "sliced"
     SLOW = "slow"
     FREEZE_INGEST = "freeze_ingest"
+    FREEZE_BEFORE_COMMIT = "freeze_before_commit"
     DISK_FULL = "disk_full"
     FLOOD = "flood"
     RECONNECT_STORM = "reconnect_storm"
@@ -74,8 +75,18 @@ DEATHS: Final = (
 )
 """Faults that end a process by SIGKILL; more of those that die at a named place."""
 
-LONG: Final = frozenset({Fault.FREEZE_INGEST, Fault.PROVIDER_HANGS, Fault.PROVIDER_DROPS})
+LONG: Final = frozenset(
+    {
+        Fault.FREEZE_INGEST,
+        Fault.FREEZE_BEFORE_COMMIT,
+        Fault.PROVIDER_HANGS,
+        Fault.PROVIDER_DROPS,
+    }
+)
 """Left out of short runs: a lease has to end, a time-out to pass, a human to be asked again."""
+
+LONG_EVERY_S: Final = 12.0
+"""Where nothing but chosen faults happen, one of the long ones is over before the next begins."""
 
 OTHERS: Final = tuple(fault for fault in Fault if fault not in DEATHS)
 
@@ -88,9 +99,15 @@ class Planned:
     fault: Fault
 
 
-def plan_faults(rng: Random, seconds: float) -> list[Planned]:
-    """Return what happens in a run of this length, in the order in which it begins."""
+def plan_faults(rng: Random, seconds: float, only: Sequence[Fault] = ()) -> list[Planned]:
+    """Return what happens in a run of this length, in the order in which it begins.
+
+    With `only`, nothing else does, for somebody who looks into what one fault breaks.
+    """
     end_s = seconds * (1 - QUIET_SHARE)
+    if only:
+        every_s = OTHER_EVERY_S if LONG.isdisjoint(only) else LONG_EVERY_S
+        return _deal(rng, only, every_s, end_s)
     others = [fault for fault in OTHERS if seconds >= LONG_RUN_S or fault not in LONG]
     planned = [
         *_deal(rng, DEATHS, DEATH_EVERY_S, end_s),

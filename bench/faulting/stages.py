@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tidewell.crashpoints import CrashPoint
@@ -20,7 +21,6 @@ from tidewell.embedded.launch import Launched, launch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from random import Random
 
 LOOK_S: Final = 0.05
@@ -71,6 +71,8 @@ class Stage:
     crash_next: str | None = None
     """Where the next start is to die, as `TIDEWELL_CRASH_AT` has it."""
     crash_at: str | None = None
+    freeze_next: str | None = None
+    """Where the next start is to freeze, as `TIDEWELL_FREEZE_AT` has it."""
     _ordered: bool = False
     _running: Launched | None = None
     _keeping: asyncio.Task[None] | None = None
@@ -106,6 +108,23 @@ class Stage:
         """Let the next start die at a named place, the `passes`-th time it comes there."""
         self.crash_next = f"{point.value}:{passes}"
 
+    def freeze_at_next_start(self, point: CrashPoint, passes: int) -> None:
+        """Let the next start freeze at a named place, the `passes`-th time it comes there."""
+        self.freeze_next = f"{point.value}:{passes}"
+
+    @property
+    def is_frozen(self) -> bool:
+        """Return whether the process stands still, as it does at a place where it was to freeze."""
+        pid = self.pid
+        if pid is None:
+            return False
+        try:
+            # The state follows the name, which is in brackets and may hold any other character.
+            told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False  # it has just ended
+        return told.rpartition(")")[2].split()[0] == "T"
+
     async def stop(self) -> int | None:
         """Ask it to end; return its status, or None where it had to be killed."""
         if self._keeping is not None:
@@ -138,7 +157,7 @@ class Stage:
             await asyncio.sleep(self._pause_s())
 
     def _pause_s(self) -> float:
-        may_be_late = self.kind == INGEST and self.crash_next is None
+        may_be_late = self.kind == INGEST and self.crash_next is None and self.freeze_next is None
         is_late = may_be_late and self.rng.random() < LATE_SHARE
         return self.rng.uniform(*(LATE_RESTART_S if is_late else RESTART_S))
 
@@ -152,14 +171,16 @@ class Stage:
     def _launch(self) -> Launched:
         self.starts += 1
         self.crash_at, self.crash_next = self.crash_next, None
-        crash = {"TIDEWELL_CRASH_AT": self.crash_at} if self.crash_at else {}
+        freeze_at, self.freeze_next = self.freeze_next, None
+        places = {"TIDEWELL_CRASH_AT": self.crash_at, "TIDEWELL_FREEZE_AT": freeze_at}
         output = open_log(self.log_path)
         try:
             return launch(
                 self.command,
                 at_our_death=signal.SIGKILL,
                 output=output,
-                environment={**self.environment, **crash},
+                environment={**self.environment}
+                | {name: place for name, place in places.items() if place is not None},
             )
         finally:
             os.close(output)

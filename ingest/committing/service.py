@@ -131,6 +131,7 @@ class Worker:
         if len(held) < SHARD_COUNT:
             messages, wrong = for_holder(messages, self.registry, held)
         made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
+        crashpoint(CrashPoint.BEFORE_TRANSACTION)
         async with self._store.transaction(now) as transaction:
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
             kept, found = await self._score(transaction, made, rows)

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Final
 
 import pytest
@@ -21,6 +19,8 @@ from tidewell.settings import load_settings
 
 SECONDS: Final = 12.0
 LONG_SECONDS: Final = 45.0
+PLANTED_S: Final = 20.0
+"""Long enough for one freeze beyond the lease, and for what comes after it."""
 LIMIT_S: Final = 300
 """A minute and a half alone on the machine; a leased message waits half a minute by itself."""
 PLANTED_CALM_S: Final = 12
@@ -51,32 +51,33 @@ def test_a_short_run_breaks_no_promise_and_says_what_it_did() -> None:
     assert sum(told["faults"].values()) >= 6
 
 
-def seeds_with(wanted: Fault, seconds: float) -> Iterator[str]:
-    """Yield the seeds whose run has this while alerts are raised and frames come."""
-    for seed in range(1_000):
-        planned = faults_of(seed, seconds)
-        if any(one.fault is wanted and 7.0 < one.at_s < 9.5 for one in planned):
-            yield str(seed)
-
-
 @pytest.mark.timeout(LIMIT_OF_TRIES_S)
 @pytest.mark.parametrize(
-    ("plant", "wanted", "figures"),
+    ("plant", "only", "figures"),
     [
         ("ack_before_commit", Fault.TERMINATE_IN_COPY, ("told_too_early", "told_and_lost")),
         ("cursor_before_rows", Fault.TERMINATE_IN_COPY, ("told_and_lost", "duplicated_rows")),
+        ("missing_fence", Fault.FREEZE_BEFORE_COMMIT, ("duplicated_rows",)),
         ("marked_before_sent", Fault.PROVIDER_BROKEN, ("marked_never_sent",)),
     ],
 )
-def test_a_planted_fault_is_found(plant: str, wanted: Fault, figures: tuple[str, ...]) -> None:
-    how = ("--seconds", f"{SECONDS}", "--calm-s", f"{PLANTED_CALM_S}", "--plant", plant)
-    seeds = list(islice(seeds_with(wanted, SECONDS), TRIES))
-    assert seeds, f"no seed has {wanted} in the middle of a run"
-    for seed in seeds:
-        status, told = bench("--seed", seed, *how)
-        if status == 1 and any(told[name] for name in figures):
+def test_a_planted_fault_is_found(plant: str, only: Fault, figures: tuple[str, ...]) -> None:
+    how = ("--seconds", f"{PLANTED_S}", "--calm-s", f"{PLANTED_CALM_S}", "--only", only.value)
+    for seed in range(TRIES):
+        status, told = bench("--seed", f"{seed}", *how, "--plant", plant)
+        if status == 1 and told["faults"].get(only) and any(told[name] for name in figures):
             return
-    raise AssertionError(f"seeds {seeds} did not find {plant}; the last one told {told}")
+    raise AssertionError(f"{TRIES} seeds did not find {plant}; the last one told {told}")
+
+
+@pytest.mark.timeout(LIMIT_OF_TRIES_S)
+@pytest.mark.parametrize("only", [Fault.TERMINATE_IN_COPY, Fault.FREEZE_BEFORE_COMMIT])
+def test_without_a_planted_fault_the_same_runs_break_nothing(only: Fault) -> None:
+    status, told = bench("--seed", "0", "--seconds", f"{PLANTED_S}", "--only", only.value)
+    assert told["failures"] == [], told["examples"]
+    assert status == 0
+    assert told["faults"][only] >= 1
+    assert set(told["faults"]) == {only}
 
 
 def test_the_same_seed_plans_the_same_faults_and_a_long_run_has_every_kind() -> None:
@@ -93,6 +94,7 @@ def test_the_same_seed_plans_the_same_faults_and_a_long_run_has_every_kind() -> 
     [
         (("--seconds", "3"), "expected 10 or more"),
         (("--plant", "forgetting"), "choose one of"),
+        (("--only", "kill_ingest,rain"), "--only rain: choose among"),
     ],
 )
 def test_a_run_that_would_show_nothing_is_refused(arguments: tuple[str, ...], said: str) -> None:
@@ -114,6 +116,20 @@ def test_a_process_dies_at_the_place_and_the_passing_that_were_named() -> None:
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
 
 
+def test_a_process_freezes_at_its_place_and_goes_on_when_it_is_let() -> None:
+    child = os.fork()
+    if not child:
+        wanted = {"TIDEWELL_FREEZE_AT": "before_transaction", "TIDEWELL_FAULT_TESTS": "true"}
+        arm(load_settings(wanted))
+        crashpoint(CrashPoint.BEFORE_TRANSACTION)
+        os._exit(7)
+    _, status = os.waitpid(child, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    os.kill(child, signal.SIGCONT)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+
+
 def test_nothing_dies_where_nothing_was_asked_for() -> None:
     arm(load_settings({"TIDEWELL_FAULT_TESTS": "true"}))
     for point in CrashPoint:
@@ -124,6 +140,7 @@ def test_nothing_dies_where_nothing_was_asked_for() -> None:
     ("environment", "said"),
     [
         ({"TIDEWELL_CRASH_AT": "after_claim"}, "not for fault tests"),
+        ({"TIDEWELL_FREEZE_AT": "before_transaction"}, "FREEZE_AT is set .* not for fault tests"),
         ({"TIDEWELL_CRASH_AT": "lunch:1", "TIDEWELL_FAULT_TESTS": "true"}, "expected a place"),
         (
             {"TIDEWELL_CRASH_AT": "after_claim:0", "TIDEWELL_FAULT_TESTS": "true"},
