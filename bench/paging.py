@@ -28,6 +28,7 @@ import psycopg
 from bench.measuring import Figures
 from bench.pages import BARE, TOKEN, Page, pages
 from bench.streaming.servers import PASSABLE, cpu_s, percentile
+from ingest.summing.service import make_hours
 from portal.passwords import hash_password
 from portal.service import run_portal
 from tidewell.clock import monotonic_s, now_utc
@@ -38,6 +39,7 @@ from tidewell.logs import configure_logs
 from tidewell.schema import migrate
 from tidewell.secret_tokens import token_hash
 from tidewell.settings import load_settings
+from tidewell.vocabulary import SHARD_COUNT
 
 PEOPLE: Final = 1_000
 DAYS: Final = 90
@@ -52,6 +54,7 @@ WARM_ROUNDS: Final = 3
 """The first requests of a connection prepare its statements."""
 AGREED_MS: Final = 200
 AGREED_KILOBYTES: Final = 150
+LEASE_S: Final = 10
 READY_WITHIN_S: Final = 60.0
 PASSWORD: Final = "a bench of oak"  # noqa: S105 -- of a database that is gone after the run
 GZIP: Final = {"Accept-Encoding": "gzip"}
@@ -130,6 +133,8 @@ def fill(url: str, people: int, longest_days: int, days: int) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for name in _FILLING:
             connection.execute(_SQL[name], values)
+        connection.execute(_SQL["end_batches"], values)
+        asyncio.run(make_hours(url, lambda: range(SHARD_COUNT), LEASE_S, rest_s=0.0))
         connection.execute("VACUUM ANALYZE")
 
 

@@ -220,3 +220,6 @@ CROSS JOIN LATERAL (
 JOIN person ON person_id = 1
     OR (person_id <= %(with_minutes)s AND number > (%(longest_days)s::integer - %(minute_days)s::integer) * 1440)
 ORDER BY number, person_id;
+
+-- name: end_batches
+UPDATE shard SET last_moment = %(now)s;

@@ -50,6 +50,7 @@ from ingest.retrying import RETRY_FIRST_S, next_wait_s
 from ingest.rows import Rows
 from ingest.silence.service import SilenceWatch
 from ingest.store import Store, means_away
+from ingest.summing.service import hours_beside
 from ingest.waiting import MOST_EPOCHS_AT_ONCE, Waiting, confirm_all, epochs_of, within_limits
 from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
@@ -195,7 +196,10 @@ class _Ingest:
             worker = await self._new_worker(store)
             self._failing_since_s = None
             await shift.listen()
-            async with repairs_beside(self._database_url, lambda: store.epochs, self._detector):
+            async with (
+                repairs_beside(self._database_url, lambda: store.epochs, self._detector),
+                hours_beside(self._database_url, lambda: store.epochs, self._settings.lease_s),
+            ):
                 while not await self._serve(worker, shift):
                     worker = await self._new_worker(store)
             self._send_acks()

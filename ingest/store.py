@@ -311,7 +311,7 @@ class Transaction:
         """Go on from this moment; no snapshot of the held shards passes over what comes."""
         await leases.set_back(self._cursor, self._now)
         which = {"shards": sorted(leases.epochs), "now": self._now.isoformat()}
-        for name in ("notice_gaps_from", "hear_devices_by_now", "replay_from"):
+        for name in ("notice_gaps_from", "hear_devices_by_now", "replay_from", "hours_made_to"):
             await self._cursor.execute(QUERIES[name], which)
 
     async def mark_scored(self, key: DeviceBoot, upto: int) -> None:

@@ -286,6 +286,12 @@ WHERE last_received_at > %(now)s::timestamptz AND device_id IN (
 UPDATE detector_snapshot SET cursors = jsonb_set(cursors, '{replay_from}', to_jsonb(%(now)s::text))
 WHERE shard = ANY (%(shards)s) AND (cursors ->> 'replay_from')::timestamptz > %(now)s::timestamptz;
 
+-- Where moments were set back, a reading may be of yesterday again for which hours are made.
+-- name: hours_made_to
+UPDATE hours_upto SET upto = date_bin('1 day', %(now)s::timestamptz, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '1 day'
+WHERE upto > date_bin('1 day', %(now)s::timestamptz, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '1 day'
+  AND person_id IN (SELECT person_id FROM person WHERE shard = ANY (%(shards)s));
+
 -- Boots with stored readings that the detector has not seen: a batch whose scoring failed. A device is its last
 -- wearer's: their worker alone moves its cursor.
 -- name: unscored

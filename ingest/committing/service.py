@@ -41,6 +41,7 @@ from ingest.recovering.service import Recovery
 from ingest.repairing.store import save_found
 from ingest.rows import Rows, assemble
 from ingest.store import Kept, Store, Transaction
+from ingest.summing.store import note_late_days
 from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.local_time import utc_moment, zone_table
@@ -134,6 +135,7 @@ class Worker:
         crashpoint(CrashPoint.BEFORE_TRANSACTION)
         async with self._store.transaction(now) as transaction:
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
+            await note_late_days(transaction, rows, received_ms)
             kept, found = await self._score(transaction, made, rows)
             await transaction.add_dead_letters([*made.dead_letters, *conflicts, *wrong])
             await transaction.save_cursors(kept, made.tallies)

@@ -19,8 +19,8 @@ ZOOMS_DAYS: Final = (1, 3, 7, 14, 28, 56, 90, 180, 365)
 """What nearer and further step through."""
 STEPS_MOST: Final = 512
 """Three values each make 1,536 points a channel: more than a wide screen has pixels for."""
-STEPS_MINUTES: Final = (1, 2, 5, 10, 15, 20, 30, 60, 90, 120, 180, 240, 360, 720, 1440)
-"""Lengths that whole days divide into, as clocks have them."""
+STEPS_MINUTES: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720, 1440)
+"""Lengths that whole days divide into; from an hour on whole hours, which stand ready."""
 EARLIEST: Final = date(2015, 1, 1)
 """No reading is older: the wire format does not admit it."""
 

@@ -92,14 +92,38 @@ async def _next_repair(work: Work, given: Given) -> Answer:
     return Answer()
 
 
+@answers_of_ingest("note_days_again")
+async def _note_days_again(work: Work, given: Given) -> Answer:
+    for person_id, day in zip(given["people"], given["days"], strict=True):
+        await work.put("hours_again", (person_id, day), {})
+    return Answer()
+
+
+def _asked_in_vain(name: str) -> None:
+    @answers_of_ingest(name)
+    async def say_nothing(work: Work, given: Given) -> Answer:
+        """Hours are made of what is stored, and no run is long enough for one."""
+        del work, given
+        return Answer()
+
+
+_HOURS = {"no_wait_for_the_disk", "hours_due", "hours_made_to"}
+for _name in sorted(_HOURS):
+    _asked_in_vain(_name)
+
+
 def _never_asked(name: str) -> None:
     @answers_of_ingest(name)
     async def refuse(work: Work, given: Given) -> Answer:
         del work, given
-        raise AssertionError(f"{name}: no day of a simulation comes too late to be judged")
+        raise AssertionError(f"{name}: no day of a simulation is over for so long")
 
 
-for _name in sorted(Queries("ingest.repairing", "repairs.sql").keys() - {"next_repair"}):
+_RARE = {
+    *(Queries("ingest.repairing", "repairs.sql").keys() - {"next_repair"}),
+    *(Queries("ingest.summing", "hours.sql").keys() - _HOURS - {"note_days_again"}),
+}
+for _name in sorted(_RARE):
     _never_asked(_name)
 
 

@@ -316,7 +316,7 @@ def _application(conninfo: str) -> str:
     return str(conninfo_to_dict(conninfo)["application_name"])
 
 
-def _counting(usual: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+def _counting(usual: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Any]]:
     """Return a fence that counts what it refused."""
 
     async def renew(*given: object) -> Result:
@@ -359,16 +359,22 @@ def _taking(
     return take
 
 
-def _recovering(usual: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Return a catching-up after which its worker knows what is stored."""
+def _catching_up(
+    usual: Callable[..., Awaitable[Any]],
+) -> Callable[..., Awaitable[Any]]:
+    """Return the same, after which its worker knows what is stored, and not before.
 
-    async def recover(*given: object, **more: object) -> None:
+    A worker in which it fails begins again.
+    """
+
+    async def catch_up(*given: object, **more: object) -> Any:
         catching_up, name = WORLD.get().catching_up, PROCESS.get().name
         catching_up.add(name)
-        await usual(*given, **more)
+        result = await usual(*given, **more)
         catching_up.discard(name)
+        return result
 
-    return recover
+    return catch_up
 
 
 def _make_scoring(*given: Any, **more: Any) -> Any:
@@ -409,7 +415,10 @@ def installed() -> Iterator[None]:
             mock.patch.object(Leases, "renew_slot", _counting(Leases.renew_slot)),
             mock.patch.object(Worker, "_set_back", _setting_back(Worker._set_back)),
             mock.patch.object(Leases, "take", _taking(Leases.take)),
-            mock.patch.object(Worker, "recover", _recovering(Worker.recover)),
+            mock.patch.object(Worker, "recover", _catching_up(Worker.recover)),
+            mock.patch.object(
+                passing.HolePasser, "go_past", _catching_up(passing.HolePasser.go_past)
+            ),
             mock.patch.object(alerts.service, "open_channels", _open_channels),
             mock.patch.object(Reaching, "work", _look_at_nobody),
             mock.patch.object(alerts.service, "random", chance),

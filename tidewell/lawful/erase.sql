@@ -153,6 +153,15 @@ WHERE sha256(convert_to(split_part(topic, '/', 4), 'UTF8')) = ANY (%(device_name
 -- name: reading
 DELETE FROM reading WHERE person_id = %(person_id)s;
 
+-- name: reading_hour
+DELETE FROM reading_hour WHERE person_id = %(person_id)s;
+
+-- name: hours_upto
+DELETE FROM hours_upto WHERE person_id = %(person_id)s;
+
+-- name: hours_again
+DELETE FROM hours_again WHERE person_id = %(person_id)s;
+
 -- name: unscored_span
 DELETE FROM unscored_span WHERE device_id = ANY (%(devices)s);
 

@@ -172,21 +172,28 @@ class _Run:
             if which is KeepClass.RECORD:
                 await self._connection.execute(QUERIES["forget_former_alerts"], values)
             for name, statement in QUERIES.items():
-                if name in tables() and tables()[name].keep is which:
+                if name in tables() and tables()[name].keep is which and name != "reading":
                     rows[name] = (await self._connection.execute(statement, values)).rowcount
         return rows
 
     async def _cut_readings(self, before: datetime) -> dict[str, int]:
         if self._has_chunks and not self._held:
-            return {"reading": await self._drop_chunks(before)}
+            minutes = await self._drop_chunks(before)
+        else:
+            minutes = await self._cut_each(before)
+        return {"reading": minutes, **await self._cut_class(KeepClass.READINGS, before)}
+
+    async def _cut_each(self, before: datetime) -> int:
         people = await (await self._connection.execute(QUERIES["people"])).fetchall()
         count = 0
         for person_id in sorted({one for (one,) in people} - set(self._held)):
             which = {"person_id": person_id, "before": before}
             async with self._connection.transaction(force_rollback=self._dry_run):
                 await self._connection.execute(ERASING["allow_old_chunks"])
-                count += (await self._connection.execute(QUERIES["reading"], which)).rowcount
-        return {"reading": count}
+                cursor = await self._connection.execute(QUERIES["reading"], which)
+                ((gone,),) = await cursor.fetchall()
+                count += gone
+        return count
 
     async def _drop_chunks(self, before: datetime) -> int:
         """Drop the chunks that are too old as a whole; the rest of a chunk goes a day later."""

@@ -21,8 +21,43 @@ WHERE at = (SELECT max(at) FROM retention_run) ORDER BY retention_run_id;
 -- One person at a time: their readings lie together, and a worker that stores others does not wait. A recording of
 -- long ago that was played in lately stays as long as any other.
 -- name: reading
-DELETE FROM reading
-WHERE person_id = %(person_id)s AND time < %(before)s AND received_at < %(before)s;
+WITH gone AS (
+    DELETE FROM reading
+    WHERE person_id = %(person_id)s AND time < %(before)s AND received_at < %(before)s
+    RETURNING person_id, time
+), changed AS (
+    INSERT INTO hours_again SELECT DISTINCT person_id, (time AT TIME ZONE 'UTC')::date FROM gone
+    -- Whoever makes the hours of a day that is noted already has to wait for this to be committed.
+    ON CONFLICT (person_id, day) DO UPDATE SET day = excluded.day
+)
+SELECT count(*) FROM gone;
+
+-- Hours of which no minute is left.
+-- name: reading_hour
+DELETE FROM reading_hour
+WHERE hour < %(before)s AND person_id <> ALL (%(held)s)
+  AND NOT EXISTS (
+      SELECT FROM reading
+      WHERE reading.person_id = reading_hour.person_id
+        AND reading.time >= reading_hour.hour AND reading.time < reading_hour.hour + interval '1 hour'
+  );
+
+-- Days of which no hour is left need none.
+-- name: hours_again
+DELETE FROM hours_again
+WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date AND person_id <> ALL (%(held)s)
+  AND NOT EXISTS (
+      SELECT FROM reading_hour
+      WHERE reading_hour.person_id = hours_again.person_id
+        AND reading_hour.hour >= hours_again.day::timestamp AT TIME ZONE 'UTC'
+        AND reading_hour.hour < (hours_again.day + 1)::timestamp AT TIME ZONE 'UTC'
+  )
+  AND NOT EXISTS (
+      SELECT FROM reading
+      WHERE reading.person_id = hours_again.person_id
+        AND reading.time >= hours_again.day::timestamp AT TIME ZONE 'UTC'
+        AND reading.time < (hours_again.day + 1)::timestamp AT TIME ZONE 'UTC'
+  );
 
 -- name: old_readings
 SELECT count(*) FROM reading WHERE time < %(before)s;

@@ -1,0 +1,72 @@
+"""Makes hours of minutes, a person at a time, beside the live worker of their shards.
+
+Promises: all days but the last two have their hours within minutes, and a batch never waits for
+more than a slice. What was begun and not finished is begun again. Never: ends ingest when it fails;
+pages read minutes until hours are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from ingest.summing.store import HoursStore
+from tidewell.logs import get_logger
+
+LOOK_EVERY_S: Final = 300.0
+"""Days are over once a day; so long does a page read the minutes of a day that came late."""
+REST_S: Final = 0.02
+"""After each slice, so that hours take a small part of a core; ten thousand people, minutes."""
+
+
+@asynccontextmanager
+async def hours_beside(
+    url: str, shards: Callable[[], Iterable[int]], lease_s: int
+) -> AsyncIterator[None]:
+    """Make the hours of these shards for as long as the block lasts, beside other work.
+
+    Args:
+        shards: returns those that are held now.
+    """
+    task = asyncio.create_task(_make_for_ever(url, shards, lease_s))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def make_hours(
+    url: str, shards: Callable[[], Iterable[int]], lease_s: int, rest_s: float = REST_S
+) -> int:
+    """Make all hours that are due; return of how many people.
+
+    Raises:
+        ServerUnavailableError: the database did not answer.
+    """
+    people: set[int] = set()
+    async with HoursStore.open(url, lease_s) as store:
+        while due := await store.due(sorted(shards())):
+            for person_id, shard in due:
+                people.add(person_id)
+                is_left = True
+                while is_left and shard in set(shards()):
+                    is_left = await store.make_some(person_id, shard)
+                    await asyncio.sleep(rest_s)
+    return len(people)
+
+
+async def _make_for_ever(url: str, shards: Callable[[], Iterable[int]], lease_s: int) -> None:
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        try:
+            people = await make_hours(url, shards, lease_s)
+        except Exception as error:  # noqa: BLE001 -- ingest goes on whatever happens to hours
+            why = f"{type(error).__name__}: {error}".strip()
+            get_logger().warning("hours wait to be made", why=why)
+        else:
+            if people:
+                get_logger().info("hours made", people=people)
