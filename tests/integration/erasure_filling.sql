@@ -3,6 +3,12 @@
 -- name: by_hand
 UPDATE identity SET preferred_name = %(name)s WHERE person_id = (SELECT person_id FROM person WHERE label = %(label)s);
 INSERT INTO unscored_span SELECT device_id, 1, %(now)s, %(now)s FROM device WHERE name = %(device)s;
+INSERT INTO reading_hour
+    SELECT person_id, '2026-01-01', false, 60, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+           1, 1, 1, 1, 1, 1, 1, 1
+    FROM person WHERE label = %(label)s;
+INSERT INTO hours_upto SELECT person_id, '2026-01-02' FROM person WHERE label = %(label)s;
+INSERT INTO hours_again SELECT person_id, '2026-01-01' FROM person WHERE label = %(label)s;
 INSERT INTO scored_later SELECT device_id, 1, 1, 2, 'waited', %(now)s FROM device WHERE name = %(device)s;
 INSERT INTO frame_gap SELECT device_id, 1, 5, 6, 'lost_on_device', %(now)s FROM device WHERE name = %(device)s;
 INSERT INTO repair (person_id, first_day, last_day, reason, readings, noted_at, widened_at)
