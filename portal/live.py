@@ -52,8 +52,8 @@ async def _serve(request: web.Request, viewer: Viewer, stream: Stream) -> web.St
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
     )
-    await response.prepare(request)
     try:
+        await response.prepare(request)
         await _write(response, f"retry: {RETRY_MS}\n\n")
         await _write(response, state_text(request.app[FEED].state))
         await _replay(request, response, viewer)

@@ -28,6 +28,7 @@ class DemoSignIn:
     display_name: str
     story: int | None = None
     knows: str | None = None
+    is_service_manager: bool = False
 
 
 DEMO_SIGN_INS: Final = (
@@ -35,7 +36,9 @@ DEMO_SIGN_INS: Final = (
     DemoSignIn("Clinician (Rowan)", "clinician", "clinician", "Rowan", knows="clinician"),
     DemoSignIn("Young person (Sam)", "sam", "person", "Sam", story=0),
     DemoSignIn("Colleague (Alex)", "colleague", "practitioner", "Alex"),
-    DemoSignIn("Service manager (Morgan)", "manager", "practitioner", "Morgan"),
+    DemoSignIn(
+        "Service manager (Morgan)", "manager", "practitioner", "Morgan", is_service_manager=True
+    ),
     DemoSignIn("Administrator", "admin", "admin", "Administrator"),
 )
 

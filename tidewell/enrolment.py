@@ -173,10 +173,22 @@ async def add_team(connection: Connection, name: str, now: datetime) -> int:
 
 
 async def add_staff(
-    connection: Connection, role: str, display_name: str, team_id: int, now: datetime
+    connection: Connection,
+    role: str,
+    display_name: str,
+    team_id: int,
+    now: datetime,
+    *,
+    is_service_manager: bool = False,
 ) -> int:
     """Add a member of staff and return their number."""
-    who = {"role": role, "display_name": display_name, "team_id": team_id, "now": now}
+    who = {
+        "role": role,
+        "display_name": display_name,
+        "team_id": team_id,
+        "is_service_manager": is_service_manager,
+        "now": now,
+    }
     row = await (await connection.execute(QUERIES["add_staff"], who)).fetchone()
     assert row is not None  # RETURNING always answers
     return int(row[0])

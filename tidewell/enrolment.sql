@@ -6,8 +6,8 @@ ON CONFLICT (name) DO UPDATE SET name = excluded.name
 RETURNING team_id;
 
 -- name: add_staff
-INSERT INTO staff (role, display_name, team_id, created_at)
-VALUES (%(role)s, %(display_name)s, %(team_id)s, %(now)s)
+INSERT INTO staff (role, display_name, team_id, is_service_manager, created_at)
+VALUES (%(role)s, %(display_name)s, %(team_id)s, %(is_service_manager)s, %(now)s)
 RETURNING staff_id;
 
 -- name: add_person

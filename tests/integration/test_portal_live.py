@@ -11,6 +11,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar
+from yarl import URL
 
 from portal.api.tokens import make_token
 from portal.live_feed import QUEUE_MAX, STREAMS_A_SESSION_MAX, FeedEvent, FeedState, LiveFeed
@@ -233,3 +234,22 @@ def test_a_page_that_falls_behind_is_told_to_catch_up() -> None:
     feed.close_stream(stream)
     feed.close_stream(stream)
     assert feed._open == {}
+
+
+async def test_a_page_that_is_left_before_its_stream_begins_is_no_mishap(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await served.sign_in("jo")
+    cookies = served.client.cookie_jar.filter_cookies(URL(served.url))
+    cookie = "; ".join(f"{one.key}={one.value}" for one in cookies.values())
+    asked = f"GET /live HTTP/1.1\r\nHost: {URL(served.url).authority}\r\nCookie: {cookie}\r\n\r\n"
+    for _ in range(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", URL(served.url).port)
+        writer.write(asked.encode())
+        await writer.drain()
+        # Gone at once, as a phone is that goes out of reach.
+        writer.transport.abort()
+    answer = await served.stream()
+    await until_live(answer)
+    answer.close()
+    assert "page failed" not in "".join(capsys.readouterr())

@@ -243,7 +243,14 @@ async def _enrol_sign_in(
         person_id = people[one.story]
         await add_sign_in(connection, one.username, password_hash, since, person_id=person_id)
         return 0
-    staff_id = await add_staff(connection, one.role, one.display_name, team_id, since)
+    staff_id = await add_staff(
+        connection,
+        one.role,
+        one.display_name,
+        team_id,
+        since,
+        is_service_manager=one.is_service_manager,
+    )
     await add_sign_in(connection, one.username, password_hash, since, staff_id=staff_id)
     if one.knows is not None:
         for person_id in people:
