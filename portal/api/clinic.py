@@ -24,14 +24,14 @@ from portal.clinic.rhythm import (
     PROFILE_CHANNELS,
     Block,
     Night,
-    profile_columns,
     profile_unit,
     profiles,
 )
 from portal.clinic.rhythm_pages import (
     RegularityRow,
-    read_nights,
-    read_profile,
+    nights_of,
+    profile_of,
+    read_minutes,
     read_regularity,
     regularity_said,
 )
@@ -231,10 +231,8 @@ async def show_rhythm(call: Call) -> RhythmAnswer:
     name = call.query_as(RhythmQuery).channel
     channel = next(one for one in PROFILE_CHANNELS if one.name == name)
     asked = await ask(call.connection, call.request, LookedAt.DETAIL)
-    measured = await read_profile(call.connection, asked, channel)
-    said = [one.sentence for one in profiles(measured, channel)]
-    names = [one.name for one in profiles(measured, channel)]
-    columns = profile_columns(measured)
+    minutes = await read_minutes(call.connection, asked, channel)
+    columns = profile_of(minutes, asked)
     regular = await read_regularity(call.connection, asked)
     return RhythmAnswer(
         channel=channel.name,
@@ -242,10 +240,12 @@ async def show_rhythm(call: Call) -> RhythmAnswer:
         first_day=asked.span.first_day,
         last_day=asked.span.last_day,
         profiles=[
-            ProfileAnswer(name=name, sentence=sentence, half_hours=_half_hours(part, channel))
-            for name, sentence, part in zip(names, said, columns, strict=True)
+            ProfileAnswer(
+                name=one.name, sentence=one.sentence, half_hours=_half_hours(part, channel)
+            )
+            for one, part in zip(profiles(columns, channel), columns, strict=True)
         ],
-        nights=[_night(one) for one in await read_nights(call.connection, asked)],
+        nights=[_night(one) for one in nights_of(minutes, asked)],
         regularity=_regularity(regular, asked.person.name),
     )
 

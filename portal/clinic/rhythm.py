@@ -6,7 +6,6 @@ scale; a quarter of an hour without data is never shown as awake.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -14,7 +13,14 @@ from typing import Final
 import numpy as np
 
 from portal.charts import Chart, Floats, Tick, profile_chart, runs
-from portal.words import day_words, feature_words, number_words, short_day_words, zone_of
+from portal.clinic.minutes import (
+    QUARTERS_A_DAY,
+    Minutes,
+    first_quarter,
+    grouped_percentiles,
+    is_weekend,
+)
+from portal.words import day_words, feature_words, number_words, short_day_words
 from tidewell.vocabulary import CHANNELS, Channel
 
 BINS: Final = 48
@@ -26,20 +32,9 @@ PROFILE_CHANNELS: Final = tuple(
     channel for channel in CHANNELS if channel.name not in {"sleep_state", "worn"}
 )
 PROFILE_SIZES_DAYS: Final = (28, 56, 90)
-NIGHT_STEP: Final = timedelta(minutes=15)
-_QUARTERS: Final = 96
 _UNITS: Final = {"/min": "a minute", "steps": "a minute"}
+_NOON: Final = QUARTERS_A_DAY // 2
 _DECIMALS: Final = {"skin_temperature": 1, "eda": 2, "respiratory_rate": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileRow:
-    """A half hour of the day over many days, as the database has it."""
-
-    bin: int
-    is_weekend: bool
-    percentiles: list[float]
-    minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +60,17 @@ def profile_unit(channel: Channel) -> str:
     return _UNITS.get(channel.unit, channel.unit)
 
 
-def profile_columns(rows: Sequence[ProfileRow]) -> Floats:
+def profile_columns(minutes: Minutes, since: datetime) -> Floats:
     """Return percentiles by half hours of working days and of weekends; few values are none."""
-    columns = np.full((2, len(PERCENTILES), BINS), np.nan)
-    for row in rows:
-        if 0 <= row.bin < BINS and row.minutes >= BIN_MINUTES_LEAST:
-            columns[int(row.is_weekend), :, row.bin] = row.percentiles
-    return columns
+    half_hours = minutes.local % QUARTERS_A_DAY // (QUARTERS_A_DAY // BINS)
+    groups = (is_weekend(minutes.local) * BINS + half_hours).astype(np.uint8)
+    places, values = minutes.measured_since(since)
+    found = grouped_percentiles(values, groups[places], 2 * BINS, PERCENTILES, BIN_MINUTES_LEAST)
+    return found.reshape(2, BINS, len(PERCENTILES)).swapaxes(1, 2)
 
 
-def profiles(rows: Sequence[ProfileRow], channel: Channel) -> tuple[Profile, Profile]:
+def profiles(columns: Floats, channel: Channel) -> tuple[Profile, Profile]:
     """Return the profile of working days and that of weekends."""
-    columns = profile_columns(rows)
     working, weekend = (
         _profile(name, columns[place], columns[:, [0, -1]].ravel(), channel)
         for place, name in enumerate(("Monday to Friday", "Saturday and Sunday"))
@@ -125,14 +119,6 @@ def _clock(place: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SleepRow:
-    """A quarter of an hour: how much of it was asleep."""
-
-    starts_at: datetime
-    asleep: float
-
-
-@dataclass(frozen=True, slots=True)
 class Block:
     """A part of a night, in percent of its width."""
 
@@ -157,16 +143,28 @@ class Night:
         return short_day_words(self.evening)
 
 
-def nights(rows: Sequence[SleepRow], first: date, last: date, zone: str) -> list[Night]:
-    """Return a night for each evening; asleep is a quarter of an hour most of which was."""
+def nights(minutes: Minutes, first: date, last: date) -> list[Night]:
+    """Return a night for each evening; asleep is a quarter of an hour most of which was.
+
+    A quarter that a clock showed twice is one, of all its minutes.
+    """
     count = (last - first).days + 1
-    seen = np.full((count, _QUARTERS), np.nan)
-    for row in rows:
-        local = row.starts_at.astimezone(zone_of(zone)).replace(tzinfo=None) - timedelta(hours=12)
-        place = (local.date() - first).days
-        if 0 <= place < count:
-            seen[place, (local.hour * 60 + local.minute) // 15] = row.asleep
-    return [_night(first + timedelta(days=place), quarters) for place, quarters in enumerate(seen)]
+    seen = _asleep(minutes, first_quarter(first) + _NOON, count * QUARTERS_A_DAY)
+    by_night = seen.reshape(count, QUARTERS_A_DAY)
+    return [_night(first + timedelta(days=place), one) for place, one in enumerate(by_night)]
+
+
+def _asleep(minutes: Minutes, first: int, count: int) -> Floats:
+    """Return which part was asleep of each quarter on the wall; NaN where nothing says."""
+    told = np.zeros((2, count))
+    places = minutes.local - first
+    inside = (places >= 0) & (places < count)
+    for row, counts in enumerate((~np.isnan(minutes.sleep), minutes.sleep > 0)):
+        of_quarters = np.bincount(minutes.places, counts, minlength=places.size)
+        np.add.at(told[row], places[inside], of_quarters[inside])
+    known, asleep = told
+    share: Floats = np.divide(asleep, known, out=np.full(count, np.nan), where=known > 0)
+    return share
 
 
 def _night(evening: date, quarters: Floats) -> Night:
@@ -184,7 +182,9 @@ def _night(evening: date, quarters: Floats) -> Night:
 
 def _blocks(present: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> tuple[Block, ...]:
     return tuple(
-        Block(round(start / _QUARTERS * 100, 2), round((end - start) / _QUARTERS * 100, 2))
+        Block(
+            round(start / QUARTERS_A_DAY * 100, 2), round((end - start) / QUARTERS_A_DAY * 100, 2)
+        )
         for start, end in runs(present)
     )
 

@@ -51,7 +51,12 @@ const chartsVersion = JSON.parse(readFileSync(join(charts, 'package.json'), 'utf
 if (chartsVersion !== chartsWanted) {
   throw new Error(`uplot is ${chartsVersion}, the charts need ${chartsWanted}; run npm ci`)
 }
-cpSync(join(charts, 'dist', 'uPlot.esm.js'), join(vendor, 'uplot.js'))
+// The package has a module in full length only (42 kB compressed), and its short form (22 kB) for pages without modules.
+const chartsScript = readFileSync(join(charts, 'dist', 'uPlot.iife.min.js'), 'utf8').trimEnd()
+if (!/^var uPlot\s*=/m.test(chartsScript)) {
+  throw new Error('uPlot.iife.min.js does not begin with `var uPlot =`; look at what changed in it')
+}
+writeFileSync(join(vendor, 'uplot.js'), `${chartsScript}\nexport { uPlot as default }\n`)
 cpSync(join(charts, 'dist', 'uPlot.min.css'), join(vendor, 'uplot.css'))
 cpSync(join(charts, 'LICENSE'), join(vendor, 'uplot-LICENSE'))
 

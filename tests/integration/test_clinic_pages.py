@@ -77,7 +77,7 @@ async def test_a_clinician_who_is_not_assigned_any_more_sees_nothing(pages: Page
 async def test_the_functions_show_nothing_to_whoever_did_not_say_who_looks(pages: Pages) -> None:
     ask = (
         "SELECT count(*)::int FROM channel_steps_for_staff(%s, %s, %s, %s, %s, '1 hour')",
-        "SELECT count(*)::int FROM channel_for_staff(%s, %s, %s, %s, %s, 'heart_rate')",
+        "SELECT minutes::int FROM minutes_packed_for_staff(%s, %s, %s, %s, %s, 'heart_rate', 9999)",
     )
     kim, sam = pages.site.clinician, pages.site.sam
     values = (kim, sam, NOW, NOW - timedelta(days=7), NOW)
@@ -98,7 +98,7 @@ async def test_the_functions_show_nothing_to_whoever_did_not_say_who_looks(pages
 def test_no_other_process_may_ask_them(database_url: str, role: str) -> None:
     asked = (
         "SELECT * FROM channel_steps_for_staff(1, 1, %(now)s, %(now)s, %(now)s, '1 hour')",
-        "SELECT * FROM channel_for_staff(1, 1, %(now)s, %(now)s, %(now)s, 'steps')",
+        "SELECT * FROM minutes_packed_for_staff(1, 1, %(now)s, %(now)s, %(now)s, 'steps', 9)",
         "SELECT * FROM people_counted_by_team(%(now)s, %(now)s, 240, 15)",
     )
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""The clinician's desk: spans, steps against a slow twin, profiles, nights, weeks, words, files."""
+"""The clinician's desk: spans, steps against a slow twin, weeks, words, files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ from hypothesis import strategies as st
 from portal.clinic.before_after import SupportForm, amount_words, answer
 from portal.clinic.marks import MarkKind, MarkRow, mark_of
 from portal.clinic.pictures import letters_of, panel_picture
-from portal.clinic.rhythm import (
-    BIN_MINUTES_LEAST,
-    PROFILE_CHANNELS,
-    ProfileRow,
-    SleepRow,
-    nights,
-    profiles,
-    regularity_sentence,
-)
 from portal.clinic.series import (
     STEP_CHANNELS,
     Explored,
@@ -159,50 +150,6 @@ def test_every_kind_of_mark_has_its_words() -> None:
     spoken = mark_of(MarkRow("contact", NOW, NOW, "spoke", "", ""), ZONE)
     assert spoken.words == "Contact: spoke to them."
     assert words["alert"] == "Alert: Sleep (check today)."
-
-
-def test_a_profile_leaves_a_half_hour_with_few_values_open() -> None:
-    rows = [
-        ProfileRow(bin_, is_weekend, [50.0 + bin_, 55, 60.0 + bin_, 65, 70.0 + bin_], minutes)
-        for is_weekend in (False, True)
-        for bin_, minutes in ((3, 500), (4, BIN_MINUTES_LEAST), (5, BIN_MINUTES_LEAST - 1))
-    ]
-    working, weekend = profiles(rows, PROFILE_CHANNELS[0])
-    assert working.sentence == (
-        "Lowest around 01:30 (63 bpm), highest around 02:00 (64 bpm)."
-        " Too few values in 46 of 48 half hours."
-    )
-    assert [line.clock for line in working.table if line.values[0] != "no value"] == [
-        "01:30",
-        "02:00",
-    ]
-    assert weekend.chart is not None
-    assert working.chart is not None
-    assert [tick.text for tick in weekend.chart.up] == [tick.text for tick in working.chart.up]
-    assert profiles([], PROFILE_CHANNELS[0])[0].chart is None
-
-
-def test_a_night_goes_from_noon_to_noon_and_no_data_is_not_awake() -> None:
-    evening = date(2026, 11, 20)
-    midnight = datetime(2026, 11, 21, tzinfo=UTC)
-    rows = [
-        SleepRow(midnight + timedelta(minutes=15 * place), float(place < 28))
-        for place in range(-8, 40)
-    ]
-    [before, night] = nights(rows, evening - timedelta(days=1), evening, ZONE)
-    assert before.asleep == ()
-    assert before.without_data[0].width_percent == 100
-    assert (night.from_clock, night.until_clock) == ("22:00", "07:00")
-    assert night.asleep_minutes == 36 * 15
-    assert [block.first_percent for block in night.without_data] == [0, pytest.approx(91.67)]
-
-
-def test_the_regularity_is_said_with_what_it_means() -> None:
-    words = regularity_sentence(78, (66, 90), TODAY, "Sam")
-    assert "78 of 100" in words
-    assert "at 89 of 100 moments" in words
-    assert "66 to 90" in words
-    assert "cannot be said" in regularity_sentence(None, None, None, "Sam")
 
 
 def week_days(values: dict[date, float], name: str) -> list[DayRow]:
