@@ -86,7 +86,7 @@ def judge_days(
     scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
     judged = episodes.judge(state, rows, scored, policy)
     turns = episodes.turn_episodes(state, rows, day, scored, judged, held, policy)
-    _hold(state, rows, day, policy)
+    _hold(state, rows, day, scored, policy)
     state.set_aside[rows, day % RING_DAYS] |= held
     return JudgedDays(
         _results(state, rows, day, features, worn_minutes, scored, judged), turns, scored, judged
@@ -213,7 +213,7 @@ def _circumstances(
     week = (day - np.arange(COVERAGE_DAYS)) % RING_DAYS
     with_data = ~np.isnan(state.ring[row][:, week]).all(axis=0)
     moved = there & (oriented >= MOVED_FROM * WEIGHTS[family])
-    known = found.scored.days[turn.place][there]
+    known = found.scored.near.days[turn.place][there]
     frozen, relearned = int(state.frozen_since_day[row]), int(state.relearned_day[row])
     return Circumstances(
         level=turn.level,
@@ -255,16 +255,21 @@ def _forget_told(
         state.score_ring[rows[chosen], (day[chosen] - back) % slots] = 0
 
 
-def _hold(state: DayState, rows: NDArray[np.int64], day: NDArray[np.int64], policy: Policy) -> None:
-    """Hold or let go of baselines; the near reference is read again only for those who need it."""
+def _hold(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    scored: ScoredDays,
+    policy: Policy,
+) -> None:
+    """Hold or let go of the baselines of those whom it may concern."""
     concerned = (state.episode_level[rows] > 0).any(axis=1)
     concerned |= (state.frozen_since_day[rows] != NEVER) | (state.relearned_day[rows] != NEVER)
     chosen = np.flatnonzero(concerned)
     if len(chosen):
-        usual, shift = baseline.usual_days(state, rows[chosen], day[chosen])
-        episodes.freeze(
-            state, rows[chosen], day[chosen], usual.centre - shift, usual.spread, policy
-        )
+        centre = scored.near.centre[chosen] - scored.shift[chosen]
+        spread = scored.near.spread[chosen]
+        episodes.freeze(state, rows[chosen], day[chosen], centre, spread, policy)
 
 
 def _notice_travel(
