@@ -44,6 +44,12 @@ TRAVEL_APART_DAYS: Final = 7
 HOURS_ROUND: Final = 24.0
 PHASE: Final = column("circadian_phase_h")
 UNKNOWN_MINUTES: Final = -1
+_FULL_MOST: Final = 2 * MOST
+_WATCHED: Final = tuple(
+    tuple(FEATURE_NAMES[place] for place in np.argsort(-of, kind="stable") if of[place] > 0)
+    for of in WEIGHTS
+)
+"""Of each family, what it looks at, most important first."""
 
 
 class DayState(EpisodeState, NoteState):
@@ -168,7 +174,7 @@ def explain_turn(
         usual[PHASE] += _round_to(usual[PHASE, 0], features[PHASE])
         z = found.scored.drift_z[turn.place].astype(np.float32)
         since = day - baseline.FAR_FROM_DAYS + 1
-    oriented = WEIGHTS[family] * worse(z.astype(np.float64), 2 * MOST)
+    oriented = WEIGHTS[family] * worse(z.astype(np.float64), _FULL_MOST)
     there = (WEIGHTS[family] > 0) & np.isfinite(features) & np.isfinite(usual).all(axis=1)
     around = _circumstances(state, row, turn, since, day, found, oriented, there)
     worn = int(found.results.worn_minutes[turn.place])
@@ -208,8 +214,6 @@ def _circumstances(
     there: NDArray[np.bool_],
 ) -> Circumstances:
     family = FAMILIES.index(turn.family)
-    order = np.argsort(-WEIGHTS[family], kind="stable")
-    watched = tuple(FEATURE_NAMES[place] for place in order if WEIGHTS[family, place] > 0)
     week = (day - np.arange(COVERAGE_DAYS)) % RING_DAYS
     with_data = ~np.isnan(state.ring[row][:, week]).all(axis=0)
     moved = there & (oriented >= MOVED_FROM * WEIGHTS[family])
@@ -219,7 +223,7 @@ def _circumstances(
         level=turn.level,
         days_with_data=int(with_data.sum()),
         agreement=Agreement(int(moved.sum()), int(there.sum())),
-        watched=watched,
+        watched=_WATCHED[family],
         version=VERSION,
         learning=bool(len(known)) and LEAST_DAYS <= int(known.max()) < WINDOW_DAYS,
         frozen_since_day=None if frozen in {NEVER, day} or family == DRIFT else frozen,
@@ -318,8 +322,8 @@ def _round_to(centre: NDArray[np.floating], beside: NDArray[np.floating]) -> NDA
         >>> _round_to(np.array([24.3, 1.0]), np.array([0.5, np.nan])).tolist()
         [-24.0, 0.0]
     """
-    days = np.round((np.asarray(beside, np.float64) - centre) / HOURS_ROUND)
-    return np.nan_to_num(days) * HOURS_ROUND
+    days = np.rint((np.asarray(beside, np.float64) - centre) / HOURS_ROUND)
+    return np.where(np.isfinite(days), days, 0.0) * HOURS_ROUND
 
 
 def _results(
