@@ -60,8 +60,7 @@ LEAST_RECENT_DAYS: Final = 10
 """A median of 17 days: an illness of a week is less than half of it, and so no slow change."""
 
 assert LAG_DAYS + WINDOW_DAYS < RING_DAYS - 1  # room for today and to judge yesterday again
-assert RING_DAYS == 32  # the days that are known are counted as bits
-assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS
+assert WEEKS * WEEK_DAYS == FAR_TO_DAYS
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "ring": (np.float16, (COUNT, RING_DAYS), np.nan),
@@ -146,9 +145,9 @@ def usual_days(
     window[:, WEEKLY] = weekly - _weekend_part(difference[..., None], weekend)
     shift = np.zeros((len(rows), COUNT))
     shift[:, WEEKLY] = _weekend_part(difference, is_weekend(day)[:, None])
-    count = _days_known(window)
+    count = _known(window)
     centre = median_of(window, count)
-    spread = median_of(np.abs(window - centre[..., None]), count) * MAD_TO_SD
+    spread = _deviation(window, centre, count)
     few = count < WINDOW_DAYS
     drawn = (count * spread + COHORT_DAYS * USUAL_SPREAD) / (count + COHORT_DAYS)
     spread = np.maximum(np.where(few, drawn, spread), FLOOR)
@@ -169,21 +168,19 @@ def far_reference(
 
     NaN where fewer than four of those weeks are known.
     """
-    latest = (day - FAR_FROM_DAYS + 1) // WEEK_DAYS - 1
-    earliest = -((FAR_TO_DAYS - day) // WEEK_DAYS)
-    weeks = latest[:, None] - np.arange(FAR_TO_DAYS // WEEK_DAYS)[None, :]
-    slots = weeks % WEEKS
+    latest = ((day - FAR_FROM_DAYS + 1) // WEEK_DAYS - 1)[:, None]
+    earliest = -((FAR_TO_DAYS - day) // WEEK_DAYS)[:, None]
+    week = latest - (latest - np.arange(WEEKS)) % WEEKS
+    far = state.weekly[rows]
+    np.copyto(far, np.nan, where=(week < earliest)[:, None, :])
+    values = far.astype(np.float64)
+    count = _known(values)
     centre, spread = np.full((2, len(rows), COUNT), np.nan)
-    far = state.weekly[rows[:, None], :, slots]
-    far[weeks < earliest[:, None]] = np.nan
-    count = np.count_nonzero(~np.isnan(far), axis=1)
-    known = count >= LEAST_WEEKS
-    chosen = np.flatnonzero(known.any(axis=1))  # nobody in their first two months
-    values, count = np.swapaxes(far[chosen], 1, 2).astype(np.float64), count[chosen]
+    chosen = np.flatnonzero((count >= LEAST_WEEKS).any(axis=1))  # nobody in their first two months
+    values, count = values[chosen], count[chosen]
     middle = median_of(values, count)
-    apart = median_of(np.abs(values - middle[..., None]), count) * MAD_TO_SD
-    centre[chosen] = np.where(known[chosen], middle, np.nan)
-    spread[chosen] = np.where(known[chosen], apart, np.nan)
+    centre[chosen] = np.where(count >= LEAST_WEEKS, middle, np.nan)
+    spread[chosen] = np.where(count >= LEAST_WEEKS, _deviation(values, middle, count), np.nan)
     return centre, spread
 
 
@@ -195,7 +192,7 @@ def recent_level(
     too_long_ago = held_days(day) <= (day - RECENT_DAYS)[:, None]
     np.copyto(values, np.nan, where=too_long_ago[:, None, :])
     values = values.astype(np.float64)
-    count = _days_known(values)
+    count = _known(values)
     return np.where(count >= LEAST_RECENT_DAYS, median_of(values, count), np.nan)
 
 
@@ -225,11 +222,25 @@ def write_day(
 
 def median_of(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the median along the last axis of the `count` values that are not NaN, else NaN."""
-    ordered = np.sort(values, axis=-1).reshape(-1)  # puts NaN last
-    first = np.arange(count.size).reshape(count.shape) * values.shape[-1]
+    return _middle(np.sort(values, axis=-1), count)  # puts NaN last
+
+
+def _middle(ordered: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the median of the first `count` of the values in order, NaN of none."""
+    first = np.arange(count.size).reshape(count.shape) * ordered.shape[-1]
     low, high = np.maximum(count - 1, 0) // 2, count // 2
     half: NDArray[np.float64] = (ordered.take(first + low) + ordered.take(first + high)) / 2.0
     return half
+
+
+def _deviation(
+    values: NDArray[np.float64], centre: NDArray[np.float64], count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the spread about the centre, from the median of the distances from it."""
+    distance = np.abs(values - centre[..., None])
+    # None is below zero, so that they are in order where their bits are, which sorts faster.
+    distance.view(np.int64).sort(axis=-1)
+    return _middle(distance, count) * MAD_TO_SD
 
 
 def _window(
@@ -251,10 +262,16 @@ def _window(
     return window.astype(np.float64)
 
 
-def _days_known(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return how many of the 32 values of the last axis are not NaN, as bits of a whole number."""
-    known = np.packbits(~np.isnan(values)).view(np.uint32)
-    return np.bitwise_count(known).astype(np.int64).reshape(values.shape[:-1])
+def _known(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many values of the last axis are not NaN; it is a whole number of fours long.
+
+    A truth is a byte of 0 or 1, so the bits of four of them are counted at once.
+    """
+    fours = np.bitwise_count((~np.isnan(values)).view(np.uint32))
+    count = np.zeros(values.shape[:-1], np.int64)
+    for place in range(fours.shape[-1]):
+        count += fours[..., place]
+    return count
 
 
 def _weekend_difference(
@@ -263,7 +280,7 @@ def _weekend_difference(
     """Return the median of weekend days less that of weekdays, drawn towards 0, by measure."""
     ends = np.where(weekend, window, np.nan)
     days = np.where(weekend, np.nan, window)
-    count, weekdays = _days_known(ends), _days_known(days)
+    count, weekdays = _known(ends), _known(days)
     raw = median_of(ends, count) - median_of(days, weekdays)
     known: NDArray[np.float64] = np.where(np.isnan(raw), 0.0, raw)
     drawn: NDArray[np.float64] = known * (count / (count + WEEKEND_DAYS))

@@ -310,18 +310,15 @@ def _main_period(asleep: Truths, stated: Truths) -> tuple[Integers, Integers]:
     """
     gap = np.where(stated, STATED_GAP, ESTIMATED_GAP)
     least = np.where(stated, STATED_LEAST, ESTIMATED_LEAST)
-    people = len(stated)
-    start, reached = np.full(people, -1), np.full(people, -BINS)
-    count, most = np.zeros(people, np.int64), np.zeros(people, np.int64)
-    first, last = np.full(people, -1), np.full(people, -1)
-    for place, here in enumerate(np.ascontiguousarray(asleep.T[EVENING:NOON_AFTER]), EVENING):
-        begins = here & (place - reached > gap + 1)
-        start[begins] = place
-        count[begins] = 0
-        count += here
-        reached[here] = place
-        leads = here & (count > most)
-        first[leads], last[leads], most[leads] = start[leads], place, count[leads]
+    first, last = np.full((2, len(stated)), -1)
+    who, place = np.nonzero(asleep[:, EVENING:NOON_AFTER])
+    new_person = np.diff(who, prepend=-1) > 0
+    start = np.flatnonzero(new_person | (np.diff(place, prepend=0) > gap[who] + 1))
+    count = np.diff(start, append=len(who))
+    order = np.lexsort((-count, who[start]))  # keeps those alike in order
+    most = order[new_person[start]]  # each person has as many runs before and after the sort
+    begin, end = start[most], start[most] + count[most] - 1
+    first[who[begin]], last[who[begin]] = EVENING + place[begin], EVENING + place[end]
     short = last - first + 1 < least
     first[short] = last[short] = -1
     return first, last
