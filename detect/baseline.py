@@ -237,7 +237,8 @@ def _deviation(
     values: NDArray[np.float64], centre: NDArray[np.float64], count: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the spread about the centre, from the median of the distances from it."""
-    distance = np.abs(values - centre[..., None])
+    distance = values - centre[..., None]
+    np.abs(distance, out=distance)
     # None is below zero, so that they are in order where their bits are, which sorts faster.
     distance.view(np.int64).sort(axis=-1)
     return _middle(distance, count) * MAD_TO_SD
@@ -265,12 +266,13 @@ def _window(
 def _known(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return how many values of the last axis are not NaN; it is a whole number of fours long.
 
-    A truth is a byte of 0 or 1, so the bits of four of them are counted at once.
+    A truth is a byte of 0 or 1, so the bits of four or eight of them are counted at once.
     """
-    fours = np.bitwise_count((~np.isnan(values)).view(np.uint32))
-    count = np.zeros(values.shape[:-1], np.int64)
-    for place in range(fours.shape[-1]):
-        count += fours[..., place]
+    word = np.uint32 if values.shape[-1] % 8 else np.uint64
+    counts = np.bitwise_count((~np.isnan(values)).view(word))
+    count = counts[..., 0].astype(np.int64)
+    for place in range(1, counts.shape[-1]):
+        count += counts[..., place]
     return count
 
 

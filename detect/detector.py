@@ -308,7 +308,8 @@ class Detector:
                 theirs = np.isin(self._state.person_id[rows[part]], late.person_id)
                 answers.append((part[theirs], late, []))
         if closed.judged is not None:
-            places = part[np.isin(rows[part], closed.rows)]
+            everybody = len(closed.rows) == len(part)
+            places = part if everybody else part[np.isin(rows[part], closed.rows)]
             changes = self._changes(closed.rows, closed.day, closed.judged)
             placed = [(int(places[at]), change) for at, change in changes]
             answers.append((places, closed.judged.results, placed))

@@ -85,6 +85,9 @@ RHYTHM_HALF_LEAST: Final = 20
 PHASE_AMPLITUDE_LEAST_BPM: Final = 2.0
 """Of a flat curve, the time of its top is chance."""
 
+PRODUCT_ROWS: Final = 512
+"""From 585 on NumPy's algebra wakes threads for a product, which wait for longer than they work."""
+
 LEAST_WORN_S: Final = 8 * 3_600
 """A day with less than eight hours on the body says nothing about steps or stillness."""
 LEAST_STEP_S: Final = 20 * 3_600
@@ -340,11 +343,20 @@ def _rhythm(heart_bpm: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArra
     heart = np.where(present, heart_bpm[enough], 0).astype(np.float64)
     centre = heart.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     heart = np.where(present, heart - centre[:, None], 0)
-    products = (present.astype(np.float64) @ _CURVE_PRODUCTS)[:, _FROM_PAIRS]
-    cosine, sine = np.linalg.solve(products, (heart @ _CURVE)[:, :, None])[:, 1:, 0].T
+    products = _product(present.astype(np.float64), _CURVE_PRODUCTS)[:, _FROM_PAIRS]
+    cosine, sine = np.linalg.solve(products, _product(heart, _CURVE)[:, :, None])[:, 1:, 0].T
     amplitude[enough] = np.hypot(cosine, sine)
     phase_h[enough] = np.arctan2(sine, cosine) * 24 / (2 * np.pi) % 24
     return amplitude, np.where(amplitude >= PHASE_AMPLITUDE_LEAST_BPM, phase_h, np.nan)
+
+
+def _product(rows: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix product, some rows at a time."""
+    found = np.empty((len(rows), curve.shape[1]))
+    for start in range(0, len(rows), PRODUCT_ROWS):
+        part = slice(start, start + PRODUCT_ROWS)
+        np.matmul(rows[part], curve, out=found[part])
+    return found
 
 
 def _steps(state: DayState, rows: Integers, day: Integers) -> NDArray[np.float64]:

@@ -319,12 +319,10 @@ def _centres_of_days(
     """Return the centres of whole days, borrowed as `_looked_up` does: float64[n, places]."""
     own = centres[rows, kind].astype(np.float64)
     lacking = np.flatnonzero(np.isnan(own).any(axis=1))
-    edge = max(BORROWED_STEPS)
-    around = [
-        np.pad(centres[rows[lacking], one].astype(np.float64), ((0, 0), (edge, edge)), mode="wrap")
-        for one in _either(kind[lacking])
-    ]
-    found = own[lacking]
+    found, edge, around = own[lacking], max(BORROWED_STEPS), []
+    for one in _either(kind[lacking]):
+        there = centres[rows[lacking], one].astype(np.float64)
+        around.append(np.concatenate([there[:, -edge:], there, there[:, :edge]], axis=1))
     for shift in (0, *BORROWED_STEPS):
         for there in around:
             start = edge + shift
