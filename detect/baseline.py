@@ -188,10 +188,10 @@ def recent_level(
     state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the median of the 17 days up to today: float64[n, features], NaN below ten of them."""
-    values = state.ring[rows]
+    recent = state.ring[rows]
     too_long_ago = held_days(day) <= (day - RECENT_DAYS)[:, None]
-    np.copyto(values, np.nan, where=too_long_ago[:, None, :])
-    values = values.astype(np.float64)
+    np.copyto(recent, np.nan, where=too_long_ago[:, None, :])
+    values = recent.astype(np.float64)
     count = _known(values)
     return np.where(count >= LEAST_RECENT_DAYS, median_of(values, count), np.nan)
 
@@ -270,7 +270,7 @@ def _known(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     word = np.uint32 if values.shape[-1] % 8 else np.uint64
     counts = np.bitwise_count((~np.isnan(values)).view(word))
-    count = counts[..., 0].astype(np.int64)
+    count: NDArray[np.int64] = counts[..., 0].astype(np.int64)
     for place in range(1, counts.shape[-1]):
         count += counts[..., place]
     return count

@@ -235,7 +235,7 @@ def _low_heart(
 def _nightly(
     state: DayState, rows: Integers, day: Integers, sleep: Sleep
 ) -> dict[str, NDArray[np.float64]]:
-    """Return a quantile of each nightly channel's means in the night, by the name of the feature."""
+    """Return a quantile of each channel's hourly means in the night, by the name of the feature."""
     asleep = _hours_asleep(sleep)
     hours = np.where(sleep.known[:, None], asleep, (_HOURS >= 12) & (_HOURS < 19))
     places = [HOURLY_INDEX[channel] for channel, _ in NIGHTLY.values()]
@@ -279,7 +279,10 @@ def _noon_to_noon(
     half = HOURS // 2
     total = np.empty((len(rows), len(places), HOURS), np.uint16)
     count = np.empty(total.shape, np.uint8)
-    for back, part, hours in ((1, slice(half), slice(half, HOURS)), (0, slice(half, HOURS), slice(half))):
+    for back, part, hours in (
+        (1, slice(half), slice(half, HOURS)),
+        (0, slice(half, HOURS), slice(half)),
+    ):
         slot = (day - back) % SLOTS
         total[..., part] = state.hour_sum[rows, slot][:, places, hours]
         count[..., part] = state.hour_count[rows, slot][:, places, hours]
@@ -289,9 +292,7 @@ def _noon_to_noon(
     )
 
 
-def _means(
-    total: NDArray[np.uint16], count: NDArray[np.uint8], place: int
-) -> NDArray[np.float64]:
+def _means(total: NDArray[np.uint16], count: NDArray[np.uint8], place: int) -> NDArray[np.float64]:
     """Return the means of the hours in which enough was measured, NaN of the others."""
     mean = hourly_mean(total, count, place)
     return np.where(count >= HOUR_MINUTES_LEAST, mean, np.nan)

@@ -154,10 +154,12 @@ def compared(
     shares = upward / total if total > 0 else upward
     order = np.argsort(-shares, kind="stable")
     places, shares = places[order], shares[order]
-    numbers = zip(features[places].tolist(), usual[places].tolist(), shares.tolist(), strict=True)
+    values, around = features[places].tolist(), usual[places].tolist()
     return [
-        Measured(FEATURES[place], value, *around, share)
-        for place, (value, around, share) in zip(places.tolist(), numbers, strict=True)
+        Measured(FEATURES[place], value, centre, low, high, share)
+        for place, value, (centre, low, high), share in zip(
+            places.tolist(), values, around, shares.tolist(), strict=True
+        )
     ]
 
 

@@ -12,8 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detect.baseline import LEAST_DAYS, RING_DAYS, Usual, is_weekend, median_of, usual_days
-from detect.baseline import window_days as days_of_window
+from detect.baseline import (
+    LEAST_DAYS,
+    RING_DAYS,
+    Usual,
+    held_days,
+    in_window,
+    is_weekend,
+    median_of,
+    usual_days,
+)
 from detect.measures import FLOOR, USUAL_SPREAD, column
 from detect.state import State
 from tidewell.local_time import zone_table
@@ -71,8 +79,9 @@ def test_today_and_the_two_days_before_and_older_ones_teach_nothing(ago: int) ->
 
 @given(st.integers(0, 10**6))
 def test_the_window_is_the_28_days_before_the_last_two(day: int) -> None:
-    days = days_of_window(np.array([day]))[0].tolist()
-    assert days == list(range(day - 30, day - 2))
+    held = held_days(np.array([day]))[0]
+    assert sorted(held[in_window(day - held)].tolist()) == list(range(day - 30, day - 2))
+    assert (held % RING_DAYS).tolist() == list(range(RING_DAYS))
 
 
 def test_later_nights_on_weekends_are_taken_out_and_put_back_on_weekends() -> None:
