@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from detect.baseline import (
     LEAST_DAYS,
+    LEAST_WEEKS,
+    MAD_TO_SD,
     RING_DAYS,
+    WEEKS,
     Usual,
+    far_reference,
     held_days,
     in_window,
     is_weekend,
@@ -47,6 +51,56 @@ def test_medians_equal_those_of_statistics(values: NDArray[np.float64]) -> None:
         known = [one for one in row if not math.isnan(one)]
         wanted = statistics.median(known) if known else math.nan
         assert median == pytest.approx(wanted, nan_ok=True)
+
+
+def deviation(known: list[float]) -> float:
+    """Return the spread that the MAD of these values stands for."""
+    centre = statistics.median(known)
+    return statistics.median([abs(one - centre) for one in known]) * MAD_TO_SD
+
+
+@given(
+    hnp.arrays(np.float16, 28, elements=st.floats(40, 90, width=16) | st.just(math.nan)),
+    st.integers(DAY, DAY + 40),
+)
+def test_what_is_usual_is_median_and_mad_of_the_days_that_are_known(
+    values: NDArray[np.float16], day: int
+) -> None:
+    usual = usual_after(dict(enumerate(values.tolist(), 3)), day=day)
+    known = [one for one in values.tolist() if not math.isnan(one)]
+    assert usual.days[0, HEART] == len(known)
+    if len(known) < LEAST_DAYS:
+        assert np.isnan([usual.centre[0, HEART], usual.spread[0, HEART]]).all()
+        return
+    assert usual.centre[0, HEART] == statistics.median(known)
+    spread = deviation(known)
+    if len(known) < 28:
+        spread = (len(known) * spread + 7 * USUAL_SPREAD[HEART]) / (len(known) + 7)
+    assert usual.spread[0, HEART] == pytest.approx(max(spread, FLOOR[HEART]))
+
+
+@given(
+    hnp.arrays(np.float16, (3, WEEKS), elements=st.floats(40, 90, width=16) | st.just(math.nan)),
+    st.integers(DAY, DAY + 100),
+)
+def test_the_far_reference_is_of_the_whole_weeks_from_28_to_84_days_ago(
+    values: NDArray[np.float16], day: int
+) -> None:
+    state = State()
+    for person in range(3):
+        state.add(person, zone_table("UTC"))
+    state.weekly[:3, HEART] = values
+    centre, spread = far_reference(state, np.arange(3), np.full(3, day))
+    for person in range(3):
+        weeks = [week for week in range(day // 7 - 13, day // 7 + 1)
+                 if day - 84 <= week * 7 and week * 7 + 6 <= day - 28]  # fmt: skip
+        found = [float(values[person, week % WEEKS]) for week in weeks]
+        known = [one for one in found if not math.isnan(one)]
+        if len(known) < LEAST_WEEKS:
+            assert np.isnan([centre[person, HEART], spread[person, HEART]]).all()
+        else:
+            assert centre[person, HEART] == statistics.median(known)
+            assert spread[person, HEART] == pytest.approx(deviation(known))
 
 
 @pytest.mark.parametrize(("known", "learned"), [(LEAST_DAYS - 1, False), (LEAST_DAYS, True)])
