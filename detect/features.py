@@ -223,10 +223,10 @@ def _low_heart(
     above = np.argmax(middle >= wanted[:, None], axis=1)
     first_of_row = np.arange(len(keys)) * keys.shape[1]
     ends = first_of_row + np.maximum(above - 1, 0), first_of_row + above
-    heart_bpm = ((keys.take(end) >> 8).astype(np.int32).view(np.float32) for end in ends)
+    heart_bpm = ((keys.take(place) >> 8).astype(np.int32).view(np.float32) for place in ends)
     enough = total >= least_units
     low, high = (np.where(enough, one.astype(np.float64), np.nan) for one in heart_bpm)
-    start, end = (middle.take(end) for end in ends)
+    start, end = (middle.take(place) for place in ends)
     share = np.where(above > 0, (wanted - start) / np.where(above > 0, end - start, 1), 0)
     tenth: NDArray[np.float64] = low + share * (high - low)
     return tenth
