@@ -60,7 +60,7 @@ LEAST_RECENT_DAYS: Final = 10
 """A median of 17 days: an illness of a week is less than half of it, and so no slow change."""
 
 assert LAG_DAYS + WINDOW_DAYS < RING_DAYS - 1  # room for today and to judge yesterday again
-assert WEEKS * WEEK_DAYS >= FAR_TO_DAYS
+assert WEEKS * WEEK_DAYS == FAR_TO_DAYS
 
 COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], float]]] = {
     "ring": (np.float16, (COUNT, RING_DAYS), np.nan),
@@ -109,15 +109,21 @@ def is_weekend(day: NDArray[np.int64]) -> NDArray[np.bool_]:
     return weekend
 
 
-def window_days(day: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the days of the near reference of each day: int64[n, 28].
+def held_days(day: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the day that each slot of the ring holds once `day` has been written: int64[n, 32].
 
     Example:
-        >>> window_days(np.array([100]))[0, [0, -1]].tolist()
-        [70, 97]
+        >>> held_days(np.array([100]))[0, [3, 4, 5, 31]].tolist()  # 100 is in slot 4
+        [99, 100, 69, 95]
     """
-    ago = np.arange(LAG_DAYS + WINDOW_DAYS, LAG_DAYS, -1, dtype=np.int64)
-    return day[:, None] - ago[None, :]
+    held: NDArray[np.int64] = day[:, None] - (day[:, None] - np.arange(RING_DAYS)) % RING_DAYS
+    return held
+
+
+def in_window(ago: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return where a day this many days ago is one of the near reference."""
+    inside: NDArray[np.bool_] = (ago > LAG_DAYS) & (ago <= LAG_DAYS + WINDOW_DAYS)
+    return inside
 
 
 def usual_days(
@@ -129,26 +135,19 @@ def usual_days(
     it is a weekend or a weekday (0 where a measure does not follow the week). It is in `centre`
     already.
 
-    Cost: four sorts of 28 values for a measure that follows the week, two for another.
+    Cost: four sorts of 32 values for a measure that follows the week, two for another.
     """
-    days = window_days(day)
-    slots = days % RING_DAYS
-    window = state.ring[rows[:, None], :, slots].astype(np.float64)
-    aside = state.set_aside[rows[:, None], slots]
-    aside &= (np.count_nonzero(~aside & ~np.isnan(window).all(axis=2), axis=1) >= LEAST_DAYS)[
-        :, None
-    ]
-    window[aside] = np.nan
-    window = np.ascontiguousarray(np.swapaxes(window, 1, 2))
-    weekend = is_weekend(days)
+    held = held_days(day)
+    window = _window(state, rows, day[:, None] - held)
+    weekend = is_weekend(held)[:, None, :]
+    weekly = window[:, WEEKLY]
+    difference = _weekend_difference(weekly, weekend)
+    window[:, WEEKLY] = weekly - _weekend_part(difference[..., None], weekend)
     shift = np.zeros((len(rows), COUNT))
-    for place in WEEKLY.tolist():
-        difference = _weekend_difference(window[:, place], weekend)
-        window[:, place] -= _weekend_part(difference[:, None], weekend)
-        shift[:, place] = _weekend_part(difference, is_weekend(day))
-    count = np.count_nonzero(~np.isnan(window), axis=-1)
+    shift[:, WEEKLY] = _weekend_part(difference, is_weekend(day)[:, None])
+    count = _known(window)
     centre = median_of(window, count)
-    spread = median_of(np.abs(window - centre[..., None]), count) * MAD_TO_SD
+    spread = _deviation(window, centre, count)
     few = count < WINDOW_DAYS
     drawn = (count * spread + COHORT_DAYS * USUAL_SPREAD) / (count + COHORT_DAYS)
     spread = np.maximum(np.where(few, drawn, spread), FLOOR)
@@ -169,28 +168,31 @@ def far_reference(
 
     NaN where fewer than four of those weeks are known.
     """
-    latest = (day - FAR_FROM_DAYS + 1) // WEEK_DAYS - 1
-    earliest = -((FAR_TO_DAYS - day) // WEEK_DAYS)
-    weeks = latest[:, None] - np.arange(FAR_TO_DAYS // WEEK_DAYS)[None, :]
-    slots = weeks % WEEKS
-    far = state.weekly[rows[:, None], :, slots].astype(np.float64)
-    far[weeks < earliest[:, None]] = np.nan
-    far = np.swapaxes(far, 1, 2)
-    count = np.count_nonzero(~np.isnan(far), axis=-1)
-    centre = median_of(far, count)
-    spread = median_of(np.abs(far - centre[..., None]), count) * MAD_TO_SD
-    known = count >= LEAST_WEEKS
-    return np.where(known, centre, np.nan), np.where(known, spread, np.nan)
+    latest = ((day - FAR_FROM_DAYS + 1) // WEEK_DAYS - 1)[:, None]
+    earliest = -((FAR_TO_DAYS - day) // WEEK_DAYS)[:, None]
+    week = latest - (latest - np.arange(WEEKS)) % WEEKS
+    far = state.weekly[rows]
+    np.copyto(far, np.nan, where=(week < earliest)[:, None, :])
+    values = far.astype(np.float64)
+    count = _known(values)
+    centre, spread = np.full((2, len(rows), COUNT), np.nan)
+    chosen = np.flatnonzero((count >= LEAST_WEEKS).any(axis=1))  # nobody in their first two months
+    values, count = values[chosen], count[chosen]
+    middle = median_of(values, count)
+    centre[chosen] = np.where(count >= LEAST_WEEKS, middle, np.nan)
+    spread[chosen] = np.where(count >= LEAST_WEEKS, _deviation(values, middle, count), np.nan)
+    return centre, spread
 
 
 def recent_level(
     state: BaselineState, rows: NDArray[np.int64], day: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the median of the 17 days up to today: float64[n, features], NaN below ten of them."""
-    days = day[:, None] - np.arange(RECENT_DAYS)
-    values = state.ring[rows[:, None], :, days % RING_DAYS].astype(np.float64)
-    values = np.swapaxes(values, 1, 2)
-    count = np.count_nonzero(~np.isnan(values), axis=-1)
+    recent = state.ring[rows]
+    too_long_ago = held_days(day) <= (day - RECENT_DAYS)[:, None]
+    np.copyto(recent, np.nan, where=too_long_ago[:, None, :])
+    values = recent.astype(np.float64)
+    count = _known(values)
     return np.where(count >= LEAST_RECENT_DAYS, median_of(values, count), np.nan)
 
 
@@ -220,22 +222,67 @@ def write_day(
 
 def median_of(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the median along the last axis of the `count` values that are not NaN, else NaN."""
-    ordered = np.sort(values, axis=-1)  # puts NaN last
-    low = np.maximum((count - 1) // 2, 0)[..., None]
-    high = np.minimum(count // 2, values.shape[-1] - 1)[..., None]
-    pair = np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1)
-    half: NDArray[np.float64] = pair[..., 0] / 2.0
+    return _middle(np.sort(values, axis=-1), count)  # puts NaN last
+
+
+def _middle(ordered: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the median of the first `count` of the values in order, NaN of none."""
+    first = np.arange(count.size).reshape(count.shape) * ordered.shape[-1]
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    half: NDArray[np.float64] = (ordered.take(first + low) + ordered.take(first + high)) / 2.0
     return half
+
+
+def _deviation(
+    values: NDArray[np.float64], centre: NDArray[np.float64], count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the spread about the centre, from the median of the distances from it."""
+    distance = values - centre[..., None]
+    np.abs(distance, out=distance)
+    # None is below zero, so that they are in order where their bits are, which sorts faster.
+    distance.view(np.int64).sort(axis=-1)
+    return _middle(distance, count) * MAD_TO_SD
+
+
+def _window(
+    state: BaselineState, rows: NDArray[np.int64], ago: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the near reference by slot of the ring, NaN what is not of it: [n, features, 32].
+
+    Whole rows of the ring with NaN for the four days too many, as picking days costs more.
+    """
+    left_out = ~in_window(ago)
+    window = state.ring[rows]
+    aside = state.set_aside[rows] & ~left_out
+    chosen = np.flatnonzero(aside.any(axis=1))
+    if len(chosen):
+        teaches = ~(left_out | aside)[chosen] & ~np.isnan(window[chosen]).all(axis=1)
+        enough = np.count_nonzero(teaches, axis=1) >= LEAST_DAYS
+        left_out[chosen] |= aside[chosen] & enough[:, None]
+    np.copyto(window, np.nan, where=left_out[:, None, :])
+    return window.astype(np.float64)
+
+
+def _known(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many values of the last axis are not NaN; it is a whole number of fours long.
+
+    A truth is a byte of 0 or 1, so the bits of four or eight of them are counted at once.
+    """
+    word = np.uint32 if values.shape[-1] % 8 else np.uint64
+    counts = np.bitwise_count((~np.isnan(values)).view(word))
+    count: NDArray[np.int64] = counts[..., 0].astype(np.int64)
+    for place in range(1, counts.shape[-1]):
+        count += counts[..., place]
+    return count
 
 
 def _weekend_difference(
     window: NDArray[np.float64], weekend: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return the median of weekend days less that of weekdays, drawn towards 0: float64[n]."""
+    """Return the median of weekend days less that of weekdays, drawn towards 0, by measure."""
     ends = np.where(weekend, window, np.nan)
     days = np.where(weekend, np.nan, window)
-    count = np.count_nonzero(~np.isnan(ends), axis=-1)
-    weekdays = np.count_nonzero(~np.isnan(days), axis=-1)
+    count, weekdays = _known(ends), _known(days)
     raw = median_of(ends, count) - median_of(days, weekdays)
     known: NDArray[np.float64] = np.where(np.isnan(raw), 0.0, raw)
     drawn: NDArray[np.float64] = known * (count / (count + WEEKEND_DAYS))

@@ -36,12 +36,8 @@ from detect.state import State
 from tidewell.local_time import NEVER
 from tidewell.vocabulary import FEATURE_NAMES
 
-PEOPLE_AT_ONCE: Final = 512
-"""Their days fit into the cache of one core; more at once would wait for memory.
-
-From 585 on NumPy's algebra wakes threads for the products of a block, which wait for longer than
-they work.
-"""
+PEOPLE_AT_ONCE: Final = 1_024
+"""So many that calling NumPy costs little of the whole, so few that their days stay in a cache."""
 NIGHT_COLUMNS: Final = np.array(
     [
         column(name)

@@ -44,6 +44,12 @@ TRAVEL_APART_DAYS: Final = 7
 HOURS_ROUND: Final = 24.0
 PHASE: Final = column("circadian_phase_h")
 UNKNOWN_MINUTES: Final = -1
+_FULL_MOST: Final = 2 * MOST
+_WATCHED: Final = tuple(
+    tuple(FEATURE_NAMES[place] for place in np.argsort(-of, kind="stable") if of[place] > 0)
+    for of in WEIGHTS
+)
+"""Of each family, what it looks at, most important first."""
 
 
 class DayState(EpisodeState, NoteState):
@@ -86,7 +92,7 @@ def judge_days(
     scored = _write_and_score(state, rows, day, features, worn_minutes, policy)
     judged = episodes.judge(state, rows, scored, policy)
     turns = episodes.turn_episodes(state, rows, day, scored, judged, held, policy)
-    _hold(state, rows, day, policy)
+    _hold(state, rows, day, scored, policy)
     state.set_aside[rows, day % RING_DAYS] |= held
     return JudgedDays(
         _results(state, rows, day, features, worn_minutes, scored, judged), turns, scored, judged
@@ -168,7 +174,7 @@ def explain_turn(
         usual[PHASE] += _round_to(usual[PHASE, 0], features[PHASE])
         z = found.scored.drift_z[turn.place].astype(np.float32)
         since = day - baseline.FAR_FROM_DAYS + 1
-    oriented = WEIGHTS[family] * worse(z.astype(np.float64), 2 * MOST)
+    oriented = WEIGHTS[family] * worse(z.astype(np.float64), _FULL_MOST)
     there = (WEIGHTS[family] > 0) & np.isfinite(features) & np.isfinite(usual).all(axis=1)
     around = _circumstances(state, row, turn, since, day, found, oriented, there)
     worn = int(found.results.worn_minutes[turn.place])
@@ -208,18 +214,16 @@ def _circumstances(
     there: NDArray[np.bool_],
 ) -> Circumstances:
     family = FAMILIES.index(turn.family)
-    order = np.argsort(-WEIGHTS[family], kind="stable")
-    watched = tuple(FEATURE_NAMES[place] for place in order if WEIGHTS[family, place] > 0)
     week = (day - np.arange(COVERAGE_DAYS)) % RING_DAYS
     with_data = ~np.isnan(state.ring[row][:, week]).all(axis=0)
     moved = there & (oriented >= MOVED_FROM * WEIGHTS[family])
-    known = found.scored.days[turn.place][there]
+    known = found.scored.near.days[turn.place][there]
     frozen, relearned = int(state.frozen_since_day[row]), int(state.relearned_day[row])
     return Circumstances(
         level=turn.level,
         days_with_data=int(with_data.sum()),
         agreement=Agreement(int(moved.sum()), int(there.sum())),
-        watched=watched,
+        watched=_WATCHED[family],
         version=VERSION,
         learning=bool(len(known)) and LEAST_DAYS <= int(known.max()) < WINDOW_DAYS,
         frozen_since_day=None if frozen in {NEVER, day} or family == DRIFT else frozen,
@@ -255,16 +259,21 @@ def _forget_told(
         state.score_ring[rows[chosen], (day[chosen] - back) % slots] = 0
 
 
-def _hold(state: DayState, rows: NDArray[np.int64], day: NDArray[np.int64], policy: Policy) -> None:
-    """Hold or let go of baselines; the near reference is read again only for those who need it."""
+def _hold(
+    state: DayState,
+    rows: NDArray[np.int64],
+    day: NDArray[np.int64],
+    scored: ScoredDays,
+    policy: Policy,
+) -> None:
+    """Hold or let go of the baselines of those whom it may concern."""
     concerned = (state.episode_level[rows] > 0).any(axis=1)
     concerned |= (state.frozen_since_day[rows] != NEVER) | (state.relearned_day[rows] != NEVER)
     chosen = np.flatnonzero(concerned)
     if len(chosen):
-        usual, shift = baseline.usual_days(state, rows[chosen], day[chosen])
-        episodes.freeze(
-            state, rows[chosen], day[chosen], usual.centre - shift, usual.spread, policy
-        )
+        centre = scored.near.centre[chosen] - scored.shift[chosen]
+        spread = scored.near.spread[chosen]
+        episodes.freeze(state, rows[chosen], day[chosen], centre, spread, policy)
 
 
 def _notice_travel(
@@ -313,8 +322,8 @@ def _round_to(centre: NDArray[np.floating], beside: NDArray[np.floating]) -> NDA
         >>> _round_to(np.array([24.3, 1.0]), np.array([0.5, np.nan])).tolist()
         [-24.0, 0.0]
     """
-    days = np.round((np.asarray(beside, np.float64) - centre) / HOURS_ROUND)
-    return np.nan_to_num(days) * HOURS_ROUND
+    days = np.rint((np.asarray(beside, np.float64) - centre) / HOURS_ROUND)
+    return np.where(np.isfinite(days), days, 0.0) * HOURS_ROUND
 
 
 def _results(

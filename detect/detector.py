@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -307,7 +308,8 @@ class Detector:
                 theirs = np.isin(self._state.person_id[rows[part]], late.person_id)
                 answers.append((part[theirs], late, []))
         if closed.judged is not None:
-            places = part[np.isin(rows[part], closed.rows)]
+            everybody = len(closed.rows) == len(part)
+            places = part if everybody else part[np.isin(rows[part], closed.rows)]
             changes = self._changes(closed.rows, closed.day, closed.judged)
             placed = [(int(places[at]), change) for at, change in changes]
             answers.append((places, closed.judged.results, placed))
@@ -316,14 +318,21 @@ class Detector:
     def _changes(
         self, rows: NDArray[np.int64], day: NDArray[np.int64], judged: JudgedDays
     ) -> list[tuple[int, EpisodeChange]]:
-        return [(turn.place, self._change(turn, rows, day, judged)) for turn in judged.turns]
+        ends_ms: dict[tuple[int, int], int] = {}
+        found = []
+        for turn in judged.turns:
+            row, one_day = int(rows[turn.place]), int(day[turn.place])
+            ends = int(self._state.zone_of[row]), one_day
+            if ends not in ends_ms:
+                ends_ms[ends] = self._state.zone(row).utc_ms((one_day + 1) * DAY_MS)
+            found.append((turn.place, self._change(turn, row, one_day, ends_ms[ends], judged)))
+        return found
 
     def _change(
-        self, turn: Turn, rows: NDArray[np.int64], day: NDArray[np.int64], judged: JudgedDays
+        self, turn: Turn, row: int, one_day: int, at_ms: int, judged: JudgedDays
     ) -> EpisodeChange:
-        at, row, one_day = turn.place, int(rows[turn.place]), int(day[turn.place])
-        family = FAMILIES.index(turn.family)
-        at_ms = self._state.zone(row).utc_ms((one_day + 1) * DAY_MS)
+        at, family = turn.place, FAMILIES.index(turn.family)
+        score = float(judged.judged.held[at, family])
         if turn.kind is EpisodeKind.OPENED:
             self._state.episode_opened_ms[row, family] = at_ms
         return EpisodeChange(
@@ -333,7 +342,7 @@ class Detector:
             opened_at_ms=int(self._state.episode_opened_ms[row, family]),
             at_ms=at_ms,
             level=turn.level,
-            score=float(np.nan_to_num(judged.judged.held[at, family], neginf=0.0)),
+            score=score if isfinite(score) else 0.0,
             explanation=days.explain_turn(self._state, row, turn, one_day, judged),
         )
 

@@ -171,8 +171,8 @@ def turn_episodes(
     is_open = state.episode_level[rows] > 0
     for place in np.flatnonzero(is_open.any(axis=1) & known).tolist():
         turns += _go_on(state, int(rows[place]), place, int(day[place]), judged, policy)
-    may_open = known & (judged.level > 0) & _two_of_three(state, rows, day)
-    for place in np.flatnonzero(may_open).tolist():
+    asks = np.flatnonzero(known & (judged.level > 0))
+    for place in asks[_two_of_three(state, rows[asks], day[asks])].tolist():
         turns += _open(state, int(rows[place]), place, int(day[place]), judged, held, policy)
     return sorted(turns, key=lambda turn: turn.place)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -293,8 +294,8 @@ def _coverage(
         "of_days": COVERAGE_DAYS,
         "missing": [
             feature.label
-            for feature, value in zip(FEATURES, features, strict=True)
-            if feature.name in around.watched and not np.isfinite(value)
+            for feature, value in zip(FEATURES, features.tolist(), strict=True)
+            if not isfinite(value) and feature.name in around.watched
         ],
     }
 

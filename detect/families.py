@@ -33,6 +33,7 @@ method with known correlation (Hartung, Biom J 41, 1999).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -111,6 +112,9 @@ _ORIENTED: Final = np.where(
 )
 _ALPHA: Final = np.array(list(SMOOTHING.values()))
 _ILLNESS_BODY: Final = np.where(BODY, WEIGHTS[ILLNESS], 0.0)
+_DRIFT_OF_BODY: Final = np.where(BODY, WEIGHTS[DRIFT], 0.0)
+_DRIFT_OF_THE_REST: Final = np.where(BODY, 0.0, WEIGHTS[DRIFT])
+_DRIFT_MOST: Final = np.full(COUNT, DRIFT_MOST)
 _STEPS: Final = np.eye(COUNT)[column("steps")]
 _HEART_AND_STEPS: Final = _STEPS + np.eye(COUNT)[column("night_heart_rate")]
 
@@ -162,7 +166,7 @@ class ScoredDays:
         usual: float64[n, features, 3]: centre and the middle 80 %, on the scale of comparison.
         far: the same against the far reference, with `recent` float64[n, features], of 17 days.
         drift_z: float64[n, features].
-        days: int64[n, features] days that the near reference rests on.
+        near: the near reference, and in `shift` the weekend's part of its centre.
         held_scores: float64[n, families] against the reference that stands still, for people with
             an open episode; NaN for everybody else.
     """
@@ -176,7 +180,8 @@ class ScoredDays:
     far: NDArray[np.float64]
     recent: NDArray[np.float64]
     drift_z: NDArray[np.float64]
-    days: NDArray[np.int64]
+    near: Usual
+    shift: NDArray[np.float64]
     held_scores: NDArray[np.float64]
 
 
@@ -222,7 +227,8 @@ def score_day(
         far=_band(far[0], far[1]),
         recent=recent,
         drift_z=drift_z,
-        days=near.days,
+        near=near,
+        shift=shift,
         held_scores=held_scores,
     )
 
@@ -238,26 +244,41 @@ def combine(z: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.
         >>> float(combine(z, WEIGHTS[ILLNESS])[0])  # one measure alone keeps its z
         2.0
     """
-    # Column by column: a matrix product may round otherwise in another company of people.
-    any_present = np.zeros(len(z), np.bool_)
-    total, variance = np.zeros(len(z)), np.zeros(len(z))
+    places, spreads = _spreads(weights.tobytes())
+    chosen = z.T[places]
+    present = ~np.isnan(chosen)
+    # Measure by measure: other sums may round otherwise in another company of people.
+    total = np.zeros(len(z))
+    for part in np.where(present, chosen, 0.0) * weights[places][:, None]:
+        total += part
+    return total / spreads.take((1 << np.arange(len(places))) @ present)
+
+
+@cache
+def _spreads(weights: bytes) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the measures that weigh, and sqrt(w' R w) for each set of those that are present.
+
+    The sets are counted in bits, first measure lowest; NaN for the empty one. Few sets, many days:
+    so each is worked out once. The weights come as bytes, for they are what is remembered by.
+    """
+    of = np.frombuffer(weights)
+    places = np.flatnonzero(of)
+    sets = np.arange(1 << len(places))
+    variance = np.zeros(len(sets))
     used: dict[int, NDArray[np.float64]] = {}
-    for place in np.flatnonzero(weights).tolist():
-        present = ~np.isnan(z[:, place])
-        any_present |= present
-        used[place] = np.where(present, weights[place], 0.0)
-        total += np.where(present, z[:, place], 0.0) * weights[place]
+    for bit, place in enumerate(places.tolist()):
+        used[place] = np.where(sets >> bit & 1, of[place], 0.0)
         for other, weight in used.items():
             share = 1.0 if other == place else 2.0 * float(_ORIENTED[place, other])
             if share:
                 variance += share * used[place] * weight
-    return np.where(any_present, total / np.sqrt(np.maximum(variance, 1e-9)), np.nan)
+    return places, np.where(sets > 0, np.sqrt(np.maximum(variance, 1e-9)), np.nan)
 
 
 def worse(z: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return z turned so that more is worse, within [-1, most]; either way where both are odd."""
     turned = np.where(TWO_SIDED, np.abs(z), z * DIRECTION)
-    limited: NDArray[np.float64] = np.clip(turned, LEAST, most)
+    limited: NDArray[np.float64] = np.minimum(np.maximum(turned, LEAST), most)
     return limited
 
 
@@ -355,15 +376,19 @@ def _drift(
     NDArray[np.float64],
     tuple[NDArray[np.float64], NDArray[np.float64]],
 ]:
+    """Return score, z and recent level, NaN where too few weeks are known, and the reference."""
     centre, week_spread = far_reference(state, rows, day)
-    recent = recent_level(state, rows, day)
     daily = np.fmax(near.spread, FLOOR)
-    spread = np.sqrt((daily**2 / 2 + week_spread**2) / 2)
-    drift_z = np.clip((recent - centre) / spread, -DRIFT_MOST, DRIFT_MOST)
-    turned = worse(drift_z, np.full(COUNT, DRIFT_MOST))
-    body = combine(turned, np.where(BODY, WEIGHTS[DRIFT], 0.0))
-    rest = combine(turned, np.where(BODY, 0.0, WEIGHTS[DRIFT]))
-    score = np.fmax(body, BEHAVIOUR_DRIFT * rest)
+    score, (drift_z, recent) = np.full(len(rows), np.nan), np.full((2, *centre.shape), np.nan)
+    known = np.flatnonzero(~np.isnan(centre).all(axis=1))
+    if len(known):
+        recent[known] = recent_level(state, rows[known], day[known])
+        spread = np.sqrt((daily[known] ** 2 / 2 + week_spread[known] ** 2) / 2)
+        away = (recent[known] - centre[known]) / spread
+        drift_z[known] = np.clip(away, -DRIFT_MOST, DRIFT_MOST)
+        turned = worse(drift_z[known], _DRIFT_MOST)
+        body, rest = combine(turned, _DRIFT_OF_BODY), combine(turned, _DRIFT_OF_THE_REST)
+        score[known] = np.fmax(body, BEHAVIOUR_DRIFT * rest)
     return score, drift_z, recent, (centre, daily)
 
 

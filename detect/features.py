@@ -10,8 +10,7 @@ are for. `day_features` writes nothing and depends on the columns of the state a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +62,13 @@ HALF_AN_HOUR: Final = 2
 """Bins by which an hour has to lie in the sleep to be one of its hours."""
 OXYGEN_QUANTILE: Final = 0.25
 """Oxygen falls in part of a night first, so its lower quarter says it before the middle does."""
+NIGHTLY: Final[dict[str, tuple[str, float]]] = {
+    # feature: (hourly channel, quantile of its means in the night)
+    "night_hrv_rmssd": ("hrv_rmssd", 0.5),
+    "night_skin_temperature": ("skin_temperature", 0.5),
+    "night_respiratory_rate": ("respiratory_rate", 0.5),
+    "night_spo2": ("spo2", OXYGEN_QUANTILE),
+}
 
 WALK_STEPS: Final = (300, 1_500)
 """Of a quarter of an hour: from a walk of three minutes to fifteen at an easy pace; not sport."""
@@ -78,6 +84,9 @@ RHYTHM_HALF_LEAST: Final = 20
 """Of the 48 bins before and after noon: with one half alone the curve would be invented."""
 PHASE_AMPLITUDE_LEAST_BPM: Final = 2.0
 """Of a flat curve, the time of its top is chance."""
+
+PRODUCT_ROWS: Final = 512
+"""From 585 on NumPy's algebra wakes threads for a product, which wait for longer than they work."""
 
 LEAST_WORN_S: Final = 8 * 3_600
 """A day with less than eight hours on the body says nothing about steps or stillness."""
@@ -149,14 +158,10 @@ def _features(
     at_rest = _resting(bins, STEPS_STILL, WALK_STEPS[0] - 1) & waking
     asleep = _resting(bins, 0, 0) & in_night
     amplitude, phase_h = _rhythm(bins.heart_bpm[:, NOON:])
-    nightly = _nightly(state, rows, day, sleep)
     return {
         "night_heart_rate": _low_heart(bins, asleep, slice(EVENING, NOON_AFTER), NIGHT_UNITS_LEAST),
         "resting_heart_rate": _low_heart(bins, at_rest, slice(*WAKING_BINS), DAY_REST_UNITS_LEAST),
-        "night_hrv_rmssd": nightly("hrv_rmssd", 0.5),
-        "night_skin_temperature": nightly("skin_temperature", 0.5),
-        "night_respiratory_rate": nightly("respiratory_rate", 0.5),
-        "night_spo2": nightly("spo2", OXYGEN_QUANTILE),
+        **_nightly(state, rows, day, sleep),
         "heart_rate_per_step": _heart_per_step(bins, waking),
         "circadian_amplitude": amplitude,
         "circadian_phase_h": phase_h,
@@ -210,38 +215,36 @@ def _low_heart(
     heart = np.where(weight > 0, bins.heart_bpm[:, window], np.float32(np.inf))
     # Positive floats sort like their bits, so one whole number holds both; ties go by weight.
     keys = np.sort(heart.view(np.int32).astype(np.int64) << 8 | weight, axis=1)
-    heart, weight = (keys >> 8).astype(np.int32).view(np.float32), keys & 0xFF
+    weight = keys & 0xFF
     upto = np.cumsum(weight, axis=1, dtype=np.int32)
     total = upto[:, -1]
     middle = upto - weight / 2
     wanted = REST_QUANTILE * total
     above = np.argmax(middle >= wanted[:, None], axis=1)
-    below = np.maximum(above - 1, 0)
-
-    def at(values: NDArray[np.floating[Any]], place: Integers) -> NDArray[np.float64]:
-        return np.take_along_axis(values, place[:, None], 1)[:, 0].astype(np.float64)
-
+    first_of_row = np.arange(len(keys)) * keys.shape[1]
+    ends = first_of_row + np.maximum(above - 1, 0), first_of_row + above
+    heart_bpm = ((keys.take(place) >> 8).astype(np.int32).view(np.float32) for place in ends)
     enough = total >= least_units
-    low = np.where(enough, at(heart, below), np.nan)
-    high = np.where(enough, at(heart, above), np.nan)
-    start, end = at(middle, below), at(middle, above)
-    share = np.where(above > below, (wanted - start) / np.where(above > below, end - start, 1), 0)
+    low, high = (np.where(enough, one.astype(np.float64), np.nan) for one in heart_bpm)
+    start, end = (middle.take(place) for place in ends)
+    share = np.where(above > 0, (wanted - start) / np.where(above > 0, end - start, 1), 0)
     tenth: NDArray[np.float64] = low + share * (high - low)
     return tenth
 
 
 def _nightly(
     state: DayState, rows: Integers, day: Integers, sleep: Sleep
-) -> Callable[[str, float], NDArray[np.float64]]:
-    """Return what gives a quantile of an hourly channel's means in the night, by its name."""
+) -> dict[str, NDArray[np.float64]]:
+    """Return a quantile of each channel's hourly means in the night, by the name of the feature."""
     asleep = _hours_asleep(sleep)
     hours = np.where(sleep.known[:, None], asleep, (_HOURS >= 12) & (_HOURS < 19))
-
-    def of(channel: str, share: float) -> NDArray[np.float64]:
-        means = np.where(hours, _hourly(state, rows, day, channel)[:, :HOURS], np.nan)
-        return _quantile_of_hours(means, share, NIGHT_HOURS_LEAST)
-
-    return of
+    places = [HOURLY_INDEX[channel] for channel, _ in NIGHTLY.values()]
+    shares = np.array([share for _, share in NIGHTLY.values()])
+    means = np.where(hours[:, None, :], _noon_to_noon(state, rows, day, places), np.nan)
+    found = _quantile_of_hours(
+        means.reshape(-1, HOURS), np.tile(shares, len(rows)), NIGHT_HOURS_LEAST
+    )
+    return dict(zip(NIGHTLY, found.reshape(-1, len(NIGHTLY)).T, strict=True))
 
 
 def _waking_skin_conductance(
@@ -250,7 +253,11 @@ def _waking_skin_conductance(
     """Return the median of the hourly means between seven and ten outside the main sleep, in µS."""
     awake = np.ones((len(rows), 15), np.bool_)
     awake[:, :5] = ~_hours_asleep(sleep)[:, 19:]
-    means = np.where(awake, _hourly(state, rows, day, "eda")[:, 19:34], np.nan)
+    slot, place = day % SLOTS, HOURLY_INDEX["eda"]
+    count = state.hour_count[rows, slot, place, 7:22]
+    count[state.grid_day[rows, slot] != day] = 0
+    hourly = _means(state.hour_sum[rows, slot, place, 7:22], count, place)
+    means = np.where(awake, hourly, np.nan)
     return _quantile_of_hours(means, 0.5, WAKING_HOURS_LEAST)
 
 
@@ -261,23 +268,39 @@ def _hours_asleep(sleep: Sleep) -> Truths:
     return np.asarray(sleep.known[:, None] & (end - start >= HALF_AN_HOUR))
 
 
-def _hourly(state: DayState, rows: Integers, day: Integers, channel: str) -> NDArray[np.float64]:
-    """Return a channel's hourly means from noon of the day before to midnight, [people, 36]."""
-    number, half = HOURLY_INDEX[channel], HOURS // 2
-    means = np.full((len(rows), half + HOURS), np.nan)
+def _noon_to_noon(
+    state: DayState, rows: Integers, day: Integers, places: list[int]
+) -> NDArray[np.float64]:
+    """Return hourly means of channels from noon of the day before to noon, [people, channels, 24].
+
+    Args:
+        places: of the channels in `HOURLY`.
+    """
+    half = HOURS // 2
+    total = np.empty((len(rows), len(places), HOURS), np.uint16)
+    count = np.empty(total.shape, np.uint8)
     for back, part, hours in (
         (1, slice(half), slice(half, HOURS)),
-        (0, slice(half, None), slice(HOURS)),
+        (0, slice(half, HOURS), slice(half)),
     ):
         slot = (day - back) % SLOTS
-        count = state.hour_count[rows, slot, number, hours]
-        mean = hourly_mean(state.hour_sum[rows, slot, number, hours], count, number)
-        held = (state.grid_day[rows, slot] == day - back)[:, None]
-        means[:, part] = np.where(held & (count >= HOUR_MINUTES_LEAST), mean, np.nan)
-    return means
+        total[..., part] = state.hour_sum[rows, slot][:, places, hours]
+        count[..., part] = state.hour_count[rows, slot][:, places, hours]
+        count[state.grid_day[rows, slot] != day - back, :, part] = 0
+    return np.stack(
+        [_means(total[:, at], count[:, at], place) for at, place in enumerate(places)], axis=1
+    )
 
 
-def _quantile_of_hours(means: NDArray[np.float64], share: float, least: int) -> NDArray[np.float64]:
+def _means(total: NDArray[np.uint16], count: NDArray[np.uint8], place: int) -> NDArray[np.float64]:
+    """Return the means of the hours in which enough was measured, NaN of the others."""
+    mean = hourly_mean(total, count, place)
+    return np.where(count >= HOUR_MINUTES_LEAST, mean, np.nan)
+
+
+def _quantile_of_hours(
+    means: NDArray[np.float64], share: float | NDArray[np.float64], least: int
+) -> NDArray[np.float64]:
     enough = np.count_nonzero(~np.isnan(means), axis=1) >= least
     return np.where(enough, quantile(means, share), np.nan)
 
@@ -321,11 +344,20 @@ def _rhythm(heart_bpm: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArra
     heart = np.where(present, heart_bpm[enough], 0).astype(np.float64)
     centre = heart.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
     heart = np.where(present, heart - centre[:, None], 0)
-    products = (present.astype(np.float64) @ _CURVE_PRODUCTS)[:, _FROM_PAIRS]
-    cosine, sine = np.linalg.solve(products, (heart @ _CURVE)[:, :, None])[:, 1:, 0].T
+    products = _product(present.astype(np.float64), _CURVE_PRODUCTS)[:, _FROM_PAIRS]
+    cosine, sine = np.linalg.solve(products, _product(heart, _CURVE)[:, :, None])[:, 1:, 0].T
     amplitude[enough] = np.hypot(cosine, sine)
     phase_h[enough] = np.arctan2(sine, cosine) * 24 / (2 * np.pi) % 24
     return amplitude, np.where(amplitude >= PHASE_AMPLITUDE_LEAST_BPM, phase_h, np.nan)
+
+
+def _product(rows: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the matrix product, some rows at a time."""
+    found = np.empty((len(rows), curve.shape[1]))
+    for start in range(0, len(rows), PRODUCT_ROWS):
+        part = slice(start, start + PRODUCT_ROWS)
+        np.matmul(rows[part], curve, out=found[part])
+    return found
 
 
 def _steps(state: DayState, rows: Integers, day: Integers) -> NDArray[np.float64]:
@@ -346,9 +378,10 @@ def _longest_still(
     still = bins.worn & (bins.counted | bins.moved) & (bins.steps <= STEPS_STILL)
     still &= ~bins.moved | (bins.still_share >= STILL_SHARE)
     still &= (bins.asleep_share < ASLEEP_SHARE) & (np.arange(STRETCH) >= start[:, None])
-    run, longest = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    run, longest = np.zeros((2, len(rows)), np.uint8)
     for here in np.ascontiguousarray(still.T[NOON:STILL_UNTIL_BIN]):
-        run = (run + 1) * here
+        run += 1
+        run *= here
         np.maximum(longest, run, out=longest)
     worn = minutes_worn(state, rows, day) * 60 >= LEAST_WORN_S
     told = worn & (bins.counted | bins.moved)[:, NOON:].any(axis=1)

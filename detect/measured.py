@@ -6,7 +6,9 @@ is written like the end of the usual range is within it. What is not finite is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -27,9 +29,12 @@ from detect.words import (
 from tidewell.vocabulary import FEATURES, Feature
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measured:
-    """One daily measure of one day, beside what is usual for this person; all of it finite."""
+    """One daily measure of one day, beside what is usual for this person; all of it finite.
+
+    Without slots: sentences ask the same again and again, so answers are kept with it.
+    """
 
     feature: Feature
     value: float
@@ -38,25 +43,25 @@ class Measured:
     high: float
     share: float = 0.0
 
-    @property
+    @cached_property
     def words(self) -> MeasureWords:
         """Return how this measure reads."""
         return MEASURES[self.feature.name]
 
-    @property
+    @cached_property
     def direction(self) -> Direction:
         """Return the side of the centre on which the value lies; a phase goes the short way."""
-        offset = self._offset(self.value)
+        offset = self._value_offset
         if offset == 0:
             return Direction.SAME
         if self.words.style in (Style.AFTER_MIDNIGHT, Style.AFTER_NOON):
             return Direction.LATER if offset > 0 else Direction.EARLIER
         return Direction.ABOVE if offset > 0 else Direction.BELOW
 
-    @property
+    @cached_property
     def inside(self) -> bool:
         """Return whether the value, as it is written, lies in what is usual."""
-        return self._offset(self.low) <= self._offset(self.value) <= self._offset(self.high)
+        return self._offset(self.low) <= self._value_offset <= self._offset(self.high)
 
     def sentence(self) -> str:
         """Return value, direction and usual range, as a practitioner reads them."""
@@ -104,8 +109,16 @@ class Measured:
         span = f"up to {high}" if from_nothing else f"{low} to {high}"
         return span if centre in (low, high) else f"{centre}, {span}"
 
+    @cached_property
+    def _value_offset(self) -> float:
+        return self._offset(self.value)
+
+    @cached_property
+    def _shown_centre(self) -> float:
+        return self._shown(self.centre)
+
     def _offset(self, value: float) -> float:
-        offset = self._shown(value) - self._shown(self.centre)
+        offset = self._shown(value) - self._shown_centre
         return (offset + 12) % 24 - 12 if self.words.wraps else offset
 
     def _shown(self, value: float) -> float:
@@ -124,8 +137,8 @@ def measured_at(
     place: int, features: NDArray[np.float32], usual: NDArray[np.float64]
 ) -> Measured | None:
     """Return a measure that can be compared, or None where a number is missing."""
-    value, (centre, low, high) = float(features[place]), (float(one) for one in usual[place])
-    if not np.isfinite([value, centre, low, high]).all():
+    value, (centre, low, high) = float(features[place]), usual[place].tolist()
+    if not (isfinite(value) and isfinite(centre) and isfinite(low) and isfinite(high)):
         return None
     return Measured(FEATURES[place], value, centre, low, high)
 
@@ -134,16 +147,20 @@ def compared(
     features: NDArray[np.float32], usual: NDArray[np.float64], contribution: NDArray[np.float64]
 ) -> list[Measured]:
     """Return the measures that take part, largest share of the change first."""
-    found = [
-        (place, one)
-        for place in np.flatnonzero(np.isfinite(contribution)).tolist()
-        if (one := measured_at(place, features, usual)) is not None
-    ]
-    upward = np.array([max(float(contribution[place]), 0.0) for place, _ in found])
+    takes_part = np.isfinite(contribution) & np.isfinite(features) & np.isfinite(usual).all(axis=1)
+    places = np.flatnonzero(takes_part)
+    upward = np.maximum(contribution[places], 0.0)
     total = float(upward.sum())
     shares = upward / total if total > 0 else upward
-    order = np.argsort(-shares, kind="stable").tolist()
-    return [replace(found[index][1], share=float(shares[index])) for index in order]
+    order = np.argsort(-shares, kind="stable")
+    places, shares = places[order], shares[order]
+    values, around = features[places].tolist(), usual[places].tolist()
+    return [
+        Measured(FEATURES[place], value, centre, low, high, share)
+        for place, value, (centre, low, high), share in zip(
+            places.tolist(), values, around, shares.tolist(), strict=True
+        )
+    ]
 
 
 def part_record(one: Measured) -> dict[str, Any]:

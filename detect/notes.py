@@ -91,10 +91,14 @@ def touches(
     state: NoteState, rows: NDArray[np.int64], day: NDArray[np.int64], kinds: frozenset[NoteKind]
 ) -> NDArray[np.bool_]:
     """Return where a note of one of these kinds is about the day: bool[n]."""
-    places = [KINDS.index(kind) for kind in kinds]
-    about = (state.note_first[rows] <= day[:, None]) & (day[:, None] <= state.note_last[rows])
-    told = about & np.isin(state.note_kind[rows], places)
-    return np.asarray(told.any(axis=1))
+    found = np.zeros(len(rows), np.bool_)
+    noted = np.flatnonzero((state.note_kind[rows] >= 0).any(axis=1))  # few people, most days
+    if len(noted):
+        rows, day = rows[noted], day[noted, None]
+        about = (state.note_first[rows] <= day) & (day <= state.note_last[rows])
+        told = np.isin(state.note_kind[rows], [KINDS.index(kind) for kind in kinds])
+        found[noted] = (about & told).any(axis=1)
+    return found
 
 
 def _places_of(
@@ -141,5 +145,7 @@ def _closed_days(state: NoteState, row: int, first_day: int, last_day: int) -> N
 def kinds_about(state: NoteState, row: int, first_day: int, last_day: int) -> tuple[NoteKind, ...]:
     """Return the kinds of the notes that touch any of these days, each once."""
     touched = (state.note_first[row] <= last_day) & (state.note_last[row] >= first_day)
+    if not touched.any():
+        return ()
     found = set(state.note_kind[row][touched & (state.note_kind[row] >= 0)].tolist())
     return tuple(kind for place, kind in enumerate(KINDS) if place in found)

@@ -319,11 +319,14 @@ def _centres_of_days(
     """Return the centres of whole days, borrowed as `_looked_up` does: float64[n, places]."""
     own = centres[rows, kind].astype(np.float64)
     lacking = np.flatnonzero(np.isnan(own).any(axis=1))
-    both = [centres[rows[lacking], one].astype(np.float64) for one in _either(kind[lacking])]
-    found = own[lacking]
+    found, edge, around = own[lacking], max(BORROWED_STEPS), []
+    for one in _either(kind[lacking]):
+        there = centres[rows[lacking], one].astype(np.float64)
+        around.append(np.concatenate([there[:, -edge:], there, there[:, :edge]], axis=1))
     for shift in (0, *BORROWED_STEPS):
-        for there in both:
-            found = np.where(np.isnan(found), np.roll(there, -shift, axis=1), found)
+        for there in around:
+            start = edge + shift
+            np.copyto(found, there[:, start : start + HALF_HOURS], where=np.isnan(found))
     own[lacking] = found
     return own
 

@@ -201,7 +201,10 @@ def find_sleep(bins: DayBins) -> Sleep:
     """
     stated = np.count_nonzero(bins.told[:, SMALL_HOURS], axis=1) >= STATED_BINS
     watched = slice(WATCHED)
-    share = np.where(stated[:, None], bins.asleep_share[:, watched], _estimate(bins))
+    share = bins.asleep_share[:, watched].copy()
+    untold = np.flatnonzero(~stated)
+    if len(untold):
+        share[untold] = _estimate(bins, untold)
     heard = bins.worn[:, watched] | (bins.heart_units[:, watched] > 0)
     seen = np.where(stated[:, None], heard | bins.told[:, watched], heard)
     first, last = _main_period(share >= ASLEEP_SHARE, stated)
@@ -261,33 +264,41 @@ def _mean(
     return np.where(known, mean, np.float32(np.nan))
 
 
-def _estimate(bins: DayBins) -> NDArray[np.float32]:
-    """Return 1 for each watched bin in which the person was probably asleep, else 0."""
-    night = bins.heart_bpm[:, EVENING:NOON_AFTER]
-    low = quantile(night, LOW_QUANTILE)
-    middle = quantile(bins.heart_bpm[:, DAYTIME], 0.5)
+def _estimate(bins: DayBins, places: Integers) -> NDArray[np.float32]:
+    """Return 1 for each watched bin in which these people were probably asleep, else 0."""
+    heart_bpm, watched = bins.heart_bpm[places], slice(WATCHED)
+    low = quantile(heart_bpm[:, EVENING:NOON_AFTER], LOW_QUANTILE)
+    middle = quantile(heart_bpm[:, DAYTIME], 0.5)
     rise = np.fmax(HEART_SHARE * (middle - low), HEART_RISE_LEAST_BPM)
-    watched = slice(WATCHED)
-    asleep = bins.heart_bpm[:, watched] <= (low + rise)[:, None]
-    asleep &= bins.steps[:, watched] <= STEPS_ASLEEP
-    asleep &= ~bins.moved[:, watched] | (bins.still_share[:, watched] >= STILL_SHARE)
+    asleep = heart_bpm[:, watched] <= (low + rise)[:, None]
+    asleep &= bins.steps[places, watched] <= STEPS_ASLEEP
+    asleep &= ~bins.moved[places, watched] | (bins.still_share[places, watched] >= STILL_SHARE)
     return asleep.astype(np.float32)
 
 
-def quantile(values: NDArray[np.floating[Any]], share: float) -> NDArray[np.float64]:
+def quantile(
+    values: NDArray[np.floating[Any]], share: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return a quantile of each row by linear interpolation; NaN is left out, and where all are.
+
+    Args:
+        share: of all rows, or of each.
 
     Example:
         >>> quantile(np.array([[3, np.nan, 1, 2]], np.float32), 0.25)
         array([1.5])
     """
     ordered = np.sort(values, axis=1)
-    count = ordered.shape[1] - np.count_nonzero(np.isnan(ordered), axis=1)
-    place = share * np.maximum(count - 1, 0)
+    people, width = ordered.shape
+    missing = np.isnan(ordered)  # they come last
+    count = np.where(missing[:, -1], np.argmax(missing, axis=1), width)
+    last = np.maximum(count - 1, 0)
+    place = share * last
     below = place.astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(count - 1, 0))
-    low = np.take_along_axis(ordered, below[:, None], 1)[:, 0].astype(np.float64)
-    high = np.take_along_axis(ordered, above[:, None], 1)[:, 0].astype(np.float64)
+    above = np.minimum(below + 1, last)
+    first_of_row = np.arange(people) * width
+    low = ordered.take(first_of_row + below).astype(np.float64)
+    high = ordered.take(first_of_row + above).astype(np.float64)
     found: NDArray[np.float64] = low + (place - below) * (high - low)
     return found
 
@@ -299,18 +310,15 @@ def _main_period(asleep: Truths, stated: Truths) -> tuple[Integers, Integers]:
     """
     gap = np.where(stated, STATED_GAP, ESTIMATED_GAP)
     least = np.where(stated, STATED_LEAST, ESTIMATED_LEAST)
-    people = len(stated)
-    start, reached = np.full(people, -1), np.full(people, -BINS)
-    count, most = np.zeros(people, np.int64), np.zeros(people, np.int64)
-    first, last = np.full(people, -1), np.full(people, -1)
-    for place, here in enumerate(np.ascontiguousarray(asleep.T[EVENING:NOON_AFTER]), EVENING):
-        begins = here & (place - reached > gap + 1)
-        start[begins] = place
-        count[begins] = 0
-        count += here
-        reached[here] = place
-        leads = here & (count > most)
-        first[leads], last[leads], most[leads] = start[leads], place, count[leads]
+    first, last = np.full((2, len(stated)), -1)
+    who, place = np.nonzero(asleep[:, EVENING:NOON_AFTER])
+    new_person = np.diff(who, prepend=-1) > 0
+    start = np.flatnonzero(new_person | (np.diff(place, prepend=0) > gap[who] + 1))
+    count = np.diff(start, append=len(who))
+    order = np.lexsort((-count, who[start]))  # keeps those alike in order
+    most = order[new_person[start]]  # each person has as many runs before and after the sort
+    begin, end = start[most], start[most] + count[most] - 1
+    first[who[begin]], last[who[begin]] = EVENING + place[begin], EVENING + place[end]
     short = last - first + 1 < least
     first[short] = last[short] = -1
     return first, last

@@ -12,8 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detect.baseline import LEAST_DAYS, RING_DAYS, Usual, is_weekend, median_of, usual_days
-from detect.baseline import window_days as days_of_window
+from detect.baseline import (
+    LEAST_DAYS,
+    LEAST_WEEKS,
+    MAD_TO_SD,
+    RING_DAYS,
+    WEEKS,
+    Usual,
+    far_reference,
+    held_days,
+    in_window,
+    is_weekend,
+    median_of,
+    usual_days,
+)
 from detect.measures import FLOOR, USUAL_SPREAD, column
 from detect.state import State
 from tidewell.local_time import zone_table
@@ -39,6 +51,56 @@ def test_medians_equal_those_of_statistics(values: NDArray[np.float64]) -> None:
         known = [one for one in row if not math.isnan(one)]
         wanted = statistics.median(known) if known else math.nan
         assert median == pytest.approx(wanted, nan_ok=True)
+
+
+def deviation(known: list[float]) -> float:
+    """Return the spread that the MAD of these values stands for."""
+    centre = statistics.median(known)
+    return statistics.median([abs(one - centre) for one in known]) * MAD_TO_SD
+
+
+@given(
+    hnp.arrays(np.float16, 28, elements=st.floats(40, 90, width=16) | st.just(math.nan)),
+    st.integers(DAY, DAY + 40),
+)
+def test_what_is_usual_is_median_and_mad_of_the_days_that_are_known(
+    values: NDArray[np.float16], day: int
+) -> None:
+    usual = usual_after(dict(enumerate(values.tolist(), 3)), day=day)
+    known = [one for one in values.tolist() if not math.isnan(one)]
+    assert usual.days[0, HEART] == len(known)
+    if len(known) < LEAST_DAYS:
+        assert np.isnan([usual.centre[0, HEART], usual.spread[0, HEART]]).all()
+        return
+    assert usual.centre[0, HEART] == statistics.median(known)
+    spread = deviation(known)
+    if len(known) < 28:
+        spread = (len(known) * spread + 7 * USUAL_SPREAD[HEART]) / (len(known) + 7)
+    assert usual.spread[0, HEART] == pytest.approx(max(spread, FLOOR[HEART]))
+
+
+@given(
+    hnp.arrays(np.float16, (3, WEEKS), elements=st.floats(40, 90, width=16) | st.just(math.nan)),
+    st.integers(DAY, DAY + 100),
+)
+def test_the_far_reference_is_of_the_whole_weeks_from_28_to_84_days_ago(
+    values: NDArray[np.float16], day: int
+) -> None:
+    state = State()
+    for person in range(3):
+        state.add(person, zone_table("UTC"))
+    state.weekly[:3, HEART] = values
+    centre, spread = far_reference(state, np.arange(3), np.full(3, day))
+    for person in range(3):
+        weeks = [week for week in range(day // 7 - 13, day // 7 + 1)
+                 if day - 84 <= week * 7 and week * 7 + 6 <= day - 28]  # fmt: skip
+        found = [float(values[person, week % WEEKS]) for week in weeks]
+        known = [one for one in found if not math.isnan(one)]
+        if len(known) < LEAST_WEEKS:
+            assert np.isnan([centre[person, HEART], spread[person, HEART]]).all()
+        else:
+            assert centre[person, HEART] == statistics.median(known)
+            assert spread[person, HEART] == pytest.approx(deviation(known))
 
 
 @pytest.mark.parametrize(("known", "learned"), [(LEAST_DAYS - 1, False), (LEAST_DAYS, True)])
@@ -71,8 +133,9 @@ def test_today_and_the_two_days_before_and_older_ones_teach_nothing(ago: int) ->
 
 @given(st.integers(0, 10**6))
 def test_the_window_is_the_28_days_before_the_last_two(day: int) -> None:
-    days = days_of_window(np.array([day]))[0].tolist()
-    assert days == list(range(day - 30, day - 2))
+    held = held_days(np.array([day]))[0]
+    assert sorted(held[in_window(day - held)].tolist()) == list(range(day - 30, day - 2))
+    assert (held % RING_DAYS).tolist() == list(range(RING_DAYS))
 
 
 def test_later_nights_on_weekends_are_taken_out_and_put_back_on_weekends() -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detect.features import day_and_night, day_features, minutes_worn
-from detect.sleep import find_sleep, read_bins, remember_sleep
+from detect.sleep import find_sleep, quantile, read_bins, remember_sleep
 from firmware_sim.people import build_virtual_people
 from firmware_sim.physiology import generate
 from tests.numeric.naive_features import Memory
@@ -168,6 +168,12 @@ def test_the_hours_of_sleep_make_the_night_values(
     assert features(**{channel: values})[feature] == pytest.approx(asleep, abs=0.04)
     two_hours = np.where(during(1, 3), asleep, np.nan)
     assert math.isnan(features(**{channel: two_hours})[feature])
+
+
+def test_each_row_may_have_a_quantile_of_its_own() -> None:
+    row = [3.0, math.nan, 1.0, 2.0, 5.0]
+    found = quantile(np.array([row, row, [math.nan] * 5]), np.array([0.25, 0.5, 0.5]))
+    assert np.array_equal(found, [1.75, 2.5, math.nan], equal_nan=True)
 
 
 def test_oxygen_that_is_low_for_a_third_of_the_night_is_seen() -> None:
