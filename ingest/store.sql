@@ -288,8 +288,8 @@ WHERE shard = ANY (%(shards)s) AND (cursors ->> 'replay_from')::timestamptz > %(
 
 -- Where moments were set back, a reading may be of yesterday again for which hours are made.
 -- name: hours_made_to
-UPDATE hours_upto SET upto = date_bin('1 day', %(now)s::timestamptz, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '1 day'
-WHERE upto > date_bin('1 day', %(now)s::timestamptz, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '1 day'
+UPDATE hours_upto SET upto = date_bin('1 day', %(now)s::timestamptz, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours'
+WHERE upto > date_bin('1 day', %(now)s::timestamptz, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours'
   AND person_id IN (SELECT person_id FROM person WHERE shard = ANY (%(shards)s));
 
 -- Boots with stored readings that the detector has not seen: a batch whose scoring failed. A device is its last

@@ -1,1 +1,1 @@
-"""Hours beside the minutes, so that a picture of a year need not read half a million of them."""
+"""Hours and packed days beside the minutes, so that a page need not visit half a million rows."""

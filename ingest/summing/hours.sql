@@ -10,7 +10,7 @@ FROM person JOIN shard USING (shard) LEFT JOIN hours_upto USING (person_id)
 WHERE person.shard = ANY (%(shards)s) AND shard.last_moment IS NOT NULL
   AND (
       hours_upto.upto IS NULL
-      OR hours_upto.upto < date_bin('1 day', shard.last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '1 day'
+      OR hours_upto.upto < date_bin('1 day', shard.last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours'
       OR EXISTS (SELECT FROM hours_again WHERE hours_again.person_id = person.person_id)
   )
 ORDER BY person.person_id
@@ -18,7 +18,7 @@ LIMIT %(most)s;
 
 -- Whoever holds this row holds back the worker of the shard, which renews it in each of its transactions.
 -- name: hold_shard_for_hours
-SELECT date_bin('1 day', last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '1 day' AS hours_end
+SELECT date_bin('1 day', last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours' AS hours_end
 FROM shard WHERE shard = %(shard)s FOR UPDATE;
 
 -- Whoever was erased meanwhile is not.
@@ -65,6 +65,31 @@ SELECT person_id, date_bin('1 hour', time, TIMESTAMPTZ '2000-01-01 00:00Z'), wor
 FROM reading
 WHERE person_id = %(person_id)s AND time >= %(first_time)s AND time < %(end_time)s
 GROUP BY 1, 2, 3;
+
+-- name: clear_days
+DELETE FROM reading_day
+WHERE person_id = %(person_id)s
+  AND day >= (%(first_time)s::timestamptz AT TIME ZONE 'UTC')::date
+  AND day < (%(end_time)s::timestamptz AT TIME ZONE 'UTC')::date;
+
+-- name: make_days
+INSERT INTO reading_day (
+    person_id, day, moments, heart_rate, hrv_rmssd, skin_temperature, eda, steps, spo2, respiratory_rate, motion,
+    sleep_state
+)
+SELECT person_id, (time AT TIME ZONE 'UTC')::date, string_agg(timestamptz_send(time), ''::bytea),
+    string_agg(float4send(coalesce(heart_rate, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(hrv_rmssd, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(skin_temperature, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(eda, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(steps, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(spo2, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(respiratory_rate, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(motion, 'NaN'::real)), ''::bytea),
+    string_agg(float4send(coalesce(sleep_state, 'NaN'::real)), ''::bytea)
+FROM reading
+WHERE person_id = %(person_id)s AND time >= %(first_time)s AND time < %(end_time)s AND worn IS DISTINCT FROM 0
+GROUP BY 1, 2;
 
 -- name: note_hours_upto
 INSERT INTO hours_upto (person_id, upto) VALUES (%(person_id)s, %(upto)s)

@@ -1,4 +1,4 @@
-"""Hours as the database keeps them: which are due, how they are made, when they are made again.
+"""Hours, and days in one row, as the database keeps them: which are due, how they are made.
 
 Promises: a day that gets a reading after its hours were made is noted in the transaction that
 stores it, and pages read its minutes until its hours are made again. Hours are made while the
@@ -25,9 +25,9 @@ from tidewell.local_time import DAY_MS, day_date
 QUERIES: Final = Queries("ingest.summing", "hours.sql")
 PEOPLE_AT_ONCE: Final = 500
 """Asked for in one query; the rest are found by the next one."""
-SLICE: Final = timedelta(days=7)
-"""Ten thousand minutes of one person take some 20 ms: so long does a frame of the shard wait."""
-SLICE_DAYS_AGAIN: Final = 7
+SLICE: Final = timedelta(days=4)
+"""Six thousand minutes of one person take some 20 ms: so long does a frame of the shard wait."""
+SLICE_DAYS_AGAIN: Final = 4
 _DAY: Final = timedelta(days=1)
 
 
@@ -106,8 +106,8 @@ async def _make(
     cursor: AsyncCursor[TupleRow], person_id: int, first: datetime, end: datetime
 ) -> None:
     which = {"person_id": person_id, "first_time": first, "end_time": end}
-    await cursor.execute(QUERIES["clear_hours"], which)
-    await cursor.execute(QUERIES["make_hours"], which)
+    for name in ("clear_hours", "make_hours", "clear_days", "make_days"):
+        await cursor.execute(QUERIES[name], which)
 
 
 async def _one(cursor: AsyncCursor[TupleRow], name: str, **which: object) -> datetime | None:

@@ -7,6 +7,9 @@ INSERT INTO reading_hour
     SELECT person_id, '2026-01-01', false, 60, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
            1, 1, 1, 1, 1, 1, 1, 1
     FROM person WHERE label = %(label)s;
+INSERT INTO reading_day
+    SELECT person_id, '2026-01-01', '\x01', '\x01', '\x01', '\x01', '\x01', '\x01', '\x01', '\x01', '\x01', '\x01'
+    FROM person WHERE label = %(label)s;
 INSERT INTO hours_upto SELECT person_id, '2026-01-02' FROM person WHERE label = %(label)s;
 INSERT INTO hours_again SELECT person_id, '2026-01-01' FROM person WHERE label = %(label)s;
 INSERT INTO scored_later SELECT device_id, 1, 1, 2, 'waited', %(now)s FROM device WHERE name = %(device)s;

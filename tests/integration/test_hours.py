@@ -25,6 +25,7 @@ from tidewell.lawful.erasing import Subject, erase_rows
 from tidewell.settings import Settings
 from tidewell.vocabulary import CHANNEL_NAMES, SHARD_COUNT
 
+SINCE_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 START = datetime(2026, 8, 1, 6, 13, tzinfo=UTC)
 MINUTE_MS = 60_000
 LEASE_S = 60
@@ -42,6 +43,16 @@ SELECT date_bin(%(step)s, time, %(first)s), worn IS NOT DISTINCT FROM 0, sum(per
           max(respiratory_rate), max(motion)]
 FROM reading WHERE person_id = 1 AND time >= %(first)s AND time < %(end)s
 GROUP BY 1, 2 ORDER BY 1, 2
+"""
+# The same of the minutes themselves, without those in which the device was off the body.
+MINUTES = """
+SELECT time, heart_rate, sleep_state FROM reading
+WHERE person_id = 1 AND time >= %(first)s AND time < %(end)s AND worn IS DISTINCT FROM 0
+ORDER BY time
+"""
+PACKED = """
+SELECT minutes, moments, measured, sleep
+FROM minutes_packed_for_staff(1, 1, %(end)s, %(first)s, %(end)s, 'heart_rate', 1000000)
 """
 ASKED = "SELECT * FROM channel_steps_for_staff(1, 1, %(end)s, %(first)s, %(end)s, %(step)s)"
 STEPS = (timedelta(minutes=90), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
@@ -118,6 +129,23 @@ class Life:
                     numbers([other[3], *other[5]]), rel=1e-6, nan_ok=True
                 )
 
+    async def compare_minutes(self, first: datetime, end: datetime) -> None:
+        """Ask for the minutes in one row, and the twin for the same."""
+        which = {"first": first, "end": end}
+        async with self.owner.transaction():
+            await self.owner.execute("SELECT look_as(1, NULL, %s)", (end,))
+            [packed] = await (await self.owner.execute(PACKED, which)).fetchall()
+        wanted = await (await self.owner.execute(MINUTES, which)).fetchall()
+        moments = np.frombuffer(packed[1] or b"", ">i8") // 1_000
+        order = np.argsort(moments)
+        assert packed[0] == len(moments) == len(wanted)
+        assert [SINCE_2000 + timedelta(milliseconds=one) for one in moments[order].tolist()] == [
+            time for time, *_ in wanted
+        ]
+        for place, twin in enumerate(zip(*(values for _, *values in wanted), strict=True), 2):
+            found = np.frombuffer(packed[place], ">f4")[order]
+            np.testing.assert_array_equal(found, np.array(numbers(twin), np.float32))
+
     async def count(self, table: str) -> int:
         """Return how many rows a table has."""
         row = await (await self.owner.execute(f"SELECT count(*) FROM {table}".encode())).fetchone()
@@ -172,10 +200,12 @@ async def test_a_picture_is_that_of_the_minutes_whatever_happened(
                 async with one.store.transaction(one.now) as transaction:
                     await transaction.set_moments_back(one.store.leases)
             await one.compare(*some_span(chance, one.now))
+            await one.compare_minutes(*some_span(chance, one.now))
         assert used_hours > 20
         await one.make_hours()
         assert await one.count("hours_again") == 0
         await one.compare(START - timedelta(days=31), one.now)
+        await one.compare_minutes(START - timedelta(days=31), one.now)
 
 
 async def test_hours_are_made_up_to_the_day_before_yesterday_and_only_once(
@@ -226,10 +256,14 @@ async def test_pages_read_hours_and_not_minutes_where_there_are_some(
         async with owner.transaction():
             await owner.execute("SELECT look_as(1, NULL, %s)", (one.now,))
             told = await (await owner.execute(ASKED, which)).fetchall()
+        await owner.execute("UPDATE reading_day SET heart_rate = sleep_state")
+        with pytest.raises(AssertionError):
+            await one.compare_minutes(START, one.now)
         assert {high[0] for *_, high in told if high[0] is not None} >= {999}
         # A day that waits to be made again is read from its minutes, and so is all after it.
         await owner.execute("INSERT INTO hours_again VALUES (1, %s)", (START.date(),))
         await one.compare(START.replace(minute=0), one.now)
+        await one.compare_minutes(START, one.now)
 
 
 async def test_hours_wait_for_the_batch_of_their_shard_and_not_the_other_way_round(
@@ -259,7 +293,7 @@ async def test_an_erased_person_leaves_no_hour_and_gets_none(
         subject = Subject(1, 3, b"", [1], [])
         async with owner.transaction():
             await erase_rows(owner, subject, None)
-        for table in ("reading_hour", "hours_upto", "hours_again"):
+        for table in ("reading_hour", "reading_day", "hours_upto", "hours_again"):
             assert await one.count(table) == 0, table
         async with HoursStore.open(database_url, LEASE_S) as store:
             assert not await store.make_some(1, 3)
@@ -278,9 +312,12 @@ async def test_hours_go_with_their_minutes(database_url: str, owner: Owner) -> N
         kept_from = now - timedelta(days=90)
         rows = await (await owner.execute("SELECT min(hour) FROM reading_hour")).fetchall()
         assert rows == [(kept_from.replace(minute=0),)]
+        days = await (await owner.execute("SELECT min(day) FROM reading_day")).fetchall()
+        assert days == [(kept_from.date() + timedelta(days=1),)]
         assert await (await owner.execute("SELECT * FROM hours_again")).fetchall() == [
             (1, kept_from.date())
         ]
         await one.make_hours()
         await one.compare(START.replace(minute=0), one.now)
+        await one.compare_minutes(START, one.now)
         assert await one.count("hours_again") == 0

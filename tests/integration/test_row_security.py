@@ -20,6 +20,7 @@ UNGUARDED: Final = {
     "hours_again": "no role of the pages has a right to it",
     "hours_upto": "no role of the pages has a right to it",
     "reading": "a hypertable cannot have row security; no role of the pages has a right to it",
+    "reading_day": "it is made of readings; no role of the pages has a right to it",
     "reading_hour": "it is made of readings; no role of the pages has a right to it",
     "sign_in": "the gate reads it before it knows who looks; it says nothing of how anybody is",
 }

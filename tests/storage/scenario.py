@@ -74,8 +74,9 @@ def enrolment(now: str) -> Iterator[Step]:
         return Step(label, query(ENROLMENT, query_name), parameters, Role.ENROL)
 
     yield step("team", "add_team", name="Team", now=now)
-    yield step("staff", "add_staff", role="practitioner", display_name="Kit", team_id=1, now=now)
-    yield step("other staff", "add_staff", role="clinician", display_name="Lou", team_id=1, now=now)
+    kept = {"team_id": 1, "is_service_manager": False, "now": now}
+    yield step("staff", "add_staff", role="practitioner", display_name="Kit", **kept)
+    yield step("other staff", "add_staff", role="clinician", display_name="Lou", **kept)
     for person in PEOPLE:
         what = {"label": f"P-{person}", "shard": person, "timezone": "UTC", "reading_level": "8-11"}
         yield step(f"person {person}", "add_person", **what, now=now)

@@ -16,6 +16,7 @@ import pytest
 from tests.storage import scenario
 from tests.storage.engines import Answer, Answers, Step, run_on_plain, run_on_timescale
 from tidewell.clock import now_ms
+from tidewell.database import Queries, Role
 from tidewell.lawful import erasing, retention
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SELECT range_start::date, is_compressed, (SELECT count(*) FROM reading
     WHERE reading.time >= chunks.range_start AND reading.time < chunks.range_end)
 FROM timescaledb_information.chunks AS chunks WHERE hypertable_name = 'reading' ORDER BY 1
 """
+HOURS = Queries("ingest.summing", "hours.sql")
 JOBS = """
 SELECT proc_name, config ->> 'compress_after', config ->> 'drop_after', scheduled
 FROM timescaledb_information.jobs WHERE hypertable_name = 'reading' ORDER BY 1
@@ -76,6 +78,19 @@ def told(days: scenario.Days, *, in_columns: bool) -> Iterator[Step]:
         for name in ("allow_old_chunks", "reading"):
             yield Step(f"erase: {name}", scenario.query(erasing.QUERIES, name), {"person_id": 2})
         yield Step("rest", "SELECT person_id, count(*) FROM reading GROUP BY 1 ORDER BY 1")
+        yield from made_and_cut(days.now)
+
+
+def made_and_cut(now: str) -> Iterator[Step]:
+    """Make hours and packed days of chunks in columns, and let the minutes of one person go."""
+    which = {"person_id": 3, "first_time": "2015-01-01Z", "end_time": now}
+    for name in ("make_hours", "make_days"):
+        yield Step(name, scenario.query(HOURS, name), which, Role.INGEST)
+    yield Step("allow: old chunks", scenario.query(erasing.QUERIES, "allow_old_chunks"))
+    cut = {"person_id": 3, "before": now}
+    yield Step("cut: reading", scenario.query(retention.QUERIES, "reading"), cut)
+    yield Step("packed left", "SELECT count(*) FROM reading_day")
+    yield Step("to make again", "SELECT count(*) FROM hours_again")
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +170,14 @@ def test_every_query_of_every_stage_is_planned_and_permitted_in_both_modes(story
 def test_a_person_can_be_taken_out_of_columns_and_rows_alike(story: Story) -> None:
     assert story.timescale["erase: reading"] == Answer(affected=2 * 1_440)
     assert [row[0] for row in story.timescale["rest"].rows] == ["1", "3"]
+
+
+def test_hours_are_made_of_columns_and_minutes_go_from_them(story: Story) -> None:
+    assert story.timescale["make_days"] == Answer(affected=2)
+    assert story.timescale["make_hours"].affected >= 48
+    assert story.timescale["cut: reading"].rows == ((str(2 * 1_440),),)
+    assert story.timescale["packed left"].rows == (("0",),)
+    assert story.timescale["to make again"].rows == (("2",),)
 
 
 def test_nothing_else_failed(story: Story) -> None:

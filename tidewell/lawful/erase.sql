@@ -156,6 +156,9 @@ DELETE FROM reading WHERE person_id = %(person_id)s;
 -- name: reading_hour
 DELETE FROM reading_hour WHERE person_id = %(person_id)s;
 
+-- name: reading_day
+DELETE FROM reading_day WHERE person_id = %(person_id)s;
+
 -- name: hours_upto
 DELETE FROM hours_upto WHERE person_id = %(person_id)s;
 

@@ -25,8 +25,12 @@ WITH gone AS (
     DELETE FROM reading
     WHERE person_id = %(person_id)s AND time < %(before)s AND received_at < %(before)s
     RETURNING person_id, time
+), days AS (
+    SELECT DISTINCT person_id, (time AT TIME ZONE 'UTC')::date AS day FROM gone
+), packed AS (
+    DELETE FROM reading_day USING days WHERE reading_day.person_id = days.person_id AND reading_day.day = days.day
 ), changed AS (
-    INSERT INTO hours_again SELECT DISTINCT person_id, (time AT TIME ZONE 'UTC')::date FROM gone
+    INSERT INTO hours_again SELECT person_id, day FROM days
     -- Whoever makes the hours of a day that is noted already has to wait for this to be committed.
     ON CONFLICT (person_id, day) DO UPDATE SET day = excluded.day
 )
@@ -40,6 +44,16 @@ WHERE hour < %(before)s AND person_id <> ALL (%(held)s)
       SELECT FROM reading
       WHERE reading.person_id = reading_hour.person_id
         AND reading.time >= reading_hour.hour AND reading.time < reading_hour.hour + interval '1 hour'
+  );
+
+-- name: reading_day
+DELETE FROM reading_day
+WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date AND person_id <> ALL (%(held)s)
+  AND NOT EXISTS (
+      SELECT FROM reading
+      WHERE reading.person_id = reading_day.person_id
+        AND reading.time >= reading_day.day::timestamp AT TIME ZONE 'UTC'
+        AND reading.time < (reading_day.day + 1)::timestamp AT TIME ZONE 'UTC'
   );
 
 -- Days of which no hour is left need none.

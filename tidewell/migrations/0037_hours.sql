@@ -22,6 +22,25 @@ CREATE TABLE reading_hour (
 );
 COMMENT ON COLUMN reading_hour.sleep_count IS 'Readings that say asleep or awake; asleep_count are those that say asleep';
 
+-- The minutes of a day of UTC in which the device was worn, in one row: as rows they lie on as many pages as the
+-- site has people. Moments are microseconds since 2000 (`timestamptz_send`), values numbers of four bytes, the highest
+-- byte first, all in one order; what a device did not measure is NaN.
+CREATE TABLE reading_day (
+    person_id integer NOT NULL,
+    day date NOT NULL,
+    moments bytea NOT NULL,
+    heart_rate bytea NOT NULL,
+    hrv_rmssd bytea NOT NULL,
+    skin_temperature bytea NOT NULL,
+    eda bytea NOT NULL,
+    steps bytea NOT NULL,
+    spo2 bytea NOT NULL,
+    respiratory_rate bytea NOT NULL,
+    motion bytea NOT NULL,
+    sleep_state bytea NOT NULL,
+    PRIMARY KEY (person_id, day)
+);
+
 -- Up to where the hours of a person are made; whole days of UTC.
 CREATE TABLE hours_upto (
     person_id integer PRIMARY KEY,
@@ -35,7 +54,7 @@ CREATE TABLE hours_again (
     PRIMARY KEY (person_id, day)
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON reading_hour, hours_upto, hours_again TO tidewell_ingest;
+GRANT SELECT, INSERT, UPDATE, DELETE ON reading_hour, reading_day, hours_upto, hours_again TO tidewell_ingest;
 
 -- Up to which moment hours say the same as minutes for steps of this length that begin at this time: not where a
 -- step cuts an hour, as of a time zone with half hours, and not beyond a day that waits to be made again.
