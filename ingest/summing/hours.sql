@@ -7,7 +7,7 @@ SELECT set_config('synchronous_commit', 'off', false);
 -- name: hours_due
 SELECT person.person_id, person.shard
 FROM person JOIN shard USING (shard) LEFT JOIN hours_upto USING (person_id)
-WHERE person.shard = ANY (%(shards)s) AND shard.last_moment IS NOT NULL
+WHERE person.shard = ANY (%(shards)s) AND shard.last_moment IS NOT NULL AND person.person_id > %(after)s
   AND (
       hours_upto.upto IS NULL
       OR hours_upto.upto < date_bin('1 day', shard.last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours'
@@ -20,6 +20,26 @@ LIMIT %(most)s;
 -- name: hold_shard_for_hours
 SELECT date_bin('1 day', last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours' AS hours_end
 FROM shard WHERE shard = %(shard)s FOR UPDATE;
+
+-- Whoever deletes hours, as for their age, holds them for as long as that takes.
+-- name: give_up_when_kept_waiting
+SELECT set_config('lock_timeout', %(most)s, true);
+
+-- What is to be made next, so that it need not come from a disk while the shard is held.
+-- name: read_ahead
+SELECT sum(read.minutes) FROM (
+    SELECT %(first_time)s::timestamptz AS first_time,
+        least(%(end_time)s, date_bin('1 day', last_moment, TIMESTAMPTZ '2000-01-01 00:00Z') - interval '24 hours') AS end_time
+    FROM shard WHERE shard = %(shard)s
+    UNION ALL
+    (
+        SELECT day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC' FROM hours_again
+        WHERE person_id = %(person_id)s ORDER BY day LIMIT %(most)s
+    )
+) AS next CROSS JOIN LATERAL (
+    SELECT count(reading.heart_rate) AS minutes FROM reading
+    WHERE reading.person_id = %(person_id)s AND reading.time >= next.first_time AND reading.time < next.end_time
+) AS read;
 
 -- Whoever was erased meanwhile is not.
 -- name: is_enrolled

@@ -28,6 +28,8 @@ PEOPLE_AT_ONCE: Final = 500
 SLICE: Final = timedelta(days=4)
 """Six thousand minutes of one person take some 20 ms: so long does a frame of the shard wait."""
 SLICE_DAYS_AGAIN: Final = 4
+KEPT_WAITING_MOST: Final = "200ms"
+"""So long does a frame wait at the worst; less than a database takes to look for a deadlock."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -66,16 +68,23 @@ class HoursStore:
             await connection.execute(INGEST_QUERIES["give_up_when_idle"], {"most": f"{lease_s}s"})
             yield cls(connection)
 
-    async def due(self, shards: Sequence[int]) -> list[tuple[int, int]]:
-        """Return people of these shards with hours to make, and the shard of each."""
-        which = {"shards": list(shards), "most": PEOPLE_AT_ONCE}
+    async def due(self, shards: Sequence[int], after: int = -1) -> list[tuple[int, int]]:
+        """Return people of these shards with hours to make, in order, and the shard of each."""
+        which = {"shards": list(shards), "after": after, "most": PEOPLE_AT_ONCE}
         async with self._connection.cursor() as cursor:
             return await (await cursor.execute(QUERIES["hours_due"], which)).fetchall()
 
     async def make_some(self, person_id: int, shard: int) -> bool:
-        """Make the next hours of a person; return whether more are left."""
+        """Make the next hours of a person; return whether more are left.
+
+        Raises:
+            psycopg.errors.LockNotAvailable: somebody else has been at these hours for too long.
+        """
+        await self._read_ahead(person_id, shard)
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             hours_end = await _one(cursor, "hold_shard_for_hours", shard=shard)
+            most = {"most": KEPT_WAITING_MOST}
+            await cursor.execute(QUERIES["give_up_when_kept_waiting"], most)
             first = await _one(cursor, "hours_made_upto", person_id=person_id)
             if hours_end is None or not await _is_known(cursor, person_id):
                 return False
@@ -89,6 +98,15 @@ class HoursStore:
                 )
             is_more = await self._make_again(cursor, person_id, upto)
             return is_more or upto < hours_end
+
+    async def _read_ahead(self, person_id: int, shard: int) -> None:
+        """Let the database fetch the minutes of the next slice while nobody waits."""
+        async with self._connection.cursor() as cursor:
+            first = await _one(cursor, "hours_made_upto", person_id=person_id)
+            end = None if first is None else first + SLICE
+            which = {"person_id": person_id, "shard": shard, "most": SLICE_DAYS_AGAIN}
+            slice_of = {"first_time": first, "end_time": end}
+            await cursor.execute(QUERIES["read_ahead"], which | slice_of)
 
     async def _make_again(
         self, cursor: AsyncCursor[TupleRow], person_id: int, upto: datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import AsyncIterator, Iterable
@@ -17,6 +18,7 @@ import pytest
 from ingest.rows import Rows
 from ingest.store import Store
 from ingest.summing import service as summing
+from ingest.summing import store as summing_store
 from ingest.summing.store import HoursStore, note_late_days
 from tests.integration.test_store_contract import furnish_postgres
 from tidewell.lawful import retention
@@ -29,6 +31,8 @@ SINCE_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 START = datetime(2026, 8, 1, 6, 13, tzinfo=UTC)
 MINUTE_MS = 60_000
 LEASE_S = 60
+SOON_S = 10.0
+"""Much longer than anything takes here, and much shorter than a lease."""
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
 # The definition of a step, in the most obvious way: every minute, one row a step.
@@ -261,7 +265,10 @@ async def test_pages_read_hours_and_not_minutes_where_there_are_some(
             await one.compare_minutes(START, one.now)
         assert {high[0] for *_, high in told if high[0] is not None} >= {999}
         # A day that waits to be made again is read from its minutes, and so is all after it.
-        await owner.execute("INSERT INTO hours_again VALUES (1, %s)", (START.date(),))
+        waiting = (
+            "INSERT INTO hours_again SELECT 1, %s::date + one FROM generate_series(0, 1) AS one"
+        )
+        await owner.execute(waiting, (START.date(),))
         await one.compare(START.replace(minute=0), one.now)
         await one.compare_minutes(START, one.now)
 
@@ -314,10 +321,112 @@ async def test_hours_go_with_their_minutes(database_url: str, owner: Owner) -> N
         assert rows == [(kept_from.replace(minute=0),)]
         days = await (await owner.execute("SELECT min(day) FROM reading_day")).fetchall()
         assert days == [(kept_from.date() + timedelta(days=1),)]
-        assert await (await owner.execute("SELECT * FROM hours_again")).fetchall() == [
-            (1, kept_from.date())
-        ]
         await one.make_hours()
         await one.compare(START.replace(minute=0), one.now)
         await one.compare_minutes(START, one.now)
         assert await one.count("hours_again") == 0
+
+
+async def test_whoever_deletes_hours_for_long_holds_back_no_shard(
+    database_url: str, owner: Owner
+) -> None:
+    async with life(database_url, owner, 1) as one:
+        one.now = START + timedelta(days=9)
+        await one.come(START, 5 * 1440)
+        await one.make_hours()
+        await owner.execute("INSERT INTO hours_again VALUES (1, %s)", (START.date(),))
+        async with owner.transaction(), HoursStore.open(database_url, LEASE_S) as store:
+            await owner.execute("DELETE FROM reading_hour WHERE person_id = 1")
+            async with asyncio.timeout(SOON_S):
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    await store.make_some(1, 3)
+                await one.come(one.now, 1)
+        await one.compare(START.replace(minute=0), one.now)
+
+
+async def test_what_is_to_be_made_comes_from_the_disk_before_the_shard_is_held(
+    database_url: str, owner: Owner
+) -> None:
+    async with life(database_url, owner, 1) as one:
+        one.now = START + timedelta(days=9)
+        await one.come(START, 5 * 1440)
+        async with HoursStore.open(database_url, LEASE_S) as store:
+            async with owner.transaction():
+                await owner.execute("LOCK TABLE reading")
+                making = asyncio.create_task(store.make_some(1, 3))
+                while not await one.count("pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.01)
+                await owner.execute("SELECT FROM shard WHERE shard = 3 FOR UPDATE NOWAIT")
+            assert await making
+        await one.make_hours()
+        await one.compare(START.replace(minute=0), one.now)
+
+
+async def test_a_round_ends_though_late_readings_never_do(database_url: str, owner: Owner) -> None:
+    async with life(database_url, owner, 1) as one:
+        one.now = START + timedelta(days=9)
+        await one.come(START, 5 * 1440)
+        await one.make_hours()
+        await owner.execute(
+            "CREATE FUNCTION note_once_more() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+            " 'BEGIN INSERT INTO hours_again VALUES (OLD.person_id, OLD.day); RETURN NULL; END'"
+        )
+        await owner.execute(
+            "CREATE TRIGGER once_more AFTER DELETE ON hours_again"
+            " FOR EACH ROW EXECUTE FUNCTION note_once_more()"
+        )
+        await owner.execute("INSERT INTO hours_again VALUES (1, %s)", (START.date(),))
+        async with asyncio.timeout(SOON_S):
+            await one.make_hours()
+        assert await one.count("hours_again") == 1
+
+
+async def test_everybody_has_a_turn_in_a_round(
+    database_url: str, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summing_store, "PEOPLE_AT_ONCE", 1)
+    async with life(database_url, owner, 1) as one:
+        await owner.execute(
+            "INSERT INTO person (label, shard, timezone, reading_level, created_at)"
+            " SELECT 'p' || one, one, 'UTC', '12-15', now() FROM generate_series(1, 3) AS one"
+        )
+        async with one.store.transaction(START):
+            pass
+        await one.make_hours()
+        assert await one.count("hours_upto") == await one.count("person") > 3
+
+
+async def test_a_batch_beside_retention_keeps_the_note_of_its_day(
+    database_url: str, owner: Owner
+) -> None:
+    async with life(database_url, owner, 1) as one:
+        one.now = START + timedelta(days=100)
+        await one.come(one.now - timedelta(days=9), 5 * 1440)
+        await one.make_hours()
+        day, now_ms = START + timedelta(days=10), int(one.now.timestamp() * 1000)
+        await owner.execute("INSERT INTO hours_again VALUES (1, %s)", (day.date(),))
+        times_ms = range(
+            int(day.timestamp() * 1000), int(day.timestamp() * 1000) + 9 * MINUTE_MS, MINUTE_MS
+        )
+        async with one.store.transaction(one.now) as transaction:
+            stored, _ = await transaction.add_readings(readings(one.rng, times_ms, 99_999, now_ms))
+            await note_late_days(transaction, stored, now_ms)
+            await retention.run(database_url, Settings(keep_readings_d=30), one.now)
+        await one.make_hours()
+        await one.compare(day.replace(minute=0), one.now)
+        await one.compare_minutes(day.replace(hour=0), one.now)
+
+
+async def test_a_day_before_the_picture_does_not_slow_it_down(
+    database_url: str, owner: Owner
+) -> None:
+    async with life(database_url, owner, 1) as one:
+        one.now = START + timedelta(days=9)
+        await one.come(START, 9 * 1440)
+        await one.make_hours()
+        await owner.execute("UPDATE reading_hour SET heart_rate_high = 999")
+        await owner.execute("INSERT INTO hours_again VALUES (1, %s)", (START.date(),))
+        first = START.replace(hour=0, minute=0) + timedelta(days=1)
+        with pytest.raises(AssertionError):
+            await one.compare(first, one.now)
+        await one.compare(first - timedelta(minutes=60), one.now)

@@ -181,9 +181,7 @@ class _Run:
             minutes = await self._drop_chunks(before)
         else:
             minutes = await self._cut_each(before)
-        made_of_them = await self._cut_class(KeepClass.READINGS, before)
-        del made_of_them["hours_again"]  # a note of this run itself, and about nobody
-        return {"reading": minutes, **made_of_them}
+        return {"reading": minutes, **await self._cut_class(KeepClass.READINGS, before)}
 
     async def _cut_each(self, before: datetime) -> int:
         people = await (await self._connection.execute(QUERIES["people"])).fetchall()

@@ -56,23 +56,6 @@ WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date AND person_id <> 
         AND reading.time < (reading_day.day + 1)::timestamp AT TIME ZONE 'UTC'
   );
 
--- Days of which no hour is left need none.
--- name: hours_again
-DELETE FROM hours_again
-WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date AND person_id <> ALL (%(held)s)
-  AND NOT EXISTS (
-      SELECT FROM reading_hour
-      WHERE reading_hour.person_id = hours_again.person_id
-        AND reading_hour.hour >= hours_again.day::timestamp AT TIME ZONE 'UTC'
-        AND reading_hour.hour < (hours_again.day + 1)::timestamp AT TIME ZONE 'UTC'
-  )
-  AND NOT EXISTS (
-      SELECT FROM reading
-      WHERE reading.person_id = hours_again.person_id
-        AND reading.time >= hours_again.day::timestamp AT TIME ZONE 'UTC'
-        AND reading.time < (hours_again.day + 1)::timestamp AT TIME ZONE 'UTC'
-  );
-
 -- name: old_readings
 SELECT count(*) FROM reading WHERE time < %(before)s;
 

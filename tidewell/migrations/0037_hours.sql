@@ -57,7 +57,7 @@ CREATE TABLE hours_again (
 GRANT SELECT, INSERT, UPDATE, DELETE ON reading_hour, reading_day, hours_upto, hours_again TO tidewell_ingest;
 
 -- Up to which moment hours say the same as minutes for steps of this length that begin at this time: not where a
--- step cuts an hour, as of a time zone with half hours, and not beyond a day that waits to be made again.
+-- step cuts an hour, as of a time zone with half hours, and not beyond a day from there on that waits to be made again.
 CREATE FUNCTION hours_stand_until(of_person integer, first_time timestamptz, end_time timestamptz, step interval)
 RETURNS timestamptz LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp
 RETURN CASE
@@ -66,7 +66,10 @@ RETURN CASE
     THEN greatest(first_time, least(
         end_time,
         coalesce((SELECT hours_upto.upto FROM public.hours_upto WHERE hours_upto.person_id = of_person), first_time),
-        (SELECT min(hours_again.day) FROM public.hours_again WHERE hours_again.person_id = of_person)::timestamp AT TIME ZONE 'UTC'
+        (
+            SELECT min(hours_again.day) FROM public.hours_again
+            WHERE hours_again.person_id = of_person AND hours_again.day >= (first_time AT TIME ZONE 'UTC')::date
+        )::timestamp AT TIME ZONE 'UTC'
     ))
     ELSE first_time
 END;
