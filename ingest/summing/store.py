@@ -25,9 +25,10 @@ from tidewell.local_time import DAY_MS, day_date
 QUERIES: Final = Queries("ingest.summing", "hours.sql")
 PEOPLE_AT_ONCE: Final = 500
 """Asked for in one query; the rest are found by the next one."""
-SLICE: Final = timedelta(days=4)
+SLICE_DAYS: Final = 4
 """Six thousand minutes of one person take some 20 ms: so long does a frame of the shard wait."""
-SLICE_DAYS_AGAIN: Final = 4
+SLICE_READINGS_MOST: Final = 10_000
+"""With epochs of less than a minute four days have more, and are made a day at a time."""
 KEPT_WAITING_MOST: Final = "200ms"
 """So long does a frame wait at the worst; less than a database takes to look for a deadlock."""
 _DAY: Final = timedelta(days=1)
@@ -80,44 +81,46 @@ class HoursStore:
         Raises:
             psycopg.errors.LockNotAvailable: somebody else has been at these hours for too long.
         """
-        await self._read_ahead(person_id, shard)
+        readings = await self._read_ahead(person_id, shard)
+        days = SLICE_DAYS if readings <= SLICE_READINGS_MOST else 1
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             hours_end = await _one(cursor, "hold_shard_for_hours", shard=shard)
-            most = {"most": KEPT_WAITING_MOST}
-            await cursor.execute(QUERIES["give_up_when_kept_waiting"], most)
+            await cursor.execute(QUERIES["give_up_when_kept_waiting"], {"most": KEPT_WAITING_MOST})
             first = await _one(cursor, "hours_made_upto", person_id=person_id)
             if hours_end is None or not await _is_known(cursor, person_id):
                 return False
             upto = hours_end
             if first is not None and first < hours_end:
-                upto = min(first + SLICE, hours_end)
+                upto = min(first + days * _DAY, hours_end)
                 await _make(cursor, person_id, first, upto)
             if first != upto:
                 await cursor.execute(
                     QUERIES["note_hours_upto"], {"person_id": person_id, "upto": upto}
                 )
-            is_more = await self._make_again(cursor, person_id, upto)
+            is_more = await self._make_again(cursor, person_id, upto, days)
             return is_more or upto < hours_end
 
-    async def _read_ahead(self, person_id: int, shard: int) -> None:
-        """Let the database fetch the minutes of the next slice while nobody waits."""
+    async def _read_ahead(self, person_id: int, shard: int) -> int:
+        """Let the database fetch the next slice while nobody waits; return how many readings."""
         async with self._connection.cursor() as cursor:
             first = await _one(cursor, "hours_made_upto", person_id=person_id)
-            end = None if first is None else first + SLICE
-            which = {"person_id": person_id, "shard": shard, "most": SLICE_DAYS_AGAIN}
+            end = None if first is None else first + SLICE_DAYS * _DAY
+            which = {"person_id": person_id, "shard": shard, "most": SLICE_DAYS}
             slice_of = {"first_time": first, "end_time": end}
-            await cursor.execute(QUERIES["read_ahead"], which | slice_of)
+            row = await (await cursor.execute(QUERIES["read_ahead"], which | slice_of)).fetchone()
+            assert row is not None  # an aggregate always answers
+            return int(row[0])
 
     async def _make_again(
-        self, cursor: AsyncCursor[TupleRow], person_id: int, upto: datetime
+        self, cursor: AsyncCursor[TupleRow], person_id: int, upto: datetime, most: int
     ) -> bool:
         """Make the hours of days that changed; those that were not made yet have their turn."""
-        which = {"person_id": person_id, "most": SLICE_DAYS_AGAIN}
+        which = {"person_id": person_id, "most": most}
         days = await (await cursor.execute(QUERIES["take_days_again"], which)).fetchall()
         for (first,) in days:
             if first < upto:
                 await _make(cursor, person_id, first, first + _DAY)
-        return len(days) == SLICE_DAYS_AGAIN
+        return len(days) == most
 
 
 async def _make(

@@ -78,6 +78,7 @@ async def test_the_functions_show_nothing_to_whoever_did_not_say_who_looks(pages
     ask = (
         "SELECT count(*)::int FROM channel_steps_for_staff(%s, %s, %s, %s, %s, '1 hour')",
         "SELECT minutes::int FROM minutes_packed_for_staff(%s, %s, %s, %s, %s, 'heart_rate', 9999)",
+        "SELECT count(*)::int FROM channel_for_staff(%s, %s, %s, %s, %s, 'heart_rate')",
     )
     kim, sam = pages.site.clinician, pages.site.sam
     values = (kim, sam, NOW, NOW - timedelta(days=7), NOW)
@@ -99,6 +100,7 @@ def test_no_other_process_may_ask_them(database_url: str, role: str) -> None:
     asked = (
         "SELECT * FROM channel_steps_for_staff(1, 1, %(now)s, %(now)s, %(now)s, '1 hour')",
         "SELECT * FROM minutes_packed_for_staff(1, 1, %(now)s, %(now)s, %(now)s, 'steps', 9)",
+        "SELECT * FROM channel_for_staff(1, 1, %(now)s, %(now)s, %(now)s, 'steps')",
         "SELECT * FROM people_counted_by_team(%(now)s, %(now)s, 240, 15)",
     )
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -82,4 +82,4 @@ END;
 REVOKE EXECUTE ON FUNCTION minutes_packed_for_staff FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION minutes_packed_for_staff TO tidewell_portal;
 
-DROP FUNCTION channel_for_staff;
+COMMENT ON FUNCTION channel_for_staff IS 'For pages of an earlier version beside these ones';
