@@ -172,15 +172,15 @@ class Stage:
         self.starts += 1
         self.crash_at, self.crash_next = self.crash_next, None
         freeze_at, self.freeze_next = self.freeze_next, None
-        places = {"TIDEWELL_CRASH_AT": self.crash_at, "TIDEWELL_FREEZE_AT": freeze_at}
+        wanted = {"TIDEWELL_CRASH_AT": self.crash_at, "TIDEWELL_FREEZE_AT": freeze_at}
+        places = {setting: place for setting, place in wanted.items() if place is not None}
         output = open_log(self.log_path)
         try:
             return launch(
                 self.command,
                 at_our_death=signal.SIGKILL,
                 output=output,
-                environment={**self.environment}
-                | {name: place for name, place in places.items() if place is not None},
+                environment={**self.environment, **places},
             )
         finally:
             os.close(output)

@@ -12,14 +12,15 @@ alert, or touches what the live detector remembers (docs/decisions/0007).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 
+from ingest.beside.service import turns_beside
 from ingest.committing.scoring import Scoring, ScoringError
 from ingest.committing.signals import HeardSignal, places_among, tell
 from ingest.reasons import RepairOutcome
@@ -132,35 +133,20 @@ def _report(who: Who, stored: dict[date, Day], written: list[Day]) -> Report:
     return Report(who.label, outcome, changed, now_unusual(stored, written))
 
 
-@asynccontextmanager
-async def repairs_beside(
+def repairs_beside(
     url: str, shards: Callable[[], Iterable[int]], scoring: Callable[[], Scoring]
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Repair what is noted for these shards for as long as the block lasts, beside other work.
 
     Args:
         shards: returns those that are held now.
         scoring: returns a detector that knows nobody.
     """
-    task = asyncio.create_task(_repair_for_ever(url, shards, scoring))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _repair_for_ever(
-    url: str, shards: Callable[[], Iterable[int]], scoring: Callable[[], Scoring]
-) -> None:
-    while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        try:
-            await _repair_what_waits(url, shards, scoring)
-        except Exception as error:  # noqa: BLE001 -- ingest goes on whatever happens to a repair
-            why = f"{type(error).__name__}: {error}".strip()
-            get_logger().warning("days wait to be judged again", why=why)
+    return turns_beside(
+        lambda: _repair_what_waits(url, shards, scoring),
+        LOOK_EVERY_S,
+        "days wait to be judged again",
+    )
 
 
 async def _repair_what_waits(

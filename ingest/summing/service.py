@@ -8,10 +8,11 @@ pages read minutes until hours are there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from ingest.beside.service import turns_beside
 from ingest.summing.store import HoursStore
 from tidewell.logs import get_logger
 
@@ -21,22 +22,17 @@ REST_S: Final = 0.02
 """After each slice, so that hours take a small part of a core; ten thousand people, minutes."""
 
 
-@asynccontextmanager
-async def hours_beside(
+def hours_beside(
     url: str, shards: Callable[[], Iterable[int]], lease_s: int
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Make the hours of these shards for as long as the block lasts, beside other work.
 
     Args:
         shards: returns those that are held now.
     """
-    task = asyncio.create_task(_make_for_ever(url, shards, lease_s))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return turns_beside(
+        lambda: _make_what_is_due(url, shards, lease_s), LOOK_EVERY_S, "hours wait to be made"
+    )
 
 
 async def make_hours(
@@ -61,14 +57,6 @@ async def make_hours(
     return people
 
 
-async def _make_for_ever(url: str, shards: Callable[[], Iterable[int]], lease_s: int) -> None:
-    while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        try:
-            people = await make_hours(url, shards, lease_s)
-        except Exception as error:  # noqa: BLE001 -- ingest goes on whatever happens to hours
-            why = f"{type(error).__name__}: {error}".strip()
-            get_logger().warning("hours wait to be made", why=why)
-        else:
-            if people:
-                get_logger().info("hours made", people=people)
+async def _make_what_is_due(url: str, shards: Callable[[], Iterable[int]], lease_s: int) -> None:
+    if people := await make_hours(url, shards, lease_s):
+        get_logger().info("hours made", people=people)

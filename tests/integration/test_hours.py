@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import numpy as np
 import psycopg
@@ -116,13 +116,17 @@ class Life:
         """Make what is due."""
         await summing.make_hours(self.url, lambda: range(SHARD_COUNT), LEASE_S, rest_s=0.0)
 
+    async def look(self, asked: LiteralString, which: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Ask as the member of staff who may see the person, at the end of what is asked for."""
+        async with self.owner.transaction():
+            await self.owner.execute("SELECT look_as(1, NULL, %s)", (which["end"],))
+            return await (await self.owner.execute(asked, which)).fetchall()
+
     async def compare(self, first: datetime, end: datetime) -> None:
         """Ask for steps of several lengths, and the twin for the same."""
         for step in STEPS:
             which = {"first": first, "end": end, "step": step}
-            async with self.owner.transaction():
-                await self.owner.execute("SELECT look_as(1, NULL, %s)", (end,))
-                told = await (await self.owner.execute(ASKED, which)).fetchall()
+            told = await self.look(ASKED, which)
             wanted = await (await self.owner.execute(TWIN, which)).fetchall()
             assert len(told) == len(wanted)
             for one, other in zip(told, wanted, strict=True):
@@ -136,9 +140,7 @@ class Life:
     async def compare_minutes(self, first: datetime, end: datetime) -> None:
         """Ask for the minutes in one row, and the twin for the same."""
         which = {"first": first, "end": end}
-        async with self.owner.transaction():
-            await self.owner.execute("SELECT look_as(1, NULL, %s)", (end,))
-            [packed] = await (await self.owner.execute(PACKED, which)).fetchall()
+        [packed] = await self.look(PACKED, which)
         wanted = await (await self.owner.execute(MINUTES, which)).fetchall()
         moments = np.frombuffer(packed[1] or b"", ">i8") // 1_000
         order = np.argsort(moments)
@@ -257,9 +259,7 @@ async def test_pages_read_hours_and_not_minutes_where_there_are_some(
         await one.make_hours()
         await owner.execute("UPDATE reading_hour SET heart_rate_high = 999")
         which = {"first": START.replace(minute=0), "end": one.now, "step": timedelta(hours=6)}
-        async with owner.transaction():
-            await owner.execute("SELECT look_as(1, NULL, %s)", (one.now,))
-            told = await (await owner.execute(ASKED, which)).fetchall()
+        told = await one.look(ASKED, which)
         await owner.execute("UPDATE reading_day SET heart_rate = sleep_state")
         with pytest.raises(AssertionError):
             await one.compare_minutes(START, one.now)

@@ -172,6 +172,7 @@ class _Run:
             if which is KeepClass.RECORD:
                 await self._connection.execute(QUERIES["forget_former_alerts"], values)
             for name, statement in QUERIES.items():
+                # Readings went before: a person at a time, or a chunk.
                 if name in tables() and tables()[name].keep is which and name != "reading":
                     rows[name] = (await self._connection.execute(statement, values)).rowcount
         return rows

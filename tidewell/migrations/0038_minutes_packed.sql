@@ -40,37 +40,29 @@ BEGIN ATOMIC
           AND packed.day >= (whole.first AT TIME ZONE 'UTC')::date
           AND packed.day < (whole.until AT TIME ZONE 'UTC')::date
         UNION ALL
-        SELECT string_agg(timestamptz_send(reading.time), ''::bytea),
-            string_agg(float4send(coalesce(CASE channel
-                WHEN 'heart_rate' THEN reading.heart_rate
-                WHEN 'hrv_rmssd' THEN reading.hrv_rmssd
-                WHEN 'skin_temperature' THEN reading.skin_temperature
-                WHEN 'eda' THEN reading.eda
-                WHEN 'steps' THEN reading.steps
-                WHEN 'spo2' THEN reading.spo2
-                WHEN 'respiratory_rate' THEN reading.respiratory_rate
-                WHEN 'motion' THEN reading.motion
-            END, 'NaN'::real)), ''::bytea),
-            string_agg(float4send(coalesce(reading.sleep_state, 'NaN'::real)), ''::bytea)
-        FROM public.reading
-        WHERE reading.person_id = viewed_person_id AND reading.worn IS DISTINCT FROM 0 AND EXISTS (SELECT FROM whole)
-          AND reading.time >= first_time AND reading.time < least(end_time, (SELECT whole.first FROM whole))
-        UNION ALL
-        SELECT string_agg(timestamptz_send(reading.time), ''::bytea),
-            string_agg(float4send(coalesce(CASE channel
-                WHEN 'heart_rate' THEN reading.heart_rate
-                WHEN 'hrv_rmssd' THEN reading.hrv_rmssd
-                WHEN 'skin_temperature' THEN reading.skin_temperature
-                WHEN 'eda' THEN reading.eda
-                WHEN 'steps' THEN reading.steps
-                WHEN 'spo2' THEN reading.spo2
-                WHEN 'respiratory_rate' THEN reading.respiratory_rate
-                WHEN 'motion' THEN reading.motion
-            END, 'NaN'::real)), ''::bytea),
-            string_agg(float4send(coalesce(reading.sleep_state, 'NaN'::real)), ''::bytea)
-        FROM public.reading
-        WHERE reading.person_id = viewed_person_id AND reading.worn IS DISTINCT FROM 0 AND EXISTS (SELECT FROM whole)
-          AND reading.time >= greatest(first_time, (SELECT whole.until FROM whole)) AND reading.time < end_time
+        -- What lies before and after the whole days. Edge by edge, or all of the table would be read to join it.
+        SELECT packed.moments, packed.measured, packed.sleep
+        FROM (
+            SELECT first_time AS first, least(end_time, whole.first) AS until FROM whole
+            UNION ALL
+            SELECT greatest(first_time, whole.until), end_time FROM whole
+        ) AS edge CROSS JOIN LATERAL (
+            SELECT string_agg(timestamptz_send(reading.time), ''::bytea),
+                string_agg(float4send(coalesce(CASE channel
+                    WHEN 'heart_rate' THEN reading.heart_rate
+                    WHEN 'hrv_rmssd' THEN reading.hrv_rmssd
+                    WHEN 'skin_temperature' THEN reading.skin_temperature
+                    WHEN 'eda' THEN reading.eda
+                    WHEN 'steps' THEN reading.steps
+                    WHEN 'spo2' THEN reading.spo2
+                    WHEN 'respiratory_rate' THEN reading.respiratory_rate
+                    WHEN 'motion' THEN reading.motion
+                END, 'NaN'::real)), ''::bytea),
+                string_agg(float4send(coalesce(reading.sleep_state, 'NaN'::real)), ''::bytea)
+            FROM public.reading
+            WHERE reading.person_id = viewed_person_id AND reading.worn IS DISTINCT FROM 0
+              AND reading.time >= edge.first AND reading.time < edge.until
+        ) AS packed (moments, measured, sleep)
     )
     SELECT coalesce(sum(octet_length(part.moments)) / 8, 0)::bigint,
         CASE WHEN sum(octet_length(part.moments)) / 8 <= most THEN string_agg(part.moments, ''::bytea) END,
