@@ -33,7 +33,7 @@ BENCHES: Final = {
     "faults": "bench.faults",
 }
 OPTIONS: Final = {
-    "ingest": ("quick", "part", "seconds"),
+    "ingest": ("quick", "part", "seconds", "workers"),
     "faults": ("seed", "seconds", "plant", "only", "calm_s", "logs"),
 }
 """What they are told; of the others `quick`. What is not given has its default there."""
@@ -54,6 +54,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="faults: which faults, and when")
     parser.add_argument("--seconds", type=float, help="faults and ingest's overload: for how long")
     parser.add_argument("--part", choices=PARTS_OF_INGEST, help="ingest: this alone")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="ingest: so many processes take frames in"
+    )
     parser.add_argument("--plant", help="faults: put this one into the service first")
     parser.add_argument("--only", help="faults: these and no others, with commas between")
     parser.add_argument(

@@ -69,16 +69,24 @@ BACKFILL_WINDOW: Final = 4_000
 BACKFILL_WITHIN_S: Final = 120.0
 
 
-def run(*, quick: bool = False, part: str | None = None, seconds: float = OVERLOAD_S) -> Figures:
+def run(
+    *,
+    quick: bool = False,
+    part: str | None = None,
+    seconds: float = OVERLOAD_S,
+    workers: int = 1,
+) -> Figures:
     """Measure every broker and size of frame, and what comes with more people and more frames.
 
     Args:
         part: measure this alone.
         seconds: how long the overload lasts.
+        workers: how many processes of ingest there are in the runs.
     """
     figures: Figures = {"cores": os.cpu_count(), "people": QUICK_PEOPLE if quick else PEOPLE}
     if part in (None, "runs"):
-        figures |= {"bare_copy": writing.run(quick=quick), "runs": _runs(quick=quick)}
+        figures["bare_copy"] = writing.run(quick=quick)
+        figures["runs"] = _runs(workers, quick=quick)
     if part == "growth" or (part is None and not quick):
         figures["growth"] = growth(QUICK_GROWING_PEOPLE if quick else GROWING_PEOPLE, GROWING_S)
     if part == "overload" or (part is None and not quick):
@@ -88,10 +96,10 @@ def run(*, quick: bool = False, part: str | None = None, seconds: float = OVERLO
     return figures | {"failures": _failures(figures)}
 
 
-def _runs(*, quick: bool) -> list[Figures]:
+def _runs(workers: int, *, quick: bool) -> list[Figures]:
     people, seconds = (QUICK_PEOPLE, 3.0) if quick else (PEOPLE, MAXIMUM_S)
     return [
-        _measure(broker, readings, people, seconds)
+        _measure(broker, readings, people, seconds, workers)
         for broker in (BROKERS[:1] if quick else BROKERS)
         for readings in ((5,) if quick else READINGS_PER_FRAME)
     ]
@@ -185,15 +193,16 @@ def _backfill(people: int) -> Figures:
     }
 
 
-def _measure(broker: str, readings: int, people: int, seconds: float) -> Figures:
+def _measure(broker: str, readings: int, people: int, seconds: float, workers: int) -> Figures:
     with a_site(broker, people) as site:
         bare = _bare_limit(site, readings, seconds / 2)
         plain = _plain_script(site, readings, seconds / 2)
     with a_site(broker, people) as site:
-        ours = _ours(site, readings, seconds)
+        ours = _ours(site, readings, seconds, workers=workers)
     return {
         "broker": broker,
         "readings_per_frame": readings,
+        "workers": workers,
         **ours,
         "broker_alone_frames_per_second": round(bare),
         "plain_script_frames_per_second": round(plain),
@@ -203,10 +212,15 @@ def _measure(broker: str, readings: int, people: int, seconds: float) -> Figures
 
 
 def _ours(
-    site: Site, readings: int, seconds: float, *, shares: Sequence[float] = SHARES
+    site: Site,
+    readings: int,
+    seconds: float,
+    *,
+    shares: Sequence[float] = SHARES,
+    workers: int = 1,
 ) -> Figures:
     with (
-        stage(site, "ingest") as ingest,
+        stage(site, "ingest", "--workers", str(workers)) as ingest,
         stage(site, "alerts") as alerts,
         _load(site, readings, start_ms=None if shares else now_ms() - BACK_MS) as load,
     ):

@@ -246,6 +246,10 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 def cpu_s(pid: int) -> float:
     """Return the seconds of processor that a process and its children have used."""
+    return sum(_family_cpu_s(pid).values())
+
+
+def _family_cpu_s(pid: int) -> dict[int, float]:
     children: dict[int, list[int]] = {}
     used: dict[int, float] = {}
     for entry in Path("/proc").iterdir():
@@ -257,19 +261,24 @@ def cpu_s(pid: int) -> float:
             children.setdefault(int(fields[1]), []).append(int(entry.name))
             # The last two are of children that have ended.
             used[int(entry.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    total, waiting = 0.0, [pid]
-    while waiting:
-        one = waiting.pop()
-        total += used.get(one, 0.0)
-        waiting += children.get(one, [])
-    return total
+    family = [pid]
+    for one in family:  # it grows meanwhile
+        family += children.get(one, [])
+    return {one: used.get(one, 0.0) for one in family}
 
 
 def memory_of_mb(pid: int) -> int:
-    """Return the resident memory of a process."""
-    text = (Path("/proc") / str(pid) / "status").read_text()
-    kilobytes = next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]
-    return int(kilobytes) // 1024
+    """Return the resident memory of a process and its children."""
+    return sum(_resident_kb(one) for one in _family_cpu_s(pid)) // 1024
+
+
+def _resident_kb(pid: int) -> int:
+    try:
+        text = (Path("/proc") / str(pid) / "status").read_text()
+    except OSError:
+        return 0  # it has just ended
+    lines = [line for line in text.splitlines() if line.startswith("VmRSS")]
+    return int(lines[0].split()[1]) if lines else 0
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float | None:
