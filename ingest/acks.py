@@ -6,6 +6,7 @@ service publishes them after the commit, never before.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -52,7 +53,8 @@ class AckBook:
     """Acks that wait, by device and boot; `now_s` is a monotonic clock."""
 
     _waiting: dict[Address, dict[int, Cursor]] = field(default_factory=dict)
-    _sent_at_s: dict[Address, float] = field(default_factory=dict)
+    _sent_at_s: OrderedDict[Address, float] = field(default_factory=OrderedDict)
+    """In the order of time: nobody is told again before they are taken out."""
 
     def note(self, address: Address, boot: int, cursor: Cursor) -> None:
         """Remember that a device has to be told how far its boot is committed.
@@ -60,7 +62,10 @@ class AckBook:
         Of too many boots the oldest is left out: its frames are committed all the same, and the
         device is told when it sends one of them again.
         """
-        boots = self._waiting.setdefault(address, {})
+        boots = self._waiting.get(address)
+        if boots is None:
+            self._waiting[address] = {boot: cursor}
+            return
         boots[boot] = cursor
         if len(boots) > MOST_BOOTS:
             del boots[min(boots)]
@@ -71,11 +76,11 @@ class AckBook:
         Args:
             behind: frames queue; only those who have waited longest are told now.
         """
-        self._sent_at_s = {
-            address: at_s
-            for address, at_s in self._sent_at_s.items()
-            if now_s - at_s < LEAST_INTERVAL_S
-        }
+        while self._sent_at_s:
+            longest_ago = next(iter(self._sent_at_s))
+            if now_s - self._sent_at_s[longest_ago] < LEAST_INTERVAL_S:
+                break
+            del self._sent_at_s[longest_ago]
         acks = []
         free = (one for one in self._waiting if one not in self._sent_at_s)
         for address in list(islice(free, MOST_WHILE_BEHIND if behind else None)):

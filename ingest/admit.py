@@ -8,11 +8,12 @@ a channel that its young person switched off.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from ingest.decode import Address, Frame, Refused
+from ingest.decode import Address, Refused
+from ingest.frames import Frame
 from ingest.reasons import Refusal
 
 FUTURE_TOLERANCE_MS: Final = 5 * 60_000
@@ -77,12 +78,42 @@ class Person:
         return not self.pauses and not self.channels_off
 
 
+class Usual(NamedTuple):
+    """What holds for nearly every frame on a topic: whose it is, within which times.
+
+    There is one where `admit` looks at nothing else than times: a device that is not revoked, on
+    the topic of its wearer, who wears it last and for whom nothing is dropped.
+    """
+
+    device_id: int
+    start_ms: int
+    end_ms: int
+    owner: tuple[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """Devices by name and people by number, as they were when it was read."""
 
     devices: Mapping[str, Device] = field(default_factory=dict)
     people: Mapping[int, Person] = field(default_factory=dict)
+    usual: Mapping[Address, Usual] = field(init=False, compare=False, repr=False)
+    """By topic, where there is one: looked up for each frame in place of all that leads to it."""
+
+    def __post_init__(self) -> None:
+        """Find what is usual."""
+        object.__setattr__(self, "usual", dict(self._usual()))
+
+    def _usual(self) -> Iterator[tuple[Address, Usual]]:
+        for name, device in self.devices.items():
+            if device.revoked or not device.wearings:
+                continue
+            last = device.wearings[-1]
+            person = self.people.get(last.person_id)
+            if person is not None and person.drops_nothing:
+                owner = (last.person_id,)
+                found = Usual(device.device_id, last.start_ms, last.end_ms, owner)
+                yield Address(person.shard, name), found
 
     def wearers(self, device_ids: Container[int]) -> dict[int, set[int]]:
         """Return who wears or wore each of these devices."""
@@ -112,7 +143,7 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
     """Decide about one frame.
 
     Example:
-        >>> frame = Frame(0, 0, None, 1_762_000_000_000, 60, 1, {"steps": [1.0]})
+        >>> frame = Frame.of(0, 0, None, 1_762_000_000_000, 60, {"steps": [1.0]})
         >>> admit(frame, Address(0, "band-1"), Registry(), 1_762_000_060_000).reason
         <Refusal.UNKNOWN_DEVICE: 'unknown_device'>
     """
@@ -221,7 +252,9 @@ def _without_channels(
         for span in registry.people[owner].channels_off:
             if span.channel in frame.channels:
                 off.setdefault(span.channel, []).append((owner, span))
-    channels, dropped = dict(frame.channels), 0
+    if not off:
+        return frame, 0
+    channels, dropped = frame.spelled_out(), 0
     step_ms = frame.period_s * 1000
     for name, spans in off.items():
         values = [
@@ -232,16 +265,16 @@ def _without_channels(
                 for owner, span in spans
             )
             else value
-            for place, value in enumerate(frame.channels[name])
+            for place, value in enumerate(channels[name])
         ]
-        before = sum(value is not None for value in frame.channels[name])
+        before = sum(value is not None for value in channels[name])
         dropped += before - sum(value is not None for value in values)
         channels[name] = values
-    return (frame._replace(channels=channels) if dropped else frame), dropped
+    return (frame.with_values(channels) if dropped else frame), dropped
 
 
 def _has_values(frame: Frame) -> bool:
-    return any(value is not None for values in frame.channels.values() for value in values)
+    return any(value is not None for values in frame.spelled_out().values() for value in values)
 
 
 def _paused(pauses: tuple[Span, ...], time_ms: int, length_ms: int) -> bool:

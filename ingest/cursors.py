@@ -58,6 +58,19 @@ class Cursor(NamedTuple):
         return [[gap.first, gap.last] for gap in self.gaps[:MOST_RANGES_TOLD]]
 
 
+class Kept(NamedTuple):
+    """A cursor, how far its boot is scored, and the last frame of the holes that scoring passed."""
+
+    cursor: Cursor
+    scored_upto: int
+    passed_upto: int = -1
+
+    @property
+    def scorable_upto(self) -> int:
+        """Return the highest frame below the first hole that scoring waits for."""
+        return self.cursor.scorable_upto(self.passed_upto)
+
+
 class Step(NamedTuple):
     """What one frame did to a cursor; `lost` are frames that the device says are gone."""
 

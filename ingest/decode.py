@@ -8,12 +8,14 @@ Never raises for input. Never looks at who sent it: that is `ingest.admit`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
+from ingest.frames import Frame, Values, block_of
 from ingest.reasons import Refusal
 from tidewell.vocabulary import CHANNELS, Channel
 
@@ -23,6 +25,8 @@ MOST_EPOCHS: Final = 1_440
 """A day of minutes."""
 LONGEST_DETAIL: Final = 200
 """Characters of a refusal's detail: enough to find the fault, too few to carry the data."""
+LONGEST_TOPIC: Final = 84
+"""Characters: of a shard of two digits and the longest name. What is longer is of another shape."""
 MOST_TOPICS: Final = 32_768
 """Topics whose parts are remembered: those of three times the devices of a large site, 10 MB."""
 EARLIEST_MS: Final = 1_420_070_400_000
@@ -36,30 +40,12 @@ _SALVAGED_BYTES: Final = 256
 HIGHEST_BOOT: Final = 2**31 - 1
 HIGHEST_SEQ: Final = 2**53 - 1
 
-Values = list[float | None]
-
 
 class Address(NamedTuple):
     """Where a frame came from, by its topic."""
 
     shard: int
     device: str
-
-
-class Frame(NamedTuple):
-    """A frame as its device meant it; channels that it does not carry are absent.
-
-    A tuple with names, like all of which there is one for each frame: it is made in a third of the
-    time of a frozen dataclass.
-    """
-
-    boot: int
-    seq: int
-    oldest: int | None
-    start_ms: int
-    period_s: int
-    epochs: int
-    channels: dict[str, Values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +100,6 @@ _REASON_OF_ERROR: Final[dict[str, Refusal]] = {
 }
 
 
-@lru_cache(maxsize=MOST_TOPICS)
 def parse_topic(topic: str) -> Address | None:
     """Return shard and device of a frame's topic, or None for a topic of another shape.
 
@@ -122,6 +107,11 @@ def parse_topic(topic: str) -> Address | None:
         >>> parse_topic("tidewell/v1/7/band-12/frame")
         Address(shard=7, device='band-12')
     """
+    return _parsed(topic) if len(topic) <= LONGEST_TOPIC else None
+
+
+@lru_cache(maxsize=MOST_TOPICS)
+def _parsed(topic: str) -> Address | None:
     match = _TOPIC.fullmatch(topic)
     if match is None or int(match[1]) > 63:
         return None
@@ -133,7 +123,7 @@ def decode(payload: bytes) -> Frame | Refused:
 
     Example:
         >>> frame = decode(b'{"boot":1,"seq":0,"start":1762000000000,"period":60,"steps":[3]}')
-        >>> frame.channels
+        >>> frame.spelled_out()
         {'steps': [3.0]}
         >>> decode(b'[]').reason
         <Refusal.NOT_AN_OBJECT: 'not_an_object'>
@@ -166,10 +156,12 @@ def _checked(wire: dict[str, Any]) -> Frame | Refused:
         return Refused(Refusal.TOO_OLD, detail, boot, seq)
     if detail := _too_many_counts(channels, period_s):
         return Refused(Refusal.OUT_OF_RANGE, detail, boot, seq)
-    return Frame(boot, seq, oldest, start_ms, period_s, lengths.pop(), channels)
+    # The validator returns channels in the order of its schema, which is that of the vocabulary.
+    block = block_of(channels.values())
+    return Frame(boot, seq, oldest, start_ms, period_s, lengths.pop(), tuple(channels), block)
 
 
-def _too_many_counts(channels: dict[str, Values], period_s: int) -> str:
+def _too_many_counts(channels: Mapping[str, Values], period_s: int) -> str:
     for channel in _COUNTED:
         if values := channels.get(channel.name):
             most = channel.high * max(1.0, period_s / 60)

@@ -40,6 +40,7 @@ ACCEPTED: Final = 0
 AT_LEAST_ONCE: Final = 1
 DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 WILDCARD: Final = "tidewell/v1/+/+/frame"
+_SHARD_AT: Final = len("tidewell/v1/")
 STATUSES: Final = "tidewell/v1/+/+/status"
 """Retained, so that each connection hears the latest word of every device; it is not confirmed."""
 
@@ -341,15 +342,17 @@ class Listener:
     def _hand_over(self, arrivals: Sequence[Arrival], way_back: WayBack) -> None:
         """Pass frames on, except those for another worker's shard."""
         if self._of_others:
-            ours = [one for one in arrivals if self._is_ours(one)]
-            if len(ours) < len(arrivals):
-                way_back.confirm([one.receipt for one in arrivals if not self._is_ours(one)])
+            ours, receipts = list[Arrival](), list[bytes]()
+            for one in arrivals:
+                if one.topic[_SHARD_AT:].partition("/")[0] in self._of_others:
+                    receipts.append(one.receipt)
+                else:
+                    ours.append(one)
+            if receipts:
+                way_back.confirm(receipts)
             arrivals = ours
         if arrivals:
             self._handler(arrivals, way_back)
-
-    def _is_ours(self, arrival: Arrival) -> bool:
-        return self._of_others.isdisjoint(arrival.topic.split("/", 3)[2:3])
 
     def _topics(self, shards: Sequence[int]) -> tuple[list[str], list[str]]:
         """Return what to subscribe to, and what an earlier session may have left behind."""

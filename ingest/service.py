@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -68,7 +69,7 @@ AHEAD_AT_ONCE: Final = 32
 HEARD_WITHOUT_DATABASE_S: Final = 5.0
 """Shorter than the broker waits before it sends again; a restart of a database takes less."""
 TICK_S: Final = 5.0
-"""Notes and limits are heard, and silence is noticed, within this time."""
+"""How often notes and limits are heard, and silence is noticed; the batches between add to it."""
 COLLECT_AFTER_OBJECTS: Final = 100_000
 COLLECT_AFTER_ROUNDS: Final = 20
 """So cycles of a library are still found, within the minute at full load."""
@@ -248,7 +249,8 @@ class _Ingest:
 
     async def _serve_with(self, worker: Worker, shift: Shift) -> None:
         is_ready = False
-        tick_at_s = monotonic_s() + TICK_S
+        chores = self._chores(worker, shift)
+        chore_at_s = monotonic_s() + TICK_S / len(chores)
         while not self.stopping:
             if await shift.say_listening() and not is_ready:
                 self.board.not_ready = ""
@@ -257,23 +259,38 @@ class _Ingest:
             if await self._gather():
                 await self._commit(worker)
             await shift.round(worker)
-            if monotonic_s() >= tick_at_s:
-                may_be_silent = shift.hears_long_enough() and not self._silences.holds_back
-                await worker.tick(await worker.next_moment_ms(), may_be_silent=may_be_silent)
-                await self._silences.look(shift, worker.registry, self.counts)
-                await worker.save_due_snapshot(await worker.next_moment())
-                tick_at_s = monotonic_s() + TICK_S
-                self._hourly.say(self.counts, self._inbox.turned_away)
+            if monotonic_s() >= chore_at_s:
+                await chores[0]()
+                chores.rotate(-1)
+                chore_at_s = monotonic_s() + TICK_S / len(chores)
             self._send_acks()
+
+    def _chores(
+        self, worker: Worker, shift: Shift
+    ) -> deque[Callable[[], Coroutine[Any, Any, object]]]:
+        """Return what is done every `TICK_S`, one at a time: frames wait while it lasts."""
+
+        async def tick() -> None:
+            may_be_silent = shift.hears_long_enough() and not self._silences.holds_back
+            await worker.tick(await worker.next_moment_ms(), may_be_silent=may_be_silent)
+
+        async def look_for_silence() -> None:
+            await self._silences.look(shift, worker.registry, self.counts)
+
+        async def save_snapshot() -> None:
+            await worker.save_due_snapshot(await worker.next_moment())
+            self._hourly.say(self.counts, self._inbox.turned_away)
+
+        return deque((tick, look_for_silence, save_snapshot))
 
     async def _gather(self) -> bool:
         """Fill a batch: up to its size, or until its first frame has waited long enough."""
         if not self._taken and not await self._inbox.wait(LONGEST_WAIT_S):
             return False
-        until_s = monotonic_s() + self._settings.batch_wait_ms / 1000
         while (room := self._settings.batch_frames - len(self._taken)) > 0:
             self._taken += self._inbox.take(room)
-            left_s = until_s - monotonic_s()
+            waited_s = monotonic_s() - self._taken[0].came_s
+            left_s = self._settings.batch_wait_ms / 1000 - waited_s
             if len(self._taken) >= self._settings.batch_frames or left_s <= 0:
                 break
             await asyncio.sleep(min(left_s, 0.005))
@@ -311,7 +328,7 @@ class _Ingest:
             for one in self._inbox.take(AHEAD_AT_ONCE):
                 decoded = one.decoded()
                 epochs += epochs_of(decoded)
-                self._taken.append(Waiting(one.arrival, one.way_back, decoded))
+                self._taken.append(Waiting(one.arrival, one.way_back, one.came_s, decoded))
             if not self._inbox:
                 return
             await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString
 
 import orjson
 import psycopg
@@ -24,7 +24,7 @@ from ingest.batch import DeadLetter, DeviceBoot, Tally
 from ingest.committing.scoring import EpisodeRow, PlanLimit
 from ingest.committing.signals import SIGNALS_MOST, Content, HeardSignal, Signal
 from ingest.committing.store import ReadingWriter, Stored
-from ingest.cursors import Cursor, Gap, gap_record
+from ingest.cursors import Cursor, Gap, Kept, gap_record
 from ingest.leasing.store import APPLICATION, Leases
 from ingest.reasons import SignalKind, SignalVerdict
 from ingest.rows import Rows, parse_copy
@@ -36,19 +36,6 @@ QUERIES: Final = Queries("ingest", "store.sql")
 LONGEST_TOPIC: Final = 200
 """Characters of a topic that are kept: twice the longest that we know; it is part of an index."""
 AWAY_CLASSES: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
-
-
-class Kept(NamedTuple):
-    """A cursor, how far its boot is scored, and the last frame of the holes that scoring passed."""
-
-    cursor: Cursor
-    scored_upto: int
-    passed_upto: int = -1
-
-    @property
-    def scorable_upto(self) -> int:
-        """Return the highest frame below the first hole that scoring waits for."""
-        return self.cursor.scorable_upto(self.passed_upto)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +138,8 @@ class Store:
         """Return what is stored of these boots; one that was never seen is absent."""
         keys = list(wanted)
         which = {
-            "devices": _array(device_id for device_id, _ in keys),
-            "boots": _array(boot for _, boot in keys),
+            "devices": _array([device_id for device_id, _ in keys]),
+            "boots": _array([boot for _, boot in keys]),
         }
         gaps: dict[DeviceBoot, list[Gap]] = {}
         passed: dict[DeviceBoot, int] = {}
@@ -295,15 +282,16 @@ class Transaction:
         """Store how far boots have come, in one statement for all of them."""
         if not kept:
             return
+        counted = [tallies[key] for key in kept]
         columns = {
-            "devices": _array(device_id for device_id, _ in kept),
-            "boots": _array(boot for _, boot in kept),
-            "upto": _array(one.cursor.upto for one in kept.values()),
-            "highest": _array(one.cursor.highest for one in kept.values()),
-            "scored_upto": _array(one.scored_upto for one in kept.values()),
-            "committed": _array(tallies[key].committed for key in kept),
-            "dead_lettered": _array(tallies[key].dead_lettered for key in kept),
-            "repeated": _array(tallies[key].repeated for key in kept),
+            "devices": _array([device_id for device_id, _ in kept]),
+            "boots": _array([boot for _, boot in kept]),
+            "upto": _array([one.cursor.upto for one in kept.values()]),
+            "highest": _array([one.cursor.highest for one in kept.values()]),
+            "scored_upto": _array([one.scored_upto for one in kept.values()]),
+            "committed": _array([one.committed for one in counted]),
+            "dead_lettered": _array([one.dead_lettered for one in counted]),
+            "repeated": _array([one.repeated for one in counted]),
         }
         await self._cursor.execute(QUERIES["save_cursors"], {**columns, "now": self._now})
 
@@ -453,9 +441,9 @@ def means_away(error: Exception) -> bool:
     return state is None or (state != "53400" and state[:2] in AWAY_CLASSES)
 
 
-def _array(values: Iterable[int]) -> str:
+def _array(values: list[int]) -> str:
     """Return an array of integers as PostgreSQL reads it, at a tenth of the cost of adapting it."""
-    return "{" + orjson.dumps(list(values))[1:-1].decode() + "}"
+    return "{" + orjson.dumps(values)[1:-1].decode() + "}"
 
 
 def _note(row: TupleRow, told: SignalKind) -> Signal:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final, NamedTuple, Protocol
 
 from ingest.batch import Arrival, Decoded, decode_arrival
-from ingest.decode import Frame
+from ingest.frames import Frame
 
 MOST_EPOCHS_AT_ONCE: Final = 200_000
 """Readings in one transaction: some 100 MB of columns, a second of work."""
@@ -32,11 +32,13 @@ class WayBack(Protocol):
 class Waiting(NamedTuple):
     """A message as it came, and where it is confirmed; `verdict` where it was set aside or decoded.
 
-    It is decoded only when its batch is: decoded, a frame takes fifteen times its bytes.
+    It is decoded while the batch before its own is committed, or when its own is put together.
+    `came_s` is of the monotonic clock.
     """
 
     arrival: Arrival
     way_back: WayBack
+    came_s: float
     verdict: Decoded | None = None
 
     def decoded(self) -> Decoded:

@@ -31,7 +31,7 @@ from ingest.committing.signals import (
     strands_kept,
     tell,
 )
-from ingest.cursors import Cursor, Gap
+from ingest.cursors import Cursor, Gap, Kept
 from ingest.decode import Refused
 from ingest.leasing.homes import for_holder
 from ingest.passing.service import HolePasser
@@ -40,7 +40,7 @@ from ingest.reasons import Refusal, SignalKind, SignalVerdict
 from ingest.recovering.service import Recovery
 from ingest.repairing.store import save_found
 from ingest.rows import Rows, assemble
-from ingest.store import Kept, Store, Transaction
+from ingest.store import Store, Transaction
 from ingest.summing.store import note_late_days
 from tidewell.clock import monotonic_s
 from tidewell.crashpoints import CrashPoint, crashpoint
@@ -131,7 +131,7 @@ class Worker:
         held, wrong = self._store.epochs, list[DeadLetter]()
         if len(held) < SHARD_COUNT:
             messages, wrong = for_holder(messages, self.registry, held)
-        made = plan(messages, self.registry, await self._load_cursors(messages), received_ms)
+        made = await self._plan(messages, received_ms)
         crashpoint(CrashPoint.BEFORE_TRANSACTION)
         async with self._store.transaction(now) as transaction:
             rows, conflicts = await self._add_readings(transaction, messages, made, received_ms)
@@ -143,10 +143,10 @@ class Worker:
                 await note_scored_later(transaction, key, stretch)
                 await forget_unscored(transaction, key)
             await note_unscored(transaction, rows, kept)
-            for key, one in kept.items():
+            for key in sorted(made.holed):
                 lost = made.tallies[key].lost
-                if one.cursor.gaps != made.before[key].gaps or lost:
-                    await transaction.save_gaps(key, one.cursor, lost)
+                if made.cursors[key].gaps != made.before[key].gaps or lost:
+                    await transaction.save_gaps(key, made.cursors[key], lost)
             crashpoint(CrashPoint.BEFORE_COMMIT)
         self._kept.update(kept)
         self._holes += sum(len(one.cursor.gaps) for one in kept.values())
@@ -279,24 +279,15 @@ class Worker:
             if person.shard in self._store.epochs:
                 self._scoring.add_person(person.person_id, zone_table(person.timezone))
 
-    def _keys_of(self, messages: Sequence[Decoded]) -> set[DeviceBoot]:
-        keys: set[DeviceBoot] = set()
-        devices = self.registry.devices
-        for _, address, content in messages:
-            device = devices.get(address.device) if address else None
-            if device and content.boot is not None and content.seq is not None:
-                keys.add((device.device_id, content.boot))
-        return keys
-
-    async def _load_cursors(self, messages: Sequence[Decoded]) -> Mapping[DeviceBoot, Cursor]:
-        """Return the cursors of these messages; a boot that was never seen is absent."""
+    async def _plan(self, messages: Sequence[Decoded], received_ms: int) -> Plan:
+        """Return what becomes of these messages; of boots that are not at hand, once they are."""
         if len(self._kept) > MOST_CURSORS or self._holes > MOST_HOLES:
             self._kept, self._holes = {}, 0
-        keys = self._keys_of(messages)
-        # Looking each one up, and not a difference of sets, which walks through all that are kept.
-        if missing := [key for key in keys if key not in self._kept]:
-            self._kept |= await self._store.cursors(missing)
-        return {key: known.cursor for key in keys if (known := self._kept.get(key))}
+        made = plan(messages, self.registry, self._kept, received_ms)
+        if made.unknown and (stored := await self._store.cursors(made.unknown)):
+            self._kept |= stored
+            made = plan(messages, self.registry, self._kept, received_ms)
+        return made
 
     async def _add_readings(
         self, transaction: Transaction, messages: Sequence[Decoded], made: Plan, received_ms: int
@@ -325,7 +316,7 @@ class Worker:
         kept = {}
         for key, cursor in made.cursors.items():
             before = self._kept.get(key, _NEVER_SEEN)
-            upto = cursor.scorable_upto(before.passed_upto)
+            upto = cursor.scorable_upto(before.passed_upto) if cursor.gaps else cursor.highest
             scored_upto = before.scored_upto if key[0] in held_back else upto
             kept[key] = Kept(cursor, scored_upto, before.passed_upto)
         return kept, found
@@ -336,15 +327,15 @@ class Worker:
         That is all below the first hole that scoring waits for.
         """
         parts = [] if rows is None else [rows]
-        if made.has_holes():
+        if made.holed:
             upto = {key: self._scorable_upto(key, cursor) for key, cursor in made.cursors.items()}
             if rows is not None:
                 parts = [rows.take(_scorable(rows, made, upto))]
             closing = {
                 key: before_upto
-                for key, before in made.before.items()
-                if (before_upto := self._scorable_upto(key, before)) < upto[key]
-                and before_upto < before.highest
+                for key in sorted(made.holed)
+                if (before_upto := self._scorable_upto(key, made.before[key])) < upto[key]
+                and before_upto < made.before[key].highest
             }
             if closing:
                 parts += await self._held_before(made, closing, upto)
@@ -365,10 +356,8 @@ class Worker:
         Those of a batch that could not be scored are noted when they are.
         """
         stretches = {}
-        for key, before in made.before.items():
-            if not before.gaps:
-                continue  # all of it was scored as it came
-            one = kept[key]
+        for key in sorted(made.holed):  # of all others, each frame was scored as it came
+            before, one = made.before[key], kept[key]
             first = self._scorable_upto(key, before) + 1
             if first <= before.highest and first <= one.scored_upto:
                 stretches[key] = Gap(first, one.scored_upto)

@@ -18,10 +18,10 @@ import numpy as np
 
 from ingest.batch import DeviceBoot
 from ingest.committing.scoring import Found, Scoring
-from ingest.cursors import Gap
+from ingest.cursors import Gap, Kept
 from ingest.passing.store import forget_unscored, holes_due, pass_holes
 from ingest.repairing.store import save_found
-from ingest.store import Kept, Store
+from ingest.store import Store
 from tidewell.crashpoints import CrashPoint, crashpoint
 from tidewell.local_time import utc_moment
 from tidewell.logs import get_logger

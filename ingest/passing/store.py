@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from ingest.batch import DeviceBoot
-from ingest.cursors import Gap
+from ingest.cursors import Gap, Kept
 from ingest.reasons import ScoredLater
 from ingest.rows import Rows
-from ingest.store import Kept, Store, Transaction
+from ingest.store import Store, Transaction
 from tidewell.database import Queries
 from tidewell.local_time import utc_moment
 

@@ -50,7 +50,7 @@ class Inbox:
             if verdict is Passage.TOO_FAST:
                 too_fast.append(one.receipt)
             else:
-                self._waiting.append(Waiting(one, way_back))
+                self._waiting.append(Waiting(one, way_back, now_s))
         if too_fast:  # the broker forgets them; their device is told nothing and sends them later
             way_back.confirm(too_fast)
         if len(self._waiting) >= MOST_WAITING:

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ingest.committing.store import STAGED_AFTER_A_CLASH
-from ingest.cursors import Cursor
+from ingest.cursors import Cursor, Kept
 from ingest.passing.store import note_unscored
 from ingest.rows import Rows
-from ingest.store import QUERIES, Kept, Store
+from ingest.store import QUERIES, Store
 from tidewell.errors import LeaseLostError
 from tidewell.vocabulary import CHANNEL_NAMES, CHANNELS, SHARD_COUNT
 

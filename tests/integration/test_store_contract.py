@@ -30,14 +30,14 @@ from alerts.sending import store as sending
 from alerts.store import Desk, Site
 from ingest.batch import DeadLetter, Tally
 from ingest.committing.scoring import EpisodeRow
-from ingest.cursors import Cursor, Gap
+from ingest.cursors import Cursor, Gap, Kept
 from ingest.decode import Refused
 from ingest.leasing import store as leasing
 from ingest.passing.store import forget_unscored, note_unscored
 from ingest.reasons import Refusal
 from ingest.recovering.store import scored_readings
 from ingest.rows import Rows
-from ingest.store import Kept, Store
+from ingest.store import Store
 from tests.simulation.database import STATEMENTS, MemoryDatabase
 from tests.simulation.ingest_statements import QUERIES_OF_INGEST
 from tidewell.database import Connection, Role, connect

@@ -20,9 +20,10 @@ import ingest.committing.service as committing
 from alerts.sending.store import Claimed, mark_handed_over
 from alerts.sending.store import claim as claim_usual
 from ingest.batch import plan as plan_batch
+from ingest.cursors import Kept
 from ingest.leasing.store import Leases
 from ingest.service import _Ingest
-from ingest.store import QUERIES, Kept, Store, Transaction
+from ingest.store import QUERIES, Store, Transaction
 from tidewell.errors import LeaseLostError
 
 Plant = Callable[[ExitStack], None]

@@ -16,7 +16,8 @@ from ingest.admit import (
     Wearing,
     admit,
 )
-from ingest.decode import Address, Frame, Refused
+from ingest.decode import Address, Refused
+from ingest.frames import Frame
 from ingest.reasons import Refusal
 
 START_MS = 1_762_000_000_000
@@ -27,7 +28,7 @@ ALWAYS = Wearing(0, FOREVER_MS, 5)
 
 
 def a_frame(epochs: int = 4, *, period_s: int = 60, start_ms: int = START_MS) -> Frame:
-    return Frame(7, 1, None, start_ms, period_s, epochs, {"steps": [1.0] * epochs})
+    return Frame.of(7, 1, None, start_ms, period_s, {"steps": [1.0] * epochs})
 
 
 def a_registry(
@@ -149,12 +150,12 @@ def test_the_values_of_a_channel_that_is_switched_off_are_left_out_and_nothing_e
         "steps": [1.0] * 4,
         "heart_rate": [60.0, 61.0, None, 63.0],
     }
-    frame = a_frame()._replace(channels=channels)
+    frame = Frame.of(7, 1, None, START_MS, 60, channels)
     answer = decide(registry, frame)
     assert isinstance(answer, Admitted)
-    assert answer.frame.channels == channels | {"heart_rate": [60.0, None, None, 63.0]}
+    assert answer.frame.spelled_out() == channels | {"heart_rate": [60.0, None, None, 63.0]}
     assert (owners(answer), answer.values_switched_off) == ((5, 5, 5, 5), 1)
-    assert frame.channels == channels, "what came is left as it was"
+    assert frame.spelled_out() == channels, "what came is left as it was"
     assert decide(registry) == decide(a_registry()), "it has nothing of that channel"
 
 
@@ -168,7 +169,9 @@ def test_a_frame_of_nothing_but_channels_that_are_switched_off_is_refused() -> N
     shared = Registry({"band-1": Device(1, revoked=False, wearings=wearings)}, people)
     answer = decide(shared)
     assert isinstance(answer, Admitted)
-    assert answer.frame.channels == {"steps": [1.0, None, None, None]}, "only one of them said so"
+    assert answer.frame.spelled_out() == {"steps": [1.0, None, None, None]}, (
+        "only one of them said so"
+    )
 
 
 def test_a_device_that_changes_hands_in_the_middle_of_a_frame_splits_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.admit import FOREVER_MS, ChannelOff, Device, Person, Registry, Span, Wearing
 from ingest.batch import Arrival, DeadLetter, DeviceBoot, Plan, decode_arrival, plan
-from ingest.cursors import MOST_GAPS, Cursor, Gap, advance
+from ingest.cursors import MOST_GAPS, Cursor, Gap, Kept, advance
 from ingest.decode import LARGEST_FRAME_BYTES
 from ingest.reasons import Refusal
 
@@ -36,7 +36,8 @@ def planned(
     topic: str = TOPIC,
 ) -> Plan:
     messages = [decode_arrival(Arrival(topic, payload)) for payload in payloads]
-    return plan(messages, registry or a_registry(), cursors or {}, NOW_MS)
+    kept = {key: Kept(cursor, -1) for key, cursor in (cursors or {}).items()}
+    return plan(messages, registry or a_registry(), kept, NOW_MS)
 
 
 def only_letter(made: Plan) -> DeadLetter:
@@ -72,6 +73,22 @@ def test_a_repeated_frame_is_stored_once_counted_and_acknowledged_again() -> Non
     assert (again.admitted, again.dead_letters) == ([], [])
     assert again.told.keys() == {KEY}
     assert again.cursors == {KEY: Cursor(2, 2)}
+
+
+def test_the_next_frame_of_a_device_is_planned_the_short_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingest.batch._plan_one", None)
+    made = planned(a_payload(5, oldest=2), cursors={KEY: Cursor(4, 4)})
+    assert [one.person_of_epoch for one in made.admitted] == [(5,)]
+    assert (made.cursors, made.unknown, made.holed) == ({KEY: Cursor(5, 5)}, set(), set())
+
+
+def test_frames_that_a_device_gave_up_before_it_was_ever_heard_are_noted_as_lost() -> None:
+    made = planned(a_payload(9, oldest=9))
+    assert made.tallies[KEY].lost == (Gap(0, 8),)
+    assert made.holed == {KEY}
+    assert made.unknown == {KEY}
 
 
 def test_a_repeated_bad_frame_is_kept_once() -> None:

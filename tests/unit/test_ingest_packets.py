@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.streaming import packets as twin
@@ -29,6 +29,8 @@ def arrival(number: int, payload: bytes, topic: str = TOPIC) -> Arrival:
 
 
 @given(st.lists(st.tuples(NUMBERS, st.binary(max_size=300)), max_size=8), st.integers(0, 3_000))
+@example([(1, b"x" * 90), (2, b"y" * 16_340), (3, b"z" * 16_360), (4, b"")], 5_000)
+@example([(1, b"x" * 90), (2, b"y" * 16_340), (3, b"z" * 16_360), (4, b"")], 17_000)
 def test_frames_are_read_whole_and_in_order_wherever_the_bytes_are_cut(
     sent: list[tuple[int, bytes]], cut: int
 ) -> None:
