@@ -25,7 +25,7 @@ MOST_EPOCHS: Final = 1_440
 """A day of minutes."""
 LONGEST_DETAIL: Final = 200
 """Characters of a refusal's detail: enough to find the fault, too few to carry the data."""
-LONGEST_TOPIC: Final = 84
+LONGEST_FRAME_TOPIC: Final = 84
 """Characters: of a shard of two digits and the longest name. What is longer is of another shape."""
 MOST_TOPICS: Final = 32_768
 """Topics whose parts are remembered: those of three times the devices of a large site, 10 MB."""
@@ -107,7 +107,7 @@ def parse_topic(topic: str) -> Address | None:
         >>> parse_topic("tidewell/v1/7/band-12/frame")
         Address(shard=7, device='band-12')
     """
-    return _parsed(topic) if len(topic) <= LONGEST_TOPIC else None
+    return _parsed(topic) if len(topic) <= LONGEST_FRAME_TOPIC else None
 
 
 @lru_cache(maxsize=MOST_TOPICS)
