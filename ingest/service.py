@@ -289,8 +289,8 @@ class _Ingest:
             return False
         while (room := self._settings.batch_frames - len(self._taken)) > 0:
             self._taken += self._inbox.take(room)
-            waited_s = monotonic_s() - self._taken[0].came_s
-            left_s = self._settings.batch_wait_ms / 1000 - waited_s
+            until_s = self._taken[0].came_s + self._settings.batch_wait_ms / 1000
+            left_s = until_s - monotonic_s()
             if len(self._taken) >= self._settings.batch_frames or left_s <= 0:
                 break
             await asyncio.sleep(min(left_s, 0.005))
