@@ -158,10 +158,6 @@ def admit(frame: Frame, address: Address, registry: Registry, now_ms: int) -> Ad
         detail = f"an epoch starts {ahead_s} s ahead of our clock"
         return _refused(frame, Refusal.FROM_THE_FUTURE, detail)
     owners = _owners(frame, device.wearings)
-    if len(owners) == 1 and owners[0] is not None:
-        person = registry.people[owners[0]]
-        if person.shard == address.shard and person.drops_nothing:
-            return Admitted(frame, device.device_id, owners, 0)  # nearly every frame
     people = {owner for owner in owners if owner is not None}
     if not people:
         detail = f"{address.device} belonged to nobody at that time"
@@ -219,8 +215,6 @@ def _owners(frame: Frame, wearings: tuple[Wearing, ...]) -> tuple[int | None, ..
     """Return whose each epoch is, or one person for all of them where one wearing covers them."""
     step_ms = frame.period_s * 1000
     first_ms, last_ms = frame.start_ms, frame.start_ms + (frame.epochs - 1) * step_ms
-    if wearings and wearings[-1].start_ms <= first_ms and last_ms < wearings[-1].end_ms:
-        return (wearings[-1].person_id,)  # nearly every frame: who wears it still
     place = bisect_right(wearings, first_ms, key=lambda wearing: wearing.start_ms) - 1
     if place >= 0 and last_ms < wearings[place].end_ms:
         return (wearings[place].person_id,)

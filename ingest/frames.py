@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from math import isnan, nan
 from typing import Final, NamedTuple, Self
@@ -19,8 +18,6 @@ from typing import Final, NamedTuple, Self
 from tidewell.vocabulary import CHANNEL_NAMES
 
 Values = Sequence[float | None]
-MOST_FORMS: Final = 1_024
-"""Sizes of blocks that are remembered; a model of a device has a handful."""
 _PLACES: Final = {name: place for place, name in enumerate(CHANNEL_NAMES)}
 
 
@@ -83,13 +80,8 @@ def block_of(values: Collection[Values]) -> bytes:
         True
     """
     numbers = list(chain.from_iterable(values))
-    form = _form(len(numbers))
+    form = f"{len(numbers)}d"
     try:
-        return form.pack(*numbers)
+        return struct.pack(form, *numbers)
     except struct.error:  # one of them is no value
-        return form.pack(*[nan if one is None else one for one in numbers])
-
-
-@lru_cache(maxsize=MOST_FORMS)
-def _form(count: int) -> struct.Struct:
-    return struct.Struct(f"{count}d")
+        return struct.pack(form, *[nan if one is None else one for one in numbers])

@@ -112,7 +112,7 @@ def assemble(admitted: Sequence[Admitted], received_ms: int) -> Rows:
         boot=spread([one.frame.boot for one in admitted]),
         seq=spread([one.frame.seq for one in admitted]),
         received_ms=np.full(len(frame), received_ms, np.int64),
-        values=_values(admitted),
+        values=_values(admitted, epochs),
     )
     return rows.take(person_id >= 0) if (person_id < 0).any() else rows
 
@@ -251,9 +251,8 @@ def _people(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[
     return people
 
 
-def _values(admitted: Sequence[Admitted]) -> NDArray[np.float32]:
+def _values(admitted: Sequence[Admitted], epochs: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return all values, float32[rows, channels]; the blocks of frames of one layout at once."""
-    epochs = np.array([one.frame.epochs for one in admitted], np.int64)
     carried = [(one.frame.epochs, one.frame.channels) for one in admitted]
     flat = np.frombuffer(b"".join([one.frame.values for one in admitted]), np.float64)
     values = np.full((int(epochs.sum()), len(CHANNEL_NAMES)), np.nan, dtype=np.float32)

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -269,16 +269,16 @@ def _family_cpu_s(pid: int) -> dict[int, float]:
 
 def memory_of_mb(pid: int) -> int:
     """Return the resident memory of a process and its children."""
-    return sum(_resident_kb(one) for one in _family_cpu_s(pid)) // 1024
+    kilobytes = _resident_kb(pid)
+    for child in _family_cpu_s(pid).keys() - {pid}:
+        with suppress(OSError, StopIteration):  # it has just ended
+            kilobytes += _resident_kb(child)
+    return kilobytes // 1024
 
 
 def _resident_kb(pid: int) -> int:
-    try:
-        text = (Path("/proc") / str(pid) / "status").read_text()
-    except OSError:
-        return 0  # it has just ended
-    lines = [line for line in text.splitlines() if line.startswith("VmRSS")]
-    return int(lines[0].split()[1]) if lines else 0
+    text = (Path("/proc") / str(pid) / "status").read_text()
+    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float | None:

@@ -59,18 +59,10 @@ def take_frames(data: bytes, place: int) -> tuple[list[Arrival], int]:
     """
     frames: list[Arrival] = []
     while place < len(data) and data[place] & _KIND_AND_QOS == _PUBLISH_AT_LEAST_ONCE:
-        if place + 3 <= len(data) and data[place + 1] & _MORE and not data[place + 2] & _MORE:
-            # Nearly all: a length of two bytes, 128 to 16,383.
-            start = place + 3
-            end = start + (data[place + 1] & ~_MORE | data[place + 2] << 7)
-            if end > len(data):
-                break
-        else:
-            found = packet_at(data, place)
-            if found is None:
-                break
-            start, end = found
-        place = end
+        found = packet_at(data, place)
+        if found is None:
+            break
+        start, place = found
         topic_end = start + 2 + int.from_bytes(data[start : start + 2], "big")
         number = data[topic_end : topic_end + 2]
         if topic_end + 2 > place or number == _NO_NUMBER:
